@@ -1,0 +1,35 @@
+"""The values that the rooms hand to one another. Nothing here reads, writes or asks the clock."""
+
+from syncd.model.paths import MediaPath, PathRules, Refusal
+from syncd.model.snapshots import (
+    BucketSnapshot,
+    CatalogSnapshot,
+    Detached,
+    FileStamp,
+    FolderFile,
+    FolderSnapshot,
+    Link,
+    MediaObject,
+    Occupant,
+)
+from syncd.model.values import EMPTY_CHECKSUM, Checksum, Problem, Stop, parse_checksum
+
+__all__ = [
+    "EMPTY_CHECKSUM",
+    "BucketSnapshot",
+    "CatalogSnapshot",
+    "Checksum",
+    "Detached",
+    "FileStamp",
+    "FolderFile",
+    "FolderSnapshot",
+    "Link",
+    "MediaObject",
+    "MediaPath",
+    "Occupant",
+    "PathRules",
+    "Problem",
+    "Refusal",
+    "Stop",
+    "parse_checksum",
+]

@@ -1,0 +1,145 @@
+"""What was seen on each side, and their common ancestor.
+
+All values are plain and frozen; building them is the business of the scanner, the Gramps Web client, the
+bucket and the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from syncd.model.paths import MediaPath
+from syncd.model.values import Checksum, Problem, parse_checksum
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What the file system says of a file without reading it: when all of it is equal, so are the bytes.
+
+    Sizes in bytes, times in Unix nanoseconds.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFile:
+    """A regular file of the media folder, read to the end at least once."""
+
+    path: MediaPath
+    stamp: FileStamp
+    checksum: Checksum
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stamp.size
+
+
+class Occupant(StrEnum):
+    """What stands at a name when it is no file that syncd carries."""
+
+    FOLDER = "folder"
+    SYMLINK = "symbolic link"
+    SPECIAL = "pipe, socket or device"
+    IGNORED = "ignored file"
+    BUSY = "file that is being written"
+    UNREADABLE = "unreadable file or folder"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSnapshot:
+    """The media folder as a scan saw it.
+
+    Args:
+        files: the files, by `MediaPath.key`.
+        occupied: what else stands in the folder, by key. What lies at or below an `UNREADABLE` one, and
+            a `BUSY` file itself, is unknown: it is neither the same nor changed nor gone.
+        problems: what the scan could not use (names that are not text, unreadable files …).
+    """
+
+    files: Mapping[str, FolderFile]
+    occupied: Mapping[str, Occupant] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def at(self, path: MediaPath) -> FolderFile | None:
+        """The file at a path."""
+        return self.files.get(path.key)
+
+    def is_unknown(self, path: MediaPath) -> bool:
+        """Whether the scan cannot tell what is at this path, so that absence means nothing."""
+        if self.occupied.get(path.key) in (Occupant.BUSY, Occupant.UNREADABLE):
+            return True
+        return any(self.occupied.get(above) is Occupant.UNREADABLE for above in path.ancestors())
+
+
+@dataclass(frozen=True, slots=True)
+class MediaObject:
+    """A media object as Gramps Web has it; `path` and `checksum` are raw, `change` is in Unix seconds."""
+
+    handle: str
+    path: str
+    checksum: str
+    mime: str = ""
+    change: int = 0
+
+    @property
+    def digest(self) -> Checksum | None:
+        """The checksum, or None when the object's is empty or no MD5."""
+        return parse_checksum(self.checksum)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSnapshot:
+    """All media objects of the tree, by handle."""
+
+    objects: Mapping[str, MediaObject]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSnapshot:
+    """The sizes, in bytes, of the keys that the bucket holds, looked at after the catalog was read."""
+
+    sizes: Mapping[Checksum, int]
+
+    def holds(self, checksum: Checksum) -> bool:
+        """Whether the bucket has bytes under this checksum."""
+        return checksum in self.sizes
+
+
+class Detached(StrEnum):
+    """A link that is kept although one of its ends is gone, so that the other is not new again."""
+
+    FILE_GONE = "file-gone"
+    """The file was deleted, the object stays (`on_web = "never"`)."""
+    OBJECT_GONE = "object-gone"
+    """The object was deleted, the file stays (`in_folder = "never"`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One row of the ancestor: this object, named so, and this file held this checksum when they last agreed.
+
+    Args:
+        handle: the media object's; unique among links.
+        named: the object's path as it stood in Gramps Web, raw.
+        path: the file's path in the folder. Several links may share it (same checksum).
+        checksum: what both held.
+        inode: the file's, 0 if unknown; it only breaks ties between files of equal checksum.
+        detached: set when one end is gone and this is accepted.
+        restore: a person asked to bring back the end that is missing.
+    """
+
+    handle: str
+    named: str
+    path: MediaPath
+    checksum: Checksum
+    inode: int = 0
+    detached: Detached | None = None
+    restore: bool = False

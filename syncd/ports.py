@@ -1,0 +1,286 @@
+"""The protocols behind which Gramps Web, the bucket and the progress display stand.
+
+The cycle and the applier know these and nothing of HTTP or S3. Every call may raise `ServerError` (its subclasses
+say what kind); transient failures have been retried by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from syncd.model import BucketSnapshot, CatalogSnapshot, Checksum, MediaObject, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last transaction seen: its id and its time as the server wrote it; both must match to trust it."""
+
+    transaction: int
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What the server said of itself and of us at login."""
+
+    url: str
+    tree_id: str
+    title: str
+    version: str
+    gramps_version: str
+    user: str
+    permissions: frozenset[str]
+    task_queue: bool = False
+    people: int = 0
+    media: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLocation:
+    """Where the server keeps its media. `bucket` None: on its own disk.
+
+    `prefix` is everything before the checksum in a key: `""`, or ends with a slash (prefix and tree together).
+    """
+
+    bucket: str | None
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What changed since a cursor.
+
+    Args:
+        changed: the objects as they are now, by handle; None for a deleted one.
+        cursor: the newest transaction.
+        complete: False when a transaction tells nothing of its changes, so that all must be listed.
+    """
+
+    changed: Mapping[str, MediaObject | None]
+    cursor: Cursor | None
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """A media object to create under a handle of our choosing."""
+
+    handle: str
+    path: str
+    checksum: Checksum
+    mime: str
+    desc: str
+    private: bool = False
+    tags: tuple[str, ...] = ()
+    """Tag handles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The object was made, or changed, and is now so."""
+
+    object: MediaObject
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyThere:
+    """The handle exists already; here is the object that has it."""
+
+    object: MediaObject
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The object is no longer what was expected; nothing was done. None: it is gone."""
+
+    object: MediaObject | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The server will not take this one item."""
+
+    problem: Problem
+
+
+CreateAnswer = Made | AlreadyThere | Rejected
+UpdateAnswer = Made | Changed | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectChange:
+    """Give an object another path, checksum and/or mime; every other field stays as it is.
+
+    None leaves the field. `expected.path` and `expected.checksum` must still be so.
+    """
+
+    expected: MediaObject
+    path: str | None = None
+    checksum: Checksum | None = None
+    mime: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The answer to a deletion.
+
+    Args:
+        touched: how many records other than the media object it changed (references stripped).
+        undo: the server's answer, JSON text: what `undo` takes.
+    """
+
+    touched: int
+    undo: str
+
+
+class Catalog(Protocol):
+    """The media objects of one tree of a Gramps Web."""
+
+    def connect(self) -> ServerInfo:
+        """Log in, find `/api`, read rights, versions and the tree."""
+
+    def newest(self) -> Cursor | None:
+        """The newest transaction; None in a tree without any."""
+
+    def still_knows(self, cursor: Cursor) -> bool:
+        """Whether that transaction is still there with that time (if not, the server was restored)."""
+
+    def list(self) -> tuple[CatalogSnapshot, Cursor | None]:
+        """All objects, with the feed's last minutes laid over the listing, and the feed's id read before it.
+
+        Raises:
+            Unexpected: when the listing is shorter than announced or breaks off.
+        """
+
+    def changes(self, since: Cursor) -> Feed:
+        """What changed since a cursor."""
+
+    def get(self, handle: str) -> MediaObject | None:
+        """One object as it is now; None when the server says that it does not exist."""
+
+    def references(self, handle: str) -> Mapping[str, int]:
+        """How many records refer to the object, by their type (`person`, `event` …)."""
+
+    def location(self, handle: str) -> MediaLocation:
+        """Where the server keeps the object's file."""
+
+    def create(self, objects: Sequence[NewObject]) -> Sequence[CreateAnswer]:
+        """Create objects, in order of the answers."""
+
+    def update(self, changes: Sequence[ObjectChange]) -> Sequence[UpdateAnswer]:
+        """Change objects, in order of the answers."""
+
+    def delete(self, expected: MediaObject) -> Deletion | Changed:
+        """Delete an object if it still is as expected."""
+
+    def undo(self, deletion: str) -> None:
+        """Undo a deletion by its answer: object, handle and references come back."""
+
+    def restore(self, handle: str) -> MediaObject | None:
+        """Bring back an object that was deleted, by the server's history: with references where possible.
+
+        Returns:
+            The object as it is now, or None when the history does not know it (then it must be created anew).
+        """
+
+    def upload_first(self, path: Path, checksum: Checksum, mime: str) -> MediaObject:
+        """Create an object by sending its file through the API: how an empty tree gets its first."""
+
+    def tag(self, name: str) -> str:
+        """The handle of the tag of this name, created when missing."""
+
+    def close(self) -> None:
+        """Close connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What `syncd check` tells of the bucket."""
+
+    bucket: str
+    prefix: str
+    endpoint: str
+    region: str
+
+
+Advance = Callable[[int], None]
+"""Called with the number of bytes that just moved."""
+
+
+def no_progress(_size: int) -> None:
+    """An `Advance` that tells nobody."""
+
+
+class Store(Protocol):
+    """Bytes by checksum. Holds no opinion, deletes nothing."""
+
+    def list(self) -> BucketSnapshot:
+        """All keys of the form prefix + 32 hex digits, with their sizes. Others are not looked at."""
+
+    def sizes(self, checksums: Sequence[Checksum]) -> Mapping[Checksum, int]:
+        """The sizes of those of the given keys that are there (a HEAD each, at once)."""
+
+    def put(
+        self,
+        source: BinaryIO,
+        checksum: Checksum,
+        size: int,
+        mime: str,
+        *,
+        advance: Advance = no_progress,
+    ) -> None:
+        """Store bytes, reading them once; what is stored is what was hashed.
+
+        A key is only created when all the bytes read have the checksum.
+
+        Raises:
+            MovedOn: the bytes read do not have the checksum or the size (the file changed): nothing was stored.
+            Refused: the store will not take this one.
+        """
+
+    def get(self, checksum: Checksum, target: BinaryIO, *, advance: Advance = no_progress) -> int:
+        """Write the bytes of a key to an open file, hashing on the way; returns the size.
+
+        Raises:
+            Unexpected: the bytes do not have the checksum.
+            MovedOn: there is no such key.
+        """
+
+    def close(self) -> None:
+        """Close connections; abandon what is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a run, as a person is shown it; totals None while they are not known."""
+
+    name: str
+    files: int | None = None
+    size: int | None = None
+
+
+class Progress(Protocol):
+    """Told what is going on; calls come from several threads."""
+
+    def phase(self, phase: Phase) -> None:
+        """A new part of the run begins."""
+
+    def advance(self, *, files: int = 0, size: int = 0) -> None:
+        """Files and bytes that were just dealt with."""
+
+
+@dataclass(slots=True)
+class SilentProgress:
+    """Tells nobody."""
+
+    seen: list[Phase] = field(default_factory=list)
+
+    def phase(self, phase: Phase) -> None:
+        """Remember the phase, for tests."""
+        self.seen.append(phase)
+
+    def advance(self, *, files: int = 0, size: int = 0) -> None:
+        """Nothing."""
