@@ -1,0 +1,130 @@
+"""Real servers for the session, and a fresh world for each test.
+
+`world` costs about 0.2 s: one Gramps Web process hosts all trees, and each test gets a copy of the example tree,
+with accounts of its own and media below its own prefix in the bucket. What needs a server of its own (no tree
+prefix, media on disk, logins limited, an older release) asks for `new_server`, which costs about 6 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.gramps_web import MINIMUM, GrampsWeb
+from lab.s3 import MotoS3, RcloneS3, S3Server, S3Witness
+from lab.world import World
+
+MakeWorld = Callable[..., World]
+MakeServer = Callable[..., GrampsWeb]
+
+
+@pytest.fixture(scope="session")
+def lab_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the session's servers keep their files and logs."""
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="session")
+def rclone(lab_folder: Path) -> Iterator[RcloneS3]:
+    """An S3 server that checks credentials and keeps files on disk; the bucket `media` is there."""
+    with RcloneS3(lab_folder / "rclone") as server:
+        server.shared = True
+        server.new_bucket("media")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto(lab_folder: Path) -> Iterator[MotoS3]:
+    """An S3 server whose multipart ETags are as on AWS and which honours conditions."""
+    with MotoS3(lab_folder / "moto") as server:
+        server.shared = True
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gramps_web(lab_folder: Path, rclone: RcloneS3) -> Iterator[GrampsWeb]:
+    """A Gramps Web API over `rclone` that hosts any number of trees, each below its prefix."""
+    with GrampsWeb(lab_folder / "gramps-web", s3=rclone) as server:
+        server.shared = True
+        yield server
+
+
+@pytest.fixture
+def new_server(tmp_path: Path) -> Iterator[MakeServer]:
+    """Make a Gramps Web of one's own: `new_server(s3=rclone, many=False, media_base_dir="s3://own/prefix")`."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> GrampsWeb:
+            folder = tmp_path / f"server-{len(list(tmp_path.iterdir()))}"
+            return stack.enter_context(GrampsWeb(folder, **options))
+
+        yield make
+
+
+@pytest.fixture
+def new_world(tmp_path: Path) -> Iterator[MakeWorld]:
+    """Make a world on a given server: `new_world(server, template="empty")`."""
+    worlds: list[World] = []
+
+    def make(server: GrampsWeb, template: Path | str = "example") -> World:
+        tree = server.add_tree(template)
+        bucket = _bucket_of(server)
+        below = bucket.below(tree.key_prefix) if bucket and server.many else bucket
+        world = World(tmp_path / f"world-{len(worlds)}", server, tree, below, bucket)
+        worlds.append(world)
+        return world
+
+    yield make
+    for world in worlds:
+        world.close()
+
+
+@pytest.fixture
+def world(gramps_web: GrampsWeb, new_world: MakeWorld) -> World:
+    """The example tree (2,157 people, 7 media objects without files) and an empty media folder."""
+    return new_world(gramps_web)
+
+
+@pytest.fixture
+def empty_world(gramps_web: GrampsWeb, new_world: MakeWorld) -> World:
+    """A tree without anything in it."""
+    return new_world(gramps_web, "empty")
+
+
+@pytest.fixture
+def plain_world(rclone: RcloneS3, new_server: MakeServer, new_world: MakeWorld) -> World:
+    """One tree whose media lie below a plain prefix of a bucket of their own, logins limited; takes 6 s."""
+    bucket = rclone.new_bucket()
+    return new_world(
+        new_server(s3=rclone, many=False, media_base_dir=f"s3://{bucket.bucket}/family", limit_logins=True)
+    )
+
+
+@pytest.fixture
+def disk_world(new_server: MakeServer, new_world: MakeWorld) -> World:
+    """A Gramps Web that keeps media on its own disk; takes 6 s."""
+    return new_world(new_server(s3=None, many=False))
+
+
+@pytest.fixture
+def minimum_world(rclone: RcloneS3, new_server: MakeServer, new_world: MakeWorld) -> World:
+    """The oldest Gramps Web that is supported; skipped unless `script/setup --lab-minimum` was run."""
+    if not MINIMUM.environment.exists():
+        pytest.skip("script/setup --lab-minimum installs the oldest supported Gramps Web")
+    bucket = rclone.new_bucket()
+    return new_world(
+        new_server(s3=rclone, many=False, media_base_dir=f"s3://{bucket.bucket}", release=MINIMUM)
+    )
+
+
+def _bucket_of(server: GrampsWeb) -> S3Witness | None:
+    """The witness of the bucket and prefix that the server was given."""
+    s3: S3Server | None = server.s3
+    if s3 is None:
+        return None
+    bucket, _, prefix = server.media_base_dir.removeprefix("s3://").partition("/")
+    return S3Witness(s3, bucket, f"{prefix}/" if prefix else "")
