@@ -140,7 +140,9 @@ def parse_catalog_path(raw: str, rules: PathRules) -> MediaPath | Refusal:
         return path
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        return Refusal("the path in Gramps Web climbs out with '..'", "correct the object's path in Gramps Web")
+        return Refusal(
+            "the path in Gramps Web climbs out with '..'", "correct the object's path in Gramps Web"
+        )
     if not parts:
         return Refusal("the object in Gramps Web names a folder, not a file", "correct the object's path")
     return MediaPath.of("/".join(parts))
@@ -191,7 +193,7 @@ def _refuse_component(part: str) -> Refusal | None:
         return Refusal(f"the name {INTERNAL_NAME} belongs to syncd", rename)
     if len(part.encode()) > MAX_COMPONENT_BYTES:
         return Refusal(f"a name in the path is longer than {MAX_COMPONENT_BYTES} bytes", rename)
-    if part.split(".")[0].strip().casefold() in _DEVICE_NAMES:
+    if part.split(".", maxsplit=1)[0].strip().casefold() in _DEVICE_NAMES:
         return Refusal(f"the name '{part}' is reserved on Windows and would be lost there", rename)
     if part != part.rstrip(". "):
         return Refusal("a name in the path ends with a dot or a space, which Windows drops", rename)
@@ -202,7 +204,7 @@ def is_server_name(raw: str, checksum: Checksum | None) -> bool:
     """Whether an object's path is `<its own checksum>.<ext>`: the server's doing, never a person's move."""
     if checksum is None or "/" in raw or "\\" in raw:
         return False
-    return raw.split(".")[0].lower() == checksum and raw.count(".") <= 1
+    return raw.split(".", maxsplit=1)[0].lower() == checksum and raw.count(".") <= 1
 
 
 def conflict_name(path: MediaPath, date: str, host: str, taken: frozenset[str] | set[str]) -> MediaPath:
@@ -244,7 +246,9 @@ def _cut(text: str, size: int) -> str:
         return text
     cut = encoded[: max(size, 0)].decode(errors="ignore")
     rest = text[len(cut) :]
-    while cut and rest and (unicodedata.combining(rest[0]) or rest[0] in "\u200d\ufe0f" or cut[-1] == "\u200d"):
+    while (
+        cut and rest and (unicodedata.combining(rest[0]) or rest[0] in "\u200d\ufe0f" or cut[-1] == "\u200d")
+    ):
         cut, rest = cut[:-1], cut[-1] + rest
     return cut.rstrip()
 

@@ -1,0 +1,354 @@
+"""The guard: what is too strange to do at all, and what waits for a person. Pure, like the reconciler.
+
+`find_stop` compares what this state was bound to with what was found; a stop means that nothing whatever is done,
+in either direction. `hold` takes the few items out of a plan that a person should see first and lets the rest go on.
+
+What is held stays held, whatever happens to the limits in between, until a person approves it, or it is no longer
+as it was (then there is nothing to hold).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from syncd.model.plan import (
+    Action,
+    AddObject,
+    DeleteObject,
+    Fetch,
+    Guarded,
+    HeldItem,
+    HeldSet,
+    HoldKind,
+    KeepLoser,
+    Plan,
+    RestoreObject,
+    TrashFile,
+    UpdateObject,
+    Upload,
+    Why,
+)
+from syncd.model.policy import FirstSync, OnWeb, Policy
+from syncd.model.values import Stop
+
+NEEDED_PERMISSIONS = frozenset({"ViewPrivate", "AddObject", "EditObject", "DeleteObject"})
+"""What a two-way sync needs; the role Editor has them."""
+
+FIRST_ADDS = 100
+"""Objects that a first contact may add to Gramps Web without asking."""
+FIRST_BYTES = 5 * 1000**3
+"""Bytes that a first contact may move either way without asking."""
+FIRST_CONFLICTS = 10
+"""Conflicts that a first contact may make without asking."""
+
+_ADOPT = "if that is meant, run `syncd adopt`: it looks at everything anew and deletes nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a state file belongs to.
+
+    Args:
+        tree_id: the tree's id in Gramps Web.
+        title: the tree's title, for messages.
+        bucket: the bucket's name; None where the server keeps media on its own disk.
+        prefix: everything before the checksum in the bucket's keys.
+        folder_id: the id in the folder's marker; None when there is no marker.
+        state_name: the state file that the marker names; None when there is no marker.
+        permissions: of the login.
+    """
+
+    tree_id: str
+    title: str
+    bucket: str | None
+    prefix: str
+    folder_id: str | None
+    state_name: str | None
+    permissions: frozenset[str]
+
+
+def find_folder_stop(
+    bound: Identity | None, folder_id: str | None, state_name: str | None, ours: str
+) -> Stop | None:
+    """Say why the media folder must not be touched.
+
+    Args:
+        bound: what the state is bound to; None at first contact.
+        folder_id: the id in the folder's marker; None when there is no marker.
+        state_name: the state file that the marker names.
+        ours: the name of this state file.
+    """
+    if folder_id is None:
+        if bound is None:
+            return None
+        return Stop(
+            "the media folder is not the one that was synced: its marker .syncd/folder.json is missing "
+            "(is the drive not mounted?)",
+            f"mount the drive, or put the folder back; {_ADOPT}",
+        )
+    if state_name != ours:
+        return Stop(
+            f"the media folder is synced by another state file ({state_name})",
+            f"use that one, or stop it for good first; {_ADOPT}",
+        )
+    if bound is not None and bound.folder_id != folder_id:
+        return Stop("the media folder is another one than was synced: its marker bears another id", _ADOPT)
+    return None
+
+
+def find_server_stop(bound: Identity, found: Identity) -> Stop | None:
+    """Say why nothing must be done with this server."""
+    if bound.tree_id != found.tree_id:
+        return Stop(
+            f"this Gramps Web shows another tree ('{found.title}') than was synced ('{bound.title}')",
+            f"check gramps.url and the login; {_ADOPT}",
+        )
+    if (bound.bucket, bound.prefix) != (found.bucket, found.prefix):
+        return Stop(
+            f"Gramps Web keeps its media in {_place(found)} now, but {_place(bound)} was synced",
+            f"ask who runs the server whether it was changed; {_ADOPT}",
+        )
+    lost = sorted((bound.permissions & NEEDED_PERMISSIONS) - found.permissions)
+    if lost:
+        return Stop(
+            f"the login lost rights it had: {', '.join(lost)}; what it cannot see would look deleted",
+            "ask who runs Gramps Web to give the account the role Editor again",
+        )
+    return None
+
+
+def find_history_stop() -> Stop:
+    """The stop for a server whose history no longer holds what was seen."""
+    return Stop(
+        "Gramps Web was restored from a backup, or its history was reset: the last change seen is no longer there",
+        f"check that the tree is as it should be; {_ADOPT}",
+    )
+
+
+def find_listing_stop(objects: int, links: int) -> Stop | None:
+    """Say why a listing cannot be trusted."""
+    if objects or not links:
+        return None
+    return Stop(
+        f"Gramps Web lists no media at all, but {links} files were in step with it",
+        f"look into Gramps Web whether the tree was emptied on purpose; {_ADOPT}",
+    )
+
+
+def _place(identity: Identity) -> str:
+    return (
+        "its own disk" if identity.bucket is None else f"s3://{identity.bucket}/{identity.prefix}".rstrip("/")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the guard must know beside the plan.
+
+    Args:
+        links: how many links there are.
+        recent_deletions: deletions of the last 24 hours, both directions, without approved ones.
+        references: for every object that the plan deletes, how many records refer to it, by type.
+        standing: the sets that are held (or approved) since earlier cycles.
+        first_contact: nothing has been synced with this binding yet.
+        sizes: bytes of an object's file, where known.
+    """
+
+    links: int
+    recent_deletions: int
+    references: Mapping[str, Mapping[str, int]]
+    standing: Sequence[HeldSet]
+    first_contact: bool
+    sizes: Mapping[str, int]
+
+
+def hold(plan: Plan, policy: Policy, now: Circumstances) -> Guarded:
+    """Take out of a plan what waits for a person.
+
+    Returns:
+        The plan without it, and every set that waits now. An approved set stays among `held` (with `approved`)
+        as long as some item of it has not been done.
+    """
+    sieve = _Sieve(now.standing)
+    actions = sieve.strain(
+        plan.actions, HoldKind.FIRST_SYNC, _first_items, _first_contact_reason(plan, policy, now)
+    )
+    actions = sieve.strain(
+        actions, HoldKind.REFERENCED, _referenced_items(policy, now), "people or events refer to it"
+    )
+    actions = sieve.strain(
+        actions, HoldKind.MANY_DELETIONS, _deletions, _mass_reason(actions, sieve, policy, now)
+    )
+    waiting = sieve.waiting_handles()
+    return Guarded(
+        plan=replace(
+            plan,
+            actions=actions,
+            conflicts=tuple(conflict for conflict in plan.conflicts if conflict.handle not in waiting),
+        ),
+        held=sieve.sets(),
+        released=tuple(sorted(sieve.released)),
+        approved_deletions=frozenset(sieve.approved_deletions),
+    )
+
+
+_Items = Callable[[Action], Sequence[HeldItem]]
+
+
+class _Sieve:
+    """Sorts actions into those that may be done and those that wait, set by set."""
+
+    def __init__(self, standing: Sequence[HeldSet]) -> None:
+        self._standing = standing
+        self._kept: dict[int, list[HeldItem]] = {}
+        self._new: dict[HoldKind, tuple[str, list[HeldItem]]] = {}
+        self.released: set[int] = set()
+        self.approved_deletions: set[str] = set()
+
+    def strain(
+        self, actions: Iterable[Action], kind: HoldKind, items: _Items, reason: str | None
+    ) -> list[Action]:
+        """Hold the actions for which `items` names any; `reason` None holds only what stood already.
+
+        An action with items in an approved set passes; one in a standing set keeps its place there.
+        """
+        passed: list[Action] = []
+        for action in actions:
+            wanted = items(action)
+            if not wanted or all(self._place(item, kind, reason) for item in wanted):
+                passed.append(action)
+        return passed
+
+    def _place(self, item: HeldItem, kind: HoldKind, reason: str | None) -> bool:
+        """Find an item's set; True when it may be done."""
+        plain = replace(item, detail="")
+        for held in self._standing:
+            if held.kind is kind and any(replace(member, detail="") == plain for member in held.items):
+                self._kept.setdefault(held.id, []).append(item)
+                if held.approved:
+                    self.released.add(held.id)
+                    if item.action in ("delete", "trash"):
+                        self.approved_deletions.add(item.handle)
+                return held.approved
+        if item.handle in self.approved_deletions and kind is HoldKind.MANY_DELETIONS:
+            return True
+        if reason is None:
+            return True
+        self._new.setdefault(kind, (reason, []))[1].append(item)
+        return False
+
+    def stands(self, item: HeldItem, kind: HoldKind) -> bool:
+        """Whether a set of this kind has the item already."""
+        return any(
+            held.kind is kind
+            and any(replace(member, detail="") == replace(item, detail="") for member in held.items)
+            for held in self._standing
+        )
+
+    def sets(self) -> tuple[HeldSet, ...]:
+        """All sets as they are now: standing ones with what is left of them, and new ones."""
+        kept = [
+            replace(held, items=tuple(self._kept[held.id]))
+            for held in self._standing
+            if held.id in self._kept
+        ]
+        new = [HeldSet(kind, reason, tuple(items)) for kind, (reason, items) in self._new.items()]
+        return (*kept, *new)
+
+    def waiting_handles(self) -> set[str]:
+        """The handles of items that wait."""
+        return {item.handle for held in self.sets() if not held.approved for item in held.items}
+
+
+def _item(action: Action) -> HeldItem | None:
+    """Describe an action that can be held."""
+    match action:
+        case DeleteObject(expected=item, link=link):
+            return HeldItem("delete", link.path.text, item.handle, link.checksum)
+        case TrashFile(file=file, links=links):
+            return HeldItem("trash", file.path.text, links[0].handle, file.checksum)
+        case AddObject(file=file, link=link):
+            return HeldItem("add", file.path.text, link.handle, file.checksum)
+        case Fetch(object=item, path=path, checksum=checksum, why=why):
+            return HeldItem("conflict" if why is Why.CONFLICT else "fetch", path.text, item.handle, checksum)
+        case UpdateObject(expected=item, file=file, checksum=checksum):
+            return HeldItem("update", file.path.text, item.handle, checksum)
+        case Upload(file=file, handle=handle):
+            return HeldItem("upload", file.path.text, handle or "", file.checksum)
+        case KeepLoser(object=item, path=path, checksum=checksum):
+            return HeldItem("conflict", path.text, item.handle, checksum)
+        case RestoreObject(file=file, link=link):
+            return HeldItem("update", file.path.text, link.handle, file.checksum)
+        case _:
+            return None
+
+
+def _first_items(action: Action) -> Sequence[HeldItem]:
+    """What a first contact that is too large holds: every transfer and every change, but no mere link."""
+    item = _item(action)
+    return [item] if item is not None else []
+
+
+def _deletions(action: Action) -> Sequence[HeldItem]:
+    item = _item(action) if isinstance(action, DeleteObject | TrashFile) else None
+    return [item] if item is not None else []
+
+
+def _referenced_items(policy: Policy, now: Circumstances) -> _Items:
+    """Deletions of objects that something refers to, where the policy spares those."""
+
+    def items(action: Action) -> Sequence[HeldItem]:
+        if not isinstance(action, DeleteObject) or policy.on_web is not OnWeb.UNREFERENCED:
+            return []
+        references = now.references.get(action.expected.handle, {})
+        item = _item(action)
+        if item is None or not any(references.values()):
+            return []
+        return [replace(item, detail=describe_references(references))]
+
+    return items
+
+
+def describe_references(references: Mapping[str, int]) -> str:
+    """Say who refers to an object: `2 people, 1 event`."""
+    plurals = {"person": "people", "family": "families", "repository": "repositories"}
+    return ", ".join(
+        f"{count} {kind if count == 1 else plurals.get(kind, kind + 's')}"
+        for kind, count in sorted(references.items())
+        if count
+    )
+
+
+def _mass_reason(actions: Sequence[Action], sieve: _Sieve, policy: Policy, now: Circumstances) -> str | None:
+    """Why all deletions of this plan are held, or None."""
+    planned = 0
+    for action in actions:
+        for item in _deletions(action):
+            if item.handle not in sieve.approved_deletions and not sieve.stands(
+                item, HoldKind.MANY_DELETIONS
+            ):
+                planned += 1
+    total = planned + now.recent_deletions
+    limit = policy.hold_above
+    share = 100 * total / now.links if now.links else 100.0
+    if total > limit.count or (total > limit.always_allow and share > limit.percent):
+        return f"{total} deletions within a day, of {now.links} files in step: more than one expects"
+    return None
+
+
+def _first_contact_reason(plan: Plan, policy: Policy, now: Circumstances) -> str | None:
+    """Why the transfers of a first contact are held, or None."""
+    if not now.first_contact or policy.first_sync is FirstSync.GO:
+        return None
+    adds = sum(isinstance(action, AddObject) for action in plan.actions)
+    up = sum(action.file.size for action in plan.actions if isinstance(action, Upload))
+    down = sum(now.sizes.get(action.checksum, 0) for action in plan.actions if isinstance(action, Fetch))
+    found = [
+        f"{adds} new objects in Gramps Web" if adds > FIRST_ADDS else "",
+        f"{up / 1000**3:.1f} GB to send" if up > FIRST_BYTES else "",
+        f"{down / 1000**3:.1f} GB to fetch" if down > FIRST_BYTES else "",
+        f"{len(plan.conflicts)} conflicts" if len(plan.conflicts) > FIRST_CONFLICTS else "",
+    ]
+    reasons = [reason for reason in found if reason]
+    return f"the first sync would make {', '.join(reasons)}" if reasons else None

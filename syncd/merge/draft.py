@@ -1,0 +1,162 @@
+"""What the chapters of the reconciler share: the inputs, look-ups over them, and the plan as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from syncd.model.paths import MediaPath, Refusal, parse_catalog_path
+from syncd.model.plan import Action, Conflict, Notice, Plan, Upload, Waiting, Why
+from syncd.model.policy import Moment, Policy
+from syncd.model.snapshots import (
+    BucketSnapshot,
+    CatalogSnapshot,
+    FolderFile,
+    FolderSnapshot,
+    Link,
+    MediaObject,
+)
+from syncd.model.values import Checksum, Problem
+
+GRACE_SECONDS = 24 * 3600
+"""How long an object may name bytes that nobody has before its checksum counts as stale: long enough for another
+desktop to finish an upload over a slow line."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a decision rests on.
+
+    Args:
+        tree_id: the tree's id; part of the handles of new objects.
+        links: the common ancestor.
+        conflict_copies: keys of files that are conflict copies; they are added whatever `new_files` says.
+    """
+
+    tree_id: str
+    links: Sequence[Link]
+    folder: FolderSnapshot
+    catalog: CatalogSnapshot
+    bucket: BucketSnapshot
+    policy: Policy
+    moment: Moment
+    conflict_copies: frozenset[str] = frozenset()
+
+    @cached_property
+    def files_by_checksum(self) -> Mapping[Checksum, list[FolderFile]]:
+        """The folder's files by content, each list in path order."""
+        found: dict[Checksum, list[FolderFile]] = {}
+        for _key, file in sorted(self.folder.files.items()):
+            found.setdefault(file.checksum, []).append(file)
+        return found
+
+    @cached_property
+    def linked_handles(self) -> frozenset[str]:
+        """The handles that have a link."""
+        return frozenset(link.handle for link in self.links)
+
+    @cached_property
+    def unlinked_by_path(self) -> Mapping[str, list[MediaObject]]:
+        """The objects without a link that mean a path of the folder, by its key, in order of age."""
+        found: dict[str, list[MediaObject]] = {}
+        for item in sorted(self.catalog.objects.values(), key=lambda item: (item.change, item.handle)):
+            if item.handle not in self.linked_handles:
+                target = self.target(item.path)
+                if isinstance(target, MediaPath):
+                    found.setdefault(target.key, []).append(item)
+        return found
+
+    def target(self, raw: str) -> MediaPath | Refusal:
+        """The folder path that a path of Gramps Web means here."""
+        return parse_catalog_path(raw, self.policy.rules)
+
+    def copy_of(self, checksum: Checksum) -> FolderFile | None:
+        """A file of the folder with this content."""
+        files = self.files_by_checksum.get(checksum)
+        return files[0] if files else None
+
+    def has_bytes(self, checksum: Checksum) -> bool:
+        """Whether the bytes can be had: from the bucket, or from the folder itself."""
+        return self.bucket.holds(checksum) or checksum in self.files_by_checksum
+
+    def is_fresh(self, item: MediaObject) -> bool:
+        """Whether an object changed so lately that its bytes may still be under way (or a clock is wrong)."""
+        return self.moment.now - item.change <= GRACE_SECONDS
+
+
+@dataclass
+class Draft:
+    """A plan that grows. One file of the folder gets at most one action a pass: see `claim`."""
+
+    inputs: Inputs
+    actions: list[Action] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    unchanged: int = 0
+    _uploads: dict[Checksum, Upload] = field(default_factory=dict)
+    _claimed: set[str] = field(default_factory=set)
+
+    def do(self, *actions: Action) -> None:
+        """Add actions."""
+        self.actions.extend(actions)
+
+    def claim(self, file: FolderFile) -> bool:
+        """Take the sole right to move or replace a file in this pass; False when another item has it."""
+        if file.path.key in self._claimed:
+            return False
+        self._claimed.add(file.path.key)
+        return True
+
+    def is_claimed(self, file: FolderFile) -> bool:
+        """Whether some action of this pass will move or replace the file."""
+        return file.path.key in self._claimed
+
+    def store(self, file: FolderFile, why: Why, handle: str | None = None) -> None:
+        """See to it that the bucket holds a file's bytes: at once where it lacks them or has them damaged."""
+        size = self.inputs.bucket.sizes.get(file.checksum)
+        if size == file.size or file.checksum in self._uploads:
+            return
+        damaged = size is not None
+        self._uploads[file.checksum] = Upload(file, Why.DAMAGED_BYTES if damaged else why, handle, damaged)
+
+    def problem(self, reason: str, remedy: str, path: str, handle: str | None = None) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(reason, remedy, path, handle))
+
+    def wait(self, reason: str, path: str, handle: str | None = None) -> None:
+        """Add an item that time settles."""
+        self.waiting.append(Waiting(reason, path, handle))
+
+    def notice(self, text: str, path: str, handle: str | None = None) -> None:
+        """Add a decision worth telling."""
+        self.notices.append(Notice(text, path, handle))
+
+    def await_bytes(self, item: MediaObject) -> None:
+        """Report an object whose bytes nobody has: at first as waiting, after the grace time as a problem."""
+        if self.inputs.is_fresh(item):
+            self.wait(
+                "Gramps Web names a file that has not arrived yet; it may still be under way",
+                item.path,
+                item.handle,
+            )
+        else:
+            self.problem(
+                "missing on both sides: neither the media folder nor the bucket has the file that Gramps Web names",
+                "put the original file into the media folder, or upload it in Gramps Web",
+                item.path,
+                item.handle,
+            )
+
+    def plan(self) -> Plan:
+        """The finished plan."""
+        return Plan(
+            actions=(*self._uploads.values(), *self.actions),
+            conflicts=tuple(self.conflicts),
+            problems=tuple(self.problems),
+            waiting=tuple(self.waiting),
+            notices=tuple(self.notices),
+            unchanged=self.unchanged,
+        )

@@ -1,0 +1,239 @@
+"""Pairing what is not linked: objects and files that are new, or that meet for the first time.
+
+By path first, then by content; what remains is new on its side. Nothing here deletes anything, so a first contact is
+a union.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from syncd.merge.draft import Draft
+from syncd.merge.linked import settle_conflict
+from syncd.merge.moves import At, Located
+from syncd.merge.places import Places
+from syncd.model.paths import MediaPath, Refusal, handle_for, is_server_name
+from syncd.model.plan import AddObject, Fetch, Forget, Record, UpdateObject, Why
+from syncd.model.policy import NewFiles
+from syncd.model.snapshots import Detached, FolderFile, Link, MediaObject
+
+
+class UnlinkedMerge:
+    """Pairs unlinked objects and files into a draft."""
+
+    def __init__(self, draft: Draft, places: Places, located: Sequence[Located]) -> None:
+        self._draft = draft
+        self._inputs = draft.inputs
+        self._policy = draft.inputs.policy
+        self._places = places
+        self._owners: dict[str, Located] = {group.file.path.key: group for group in located if group.file}
+        self._used: set[str] = set()
+        """Keys of files that got an object in this pass."""
+
+    def merge(self) -> None:
+        """Pair by path, then by content; fetch what is left of the objects, add what is left of the files."""
+        rest: list[tuple[MediaObject, MediaPath | Refusal]] = []
+        for item, target in self._objects():
+            if not (isinstance(target, MediaPath) and self._by_path(item, target)):
+                rest.append((item, target))
+        rest = self._by_content(rest)
+        for item, target in rest:
+            self._new_object(item, target)
+        if self._policy.new_files is not NewFiles.IGNORE or self._inputs.conflict_copies:
+            for file in self._new_files():
+                self._new_file(file)
+
+    def _objects(self) -> Iterable[tuple[MediaObject, MediaPath | Refusal]]:
+        """The objects without a link that are in scope, oldest first, with the paths they mean here."""
+        unlinked = (
+            item
+            for item in self._inputs.catalog.objects.values()
+            if item.handle not in self._inputs.linked_handles
+        )
+        for item in sorted(unlinked, key=lambda item: (item.change, item.handle)):
+            target = self._inputs.target(item.path)
+            if isinstance(target, Refusal):
+                if not target.silent:
+                    yield item, target
+            elif not self._policy.ignored(target):
+                yield item, self._places.spelt(target)
+
+    def _link(self, item: MediaObject, file: FolderFile) -> Link:
+        """The link of an object and a file that agree, each under its own name."""
+        return Link(item.handle, item.path, file.path, file.checksum, file.stamp.inode)
+
+    def _is_free(self, file: FolderFile) -> bool:
+        """Whether no object has the file: no link, or one that is detached because its object is gone."""
+        owner = self._owners.get(file.path.key)
+        if owner is None:
+            return True
+        return all(link.detached is Detached.OBJECT_GONE for link in owner.links)
+
+    def _take(self, item: MediaObject, file: FolderFile) -> None:
+        """A free file gets an object; a detached link that it may have had is dropped."""
+        self._used.add(file.path.key)
+        owner = self._owners.get(file.path.key)
+        if owner is not None:
+            self._draft.do(*(Forget(link) for link in owner.links if link.detached is not None))
+        self._draft.store(file, Why.MISSING_BYTES, item.handle)
+
+    # --- the same path --------------------------------------------------------------------------------------------
+
+    def _by_path(self, item: MediaObject, target: MediaPath) -> bool:
+        """Pair an object with the file at its path; False when there is none."""
+        if self._inputs.folder.is_unknown(target):
+            self._draft.wait("the file in the folder cannot be read just now", str(target), item.handle)
+            return True
+        file = self._inputs.folder.at(target)
+        if file is None:
+            return False
+        if file.path.key in self._used or not self._is_free(file):
+            self._second_object(item, target, file)
+            return True
+        theirs = item.digest
+        if theirs == file.checksum and item.checksum == theirs:
+            self._take(item, file)
+            self._draft.do(Record(self._link(item, file), new=True))
+        elif theirs is None or theirs == file.checksum:
+            self._correct(item, file)
+        elif self._inputs.has_bytes(theirs):
+            if self._draft.claim(file):
+                self._take_for_conflict(file)
+                settle_conflict(self._draft, self._places, self._link(item, file), item, file, theirs)
+        elif self._inputs.is_fresh(item):
+            self._used.add(file.path.key)
+            self._draft.await_bytes(item)
+        else:
+            self._correct(item, file)
+        return True
+
+    def _take_for_conflict(self, file: FolderFile) -> None:
+        """Like `_take`, for a file whose content is not the object's."""
+        self._used.add(file.path.key)
+        owner = self._owners.get(file.path.key)
+        if owner is not None:
+            self._draft.do(*(Forget(link) for link in owner.links))
+
+    def _correct(self, item: MediaObject, file: FolderFile) -> None:
+        """The object's checksum is empty or stale, nobody has such bytes: the folder's file is the truth."""
+        self._take(item, file)
+        self._draft.do(
+            UpdateObject(item, item.path, file.checksum, file, self._link(item, file), Why.STALE_CHECKSUM)
+        )
+
+    def _second_object(self, item: MediaObject, target: MediaPath, file: FolderFile) -> None:
+        """The file at the object's path belongs to another object."""
+        owner = self._owners.get(file.path.key)
+        if self._draft.is_claimed(file) or (owner is not None and owner.at is not At.SAME):
+            return  # something is happening to that file: the next pass sees what became of it
+        if item.digest == file.checksum:
+            self._draft.store(file, Why.MISSING_BYTES, item.handle)
+            self._draft.do(Record(self._link(item, file), new=True))
+        elif item.digest is not None and self._inputs.has_bytes(item.digest):
+            path = self._places.free(target)
+            self._places.promise(path)
+            self._fetch(item, path)
+            self._draft.notice(
+                f"two objects in Gramps Web have the name '{target}'; the second was fetched under another name",
+                str(path),
+                item.handle,
+            )
+        else:
+            self._draft.await_bytes(item)
+
+    # --- the same content -----------------------------------------------------------------------------------------
+
+    def _by_content(
+        self, rest: Sequence[tuple[MediaObject, MediaPath | Refusal]]
+    ) -> list[tuple[MediaObject, MediaPath | Refusal]]:
+        """Link objects with free files of the same content as they are: by base name, then in order."""
+        unpaired = list(rest)
+        for same_name in (True, False):
+            still: list[tuple[MediaObject, MediaPath | Refusal]] = []
+            for item, target in unpaired:
+                file = self._same_content(item, same_name=same_name)
+                if file is None:
+                    still.append((item, target))
+                else:
+                    self._link_as_is(item, file)
+            unpaired = still
+        return unpaired
+
+    def _same_content(self, item: MediaObject, *, same_name: bool) -> FolderFile | None:
+        """A free file with an object's content, and with its base name if asked."""
+        if item.digest is None:
+            return None
+        name = MediaPath.of(item.path.replace("\\", "/")).key.rpartition("/")[2]
+        for file in self._inputs.files_by_checksum.get(item.digest, ()):
+            named_so = file.path.key.rpartition("/")[2] == name
+            if file.path.key not in self._used and self._is_free(file) and (named_so or not same_name):
+                return file
+        return None
+
+    def _link_as_is(self, item: MediaObject, file: FolderFile) -> None:
+        """Nobody's layout is tidied: the names may differ. Only the server's own naming gives way to the folder's."""
+        self._take(item, file)
+        link = self._link(item, file)
+        if item.checksum != item.digest:
+            self._draft.do(UpdateObject(item, item.path, file.checksum, file, link, Why.STALE_CHECKSUM))
+        elif is_server_name(item.path, item.digest) and not self._policy.found_by_path:
+            named = file.path.text
+            self._draft.do(
+                UpdateObject(item, named, file.checksum, file, replace(link, named=named), Why.SERVER_NAME)
+            )
+        else:
+            self._draft.do(Record(link, new=True))
+
+    # --- new on one side ------------------------------------------------------------------------------------------
+
+    def _new_object(self, item: MediaObject, target: MediaPath | Refusal) -> None:
+        """Fetch what Gramps Web has and the folder has not."""
+        if item.digest is None or not self._inputs.has_bytes(item.digest):
+            self._draft.await_bytes(item)
+            return
+        refusal = target if isinstance(target, Refusal) else self._places.refuse(target)
+        if refusal is not None:
+            self._draft.problems.append(refusal.as_problem(path=item.path, handle=item.handle))
+        elif isinstance(target, MediaPath):
+            self._places.promise(target)
+            self._fetch(item, target)
+
+    def _fetch(self, item: MediaObject, path: MediaPath) -> None:
+        """Bring an object's bytes to a free path, from the folder itself where it has them."""
+        checksum = item.digest
+        if checksum is None:
+            return
+        source = self._inputs.copy_of(checksum)
+        if source is not None:
+            self._draft.store(source, Why.MISSING_BYTES, item.handle)
+        link = Link(item.handle, item.path, path, checksum)
+        self._draft.do(Fetch(item, checksum, path, link, Why.NEW_OBJECT, source=source))
+
+    def _new_files(self) -> Iterable[FolderFile]:
+        """The files that no object has, in path order."""
+        for key, file in sorted(self._inputs.folder.files.items()):
+            if key not in self._owners and key not in self._used:
+                yield file
+
+    def _new_file(self, file: FolderFile) -> None:
+        """Add a file to Gramps Web as the policy says."""
+        mode = self._policy.new_files
+        if file.path.key in self._inputs.conflict_copies:
+            mode = NewFiles.ADD
+        if mode is NewFiles.IGNORE:
+            return
+        self._draft.store(file, Why.NEW_FILE)
+        if mode is NewFiles.ADD:
+            handle = self._free_handle(file.path)
+            link = Link(handle, file.path.text, file.path, file.checksum, file.stamp.inode)
+            self._draft.do(AddObject(file, link))
+
+    def _free_handle(self, path: MediaPath) -> str:
+        """The first handle of this path that nothing uses: the same on every desktop."""
+        number = 0
+        while True:
+            handle = handle_for(self._inputs.tree_id, path, number)
+            if handle not in self._inputs.catalog.objects and handle not in self._inputs.linked_handles:
+                return handle
+            number += 1
