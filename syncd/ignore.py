@@ -1,0 +1,229 @@
+"""Which names of the media folder are nobody's media: rubbish of systems and programs, and what the person lists.
+
+Three lists in gitignore's language, the later over the earlier: the built-in one, `ignore` in the
+configuration, `.syncdignore` in the media folder. A later `!pattern` takes a name back in, except below an
+ignored folder (as in git) and except syncd's own.
+
+The built-in list compares without regard to case (a memory card says `THUMBS.DB`), the others as git does. All
+compare by the NFC form. Nothing that a person may have made by hand is in the built-in list.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from syncd.errors import ConfigError, FolderError
+from syncd.model import MediaPath
+from syncd.model.paths import INTERNAL_NAME
+
+IGNORE_FILE = ".syncdignore"
+"""The person's own list, at the top of the media folder."""
+
+_MAX_FILE_BYTES = 1 << 20
+
+BUILT_IN: tuple[tuple[str, str], ...] = (
+    # Ours
+    (IGNORE_FILE, "the list of ignored names itself"),
+    (".syncd-*", "syncd's intermediate files on another file system inside the folder"),
+    # Written by operating systems
+    (".DS_Store", "macOS: how a Finder window looks"),
+    ("._*", "macOS: a file's other half on foreign disks"),
+    (".AppleDouble", "macOS: the same on file servers"),
+    (".AppleDB", "macOS: file server's index"),
+    (".AppleDesktop", "macOS: file server's index"),
+    (".Spotlight-V100", "macOS: search index"),
+    (".fseventsd", "macOS: change log of a disk"),
+    (".TemporaryItems", "macOS: temporary files of a disk"),
+    (".DocumentRevisions-V100", "macOS: versions kept by the system"),
+    (".apdisk", "macOS: file server's record"),
+    ("Icon\r", "macOS: a folder's own icon"),
+    ("Thumbs.db", "Windows: thumbnails"),
+    ("ehthumbs.db", "Windows Media Center: thumbnails"),
+    ("ehthumbs_vista.db", "Windows Media Center: thumbnails"),
+    ("desktop.ini", "Windows: how a folder looks"),
+    ("$RECYCLE.BIN", "Windows: recycle bin of a disk"),
+    ("System Volume Information", "Windows: records of a disk"),
+    (".directory", "KDE: how a folder looks"),
+    (".thumbnails", "thumbnails of older desktops and of Android"),
+    (".nomedia", "Android: a mark for galleries"),
+    (".Trash*", "wastebaskets of Linux desktops and macOS"),
+    ("lost+found", "fragments found when a Linux disk was checked"),
+    (".fuse_hidden*", "deleted but still open, on FUSE"),
+    (".nfs*", "deleted but still open, on NFS"),
+    # Written by file servers and their apps
+    ("@eaDir", "Synology: thumbnails and indexes"),
+    ("#recycle", "Synology: recycle bin"),
+    ("#snapshot", "Synology: snapshots"),
+    ("@Recycle", "QNAP: recycle bin"),
+    (".@__thumb", "QNAP: thumbnails"),
+    ("@Recently-Snapshot", "QNAP: snapshots"),
+    # Unfinished
+    ("*.part", "a download or copy under way"),
+    ("*.partial", "a download or copy under way"),
+    ("*.crdownload", "a download under way in Chrome"),
+    ("*.download", "a download under way in Safari"),
+    ("*.tmp", "a temporary file"),
+    (".goutputstream-*", "a file being saved by a GNOME program"),
+    # Written by programs while a file is open, and when it is saved
+    (".~lock*", "LibreOffice: somebody has the file open"),
+    ("~$*", "Microsoft Office: somebody has the file open"),
+    (".#*", "Emacs: somebody has the file open"),
+    ("*.swp", "Vim: somebody has the file open"),
+    ("*~", "an editor's backup copy"),
+    # Written by picture and genealogy programs
+    (".picasa.ini", "Picasa: notes on the pictures of a folder"),
+    ("Picasa.ini", "Picasa: notes on the pictures of a folder"),
+    ("*.xmp", "a picture program's notes on the picture beside it"),
+    ("digikam4.db", "digiKam: its database"),
+    ("thumbnails-digikam.db", "digiKam: thumbnails"),
+    ("recognition.db", "digiKam: faces"),
+    ("similarity.db", "digiKam: likenesses"),
+    ("*.gramps", "a family tree's export, not its media"),
+    ("*.gpkg", "a family tree's export together with its media"),
+    # Written by programs that keep or carry folders
+    (".git", "a Git repository's own files"),
+    (".hg", "a Mercurial repository's own files"),
+    (".svn", "a Subversion working copy's own files"),
+    (".stfolder", "Syncthing: its marker"),
+    (".stversions", "Syncthing: older versions"),
+    (".stignore", "Syncthing: its own list of ignored names"),
+    (".dropbox", "Dropbox: its record"),
+    (".dropbox.attr", "Dropbox: its record"),
+    (".dropbox.cache", "Dropbox: its temporary files"),
+    (".sync_*", "Nextcloud: its database"),
+    (".nextcloudsync.log", "Nextcloud: its log"),
+    (".owncloudsync.log", "ownCloud: its log"),
+)
+"""Name patterns, each with its reason. A star stands at one end only, so that they cost next to nothing."""
+
+_EXACT = frozenset(pattern.casefold() for pattern, _ in BUILT_IN if "*" not in pattern)
+_STARTS = tuple(pattern[:-1].casefold() for pattern, _ in BUILT_IN if pattern.endswith("*"))
+_ENDS = tuple(pattern[1:].casefold() for pattern, _ in BUILT_IN if pattern.startswith("*"))
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRules:
+    """The rules as they stood when they were loaded; asking them reads nothing.
+
+    Args:
+        own: the person's patterns as (expression, whether it ignores), the last one first.
+    """
+
+    own: tuple[tuple[re.Pattern[str], bool], ...] = ()
+
+    @classmethod
+    def load(cls, media_dir: Path, extra: Sequence[str]) -> IgnoreRules:
+        """Read all lists.
+
+        Args:
+            media_dir: the media folder; a missing `.syncdignore` is fine.
+            extra: the configuration's `ignore`.
+
+        Raises:
+            ConfigError: a pattern of the configuration makes no sense.
+            FolderError: `.syncdignore` cannot be read or makes no sense. Going on without it would upload what
+                the person meant to keep out.
+        """
+        for pattern in extra:
+            if not _makes_sense(pattern, comments=False):
+                raise ConfigError(
+                    f"ignore: '{pattern}' is no pattern",
+                    "write patterns as in .gitignore, e.g. '*.psd', 'drafts/' or '\\\\#name'",
+                )
+        lines = _read(media_dir / IGNORE_FILE)
+        for number, line in enumerate(lines, 1):
+            if not _makes_sense(line, comments=True):
+                raise FolderError(
+                    f"line {number} of {IGNORE_FILE} in the media folder is no pattern: '{line}'",
+                    "correct or delete the line; patterns are written as in .gitignore",
+                )
+        spec = GitIgnoreSpec.from_lines(unicodedata.normalize("NFC", line) for line in (*extra, *lines))
+        return cls(
+            tuple(
+                (pattern.regex, pattern.include)
+                for pattern in reversed([*spec.patterns])
+                if pattern.regex is not None and pattern.include is not None
+            )
+        )
+
+    def matches(self, path: MediaPath) -> bool:
+        """Whether a file is out of scope, by its own name or by that of a folder above it."""
+        parts = path.key.split("/")
+        return self.matches_text(path.key, is_dir=False) or any(
+            self.matches_text("/".join(parts[:end]), is_dir=True) for end in range(1, len(parts))
+        )
+
+    def matches_text(self, rel: str, *, is_dir: bool) -> bool:
+        """Whether one entry is ignored, by its own name; the folders above are known not to be.
+
+        Args:
+            rel: the path relative to the media folder, in NFC.
+            is_dir: whether it is a folder.
+        """
+        name = rel[rel.rfind("/") + 1 :].casefold()
+        if name == INTERNAL_NAME:
+            return True
+        if self.own:
+            entry = f"{rel}/" if is_dir else rel
+            for pattern, include in self.own:
+                if _says(pattern, entry):
+                    return include
+        return name in _EXACT or name.startswith(_STARTS) or name.endswith(_ENDS)
+
+
+def _says(pattern: re.Pattern[str], entry: str) -> bool:
+    """Whether a pattern is about this very entry, not merely about a folder above it.
+
+    pathspec's expressions match what lies below a folder too, and mark the slash after the folder `ps_d`.
+    """
+    if "ps_d" not in pattern.groupindex:
+        return pattern.search(entry) is not None
+    return any(found.end("ps_d") in (-1, len(entry)) for found in pattern.finditer(entry))
+
+
+def _makes_sense(pattern: str, *, comments: bool) -> bool:
+    """Whether the pattern says something; a broken one must not silently match nothing (or everything)."""
+    text = pattern.strip()
+    if not text:
+        return True
+    if text.startswith("#"):
+        return comments
+    if "\0" in text or "\n" in text or text == "!/":
+        return False
+    try:
+        (read,) = GitIgnoreSpec.from_lines([pattern]).patterns
+    except (ValueError, re.error):
+        return False
+    return read.include is not None
+
+
+def _read(path: Path) -> list[str]:
+    """The lines of the person's list, none when there is no such file."""
+    remedy = f"make {path} a readable text file in UTF-8, or delete it"
+    try:
+        # Without O_NONBLOCK a pipe of that name would keep us waiting for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise FolderError(f"{IGNORE_FILE} in the media folder points nowhere", remedy) from None
+        return []
+    except OSError as error:
+        raise FolderError(
+            f"{IGNORE_FILE} in the media folder cannot be read: {error.strerror}", remedy
+        ) from error
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE_BYTES:
+                raise FolderError(f"{IGNORE_FILE} in the media folder is no plain list of names", remedy)
+            return file.read(_MAX_FILE_BYTES).decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FolderError(f"{IGNORE_FILE} in the media folder cannot be read", remedy) from error
