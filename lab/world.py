@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lab.api import Api
 from lab.gramps_web import PASSWORD, GrampsWeb, Tree
@@ -146,6 +146,16 @@ class World:
     s3: S3Witness | None  # this tree's part of the bucket
     bucket: S3Witness | None  # all of it
     desktops: list[Desktop] = field(default_factory=list)
+
+    @classmethod
+    def on(cls, server: GrampsWeb, base: Path, template: Path | str = "example") -> Self:
+        """A world with a tree of its own on `server`, its files in `base`; `close` it in the end."""
+        tree = server.add_tree(template)
+        if server.s3 is None:
+            return cls(base, server, tree, None, None)
+        name, _, prefix = server.media_base_dir.removeprefix("s3://").partition("/")
+        bucket = S3Witness(server.s3, name, f"{prefix}/" if prefix else "")
+        return cls(base, server, tree, bucket.below(tree.key_prefix) if server.many else bucket, bucket)
 
     def __post_init__(self) -> None:
         self.api: Api = self.server.api(self.tree)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lab.gramps_web import MINIMUM, GrampsWeb
-from lab.s3 import MotoS3, RcloneS3, S3Server, S3Witness
+from lab.s3 import MotoS3, RcloneS3
 from lab.world import World
 
 MakeWorld = Callable[..., World]
@@ -71,10 +71,7 @@ def new_world(tmp_path: Path) -> Iterator[MakeWorld]:
     worlds: list[World] = []
 
     def make(server: GrampsWeb, template: Path | str = "example") -> World:
-        tree = server.add_tree(template)
-        bucket = _bucket_of(server)
-        below = bucket.below(tree.key_prefix) if bucket and server.many else bucket
-        world = World(tmp_path / f"world-{len(worlds)}", server, tree, below, bucket)
+        world = World.on(server, tmp_path / f"world-{len(worlds)}", template)
         worlds.append(world)
         return world
 
@@ -119,12 +116,3 @@ def minimum_world(rclone: RcloneS3, new_server: MakeServer, new_world: MakeWorld
     return new_world(
         new_server(s3=rclone, many=False, media_base_dir=f"s3://{bucket.bucket}", release=MINIMUM)
     )
-
-
-def _bucket_of(server: GrampsWeb) -> S3Witness | None:
-    """The witness of the bucket and prefix that the server was given."""
-    s3: S3Server | None = server.s3
-    if s3 is None:
-        return None
-    bucket, _, prefix = server.media_base_dir.removeprefix("s3://").partition("/")
-    return S3Witness(s3, bucket, f"{prefix}/" if prefix else "")
