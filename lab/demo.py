@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def _show(world: World, *, keep: bool) -> int:
     _run(world, "check")
     _run(world, "--once")
     print()
-    _compare(world)
+    _compare(world, listed=True)
 
     mark = world.mark()
     _run(world, "--once")
@@ -82,19 +83,20 @@ def _show(world: World, *, keep: bool) -> int:
     if writes:
         raise LabError("the second run was to do nothing, but wrote\n  " + "\n  ".join(writes))
     print("The second run wrote nothing: not to the folder, not to Gramps Web, not to the bucket.")
-    _compare(world)
+    _compare(world, listed=False)
     if keep:
-        _look_around(world)
+        with contextlib.suppress(KeyboardInterrupt):
+            _look_around(world)
     return 0
 
 
-def _compare(world: World) -> None:
+def _compare(world: World, *, listed: bool) -> None:
     """Folder, Gramps Web and bucket, byte for byte, read by this script and not by syncd."""
     differences = world.differences()
     if differences:
         raise LabError("the two sides differ\n  " + "\n  ".join(differences))
     files = world.desktop.files()
-    for path, content in files.items():
+    for path, content in files.items() if listed else ():
         print(f"  = {len(content):>9,} bytes  {md5(content)}  {path}")
     print(f"{len(files)} files: equal in the folder, in Gramps Web and in the bucket, byte for byte.")
 
