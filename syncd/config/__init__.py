@@ -1,0 +1,32 @@
+"""Settings: from a TOML file, the environment and credentials, checked before anything else happens.
+
+`load_settings` is the way in. Every mistake is one plain line that names the key as the person wrote it.
+"""
+
+from syncd.config.durations import format_duration, parse_duration
+from syncd.config.load import check_media_dir, load_settings
+from syncd.config.settings import (
+    DaemonSettings,
+    DeletionsSettings,
+    GrampsSettings,
+    HoldAboveSettings,
+    NewObjectsSettings,
+    S3Settings,
+    Settings,
+)
+from syncd.config.sources import SAMPLE
+
+__all__ = [
+    "SAMPLE",
+    "DaemonSettings",
+    "DeletionsSettings",
+    "GrampsSettings",
+    "HoldAboveSettings",
+    "NewObjectsSettings",
+    "S3Settings",
+    "Settings",
+    "check_media_dir",
+    "format_duration",
+    "load_settings",
+    "parse_duration",
+]

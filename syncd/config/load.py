@@ -1,0 +1,181 @@
+"""Loading: find the sources, lay them over one another, check, and say all mistakes at once.
+
+From high to low: `SYNCD_…` variables, the file, the variables that Gramps Web reads too (`AWS_…`,
+`GRAMPSWEB_MEDIA_BASE_DIR`), systemd's credentials, defaults.
+
+pydantic-settings would do part of this, but takes as long to import as all the rest, and its errors name
+neither the variable nor the file that a value came from.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from syncd.config.credentials import choose_keys, choose_login
+from syncd.config.keys import Kind, all_keys
+from syncd.config.mistakes import (
+    KeyPath,
+    Mistake,
+    config_error,
+    explain,
+    file_key,
+    printable,
+)
+from syncd.config.settings import Settings
+from syncd.config.sources import (
+    Given,
+    Layer,
+    absolute,
+    find_file,
+    read_common_variables,
+    read_config_file,
+    read_variables,
+    xdg_folder,
+)
+from syncd.errors import ConfigError
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the whole configuration.
+
+    Args:
+        path: the file that `--config` names, if it was given.
+        environ: the environment.
+
+    Raises:
+        ConfigError: something is wrong: a line for every mistake, none of which holds a secret.
+    """
+    source = find_file(path, environ)
+    variables = read_variables(environ)
+    file = read_config_file(source) if source is not None else None
+    common = read_common_variables(environ)
+    layers = [layer for layer in (variables, file, common) if layer is not None]
+    main = file or variables
+
+    mistakes = [mistake for layer in layers for mistake in layer.mistakes]
+    warnings: list[str] = []
+    findings = [choose_login(layers, environ, main)]
+    with_s3 = any(section[:1] == ("s3",) for layer in layers for section in layer.sections)
+    if with_s3:
+        findings.append(choose_keys(layers, common, environ))
+    for finding in findings:
+        mistakes += finding.mistakes
+        warnings += finding.warnings
+
+    values = _lay_over(layers, environ, with_s3=with_s3)
+    state_dir: KeyPath = ("state_dir",)
+    if state_dir not in values:
+        found = _default_state_dir(environ)
+        if found is not None:
+            main.give(state_dir, str(found), main.spell(state_dir))
+            values[state_dir] = main.values[state_dir]
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(_nested(values, with_s3=with_s3))
+    except ValidationError as error:
+        mistakes += _explained(error.errors(include_url=False), values, main)
+    if settings is None or mistakes:
+        # Outside the except block: pydantic's exception knows the values.
+        raise config_error(mistakes)
+    return settings.told(source=source, warnings=tuple(warnings))
+
+
+def check_media_dir(settings: Settings) -> None:
+    """See that the media folder is there and can be listed.
+
+    Apart from loading: once a state is bound to it, a missing folder is no mistake in the configuration
+    but an unplugged drive.
+
+    Raises:
+        ConfigError: it is missing, no folder, or cannot be read; the reason names `media_dir`.
+    """
+    path = settings.media_dir
+    what = ""
+    try:
+        if not stat.S_ISDIR(path.stat().st_mode):
+            what = "is no folder"
+        elif not os.access(path, os.R_OK | os.X_OK):
+            what = "cannot be read: permission denied"
+    except (FileNotFoundError, NotADirectoryError):
+        what = "does not exist"
+    except OSError as error:
+        what = f"cannot be read: {os.strerror(error.errno or 0).lower()}"
+    if what:
+        where = printable(str(settings.source)) + ": " if settings.source else ""
+        raise ConfigError(
+            f"{where}media_dir: the folder {printable(str(path))} {what}",
+            "create the folder, plug in its drive, or correct media_dir",
+        )
+
+
+def _lay_over(layers: Sequence[Layer], environ: Mapping[str, str], *, with_s3: bool) -> dict[KeyPath, Given]:
+    """The values that win, paths made absolute."""
+    values: dict[KeyPath, Given] = {}
+    for layer in reversed(layers):
+        for path, given in layer.values.items():
+            if path[0] == "s3" and not with_s3:
+                continue
+            value = given.value
+            if all_keys()[path].kind is Kind.FOLDER_OR_FILE and isinstance(value, str):
+                value = absolute(value, layer.base, environ)
+            values[path] = Given(value, given.origin)
+    return values
+
+
+def _default_state_dir(environ: Mapping[str, str]) -> Path | None:
+    # systemd names several folders with colons between them when a unit has several.
+    systemd = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if Path(systemd).is_absolute():
+        return Path(systemd)
+    folder = xdg_folder(environ, "XDG_STATE_HOME", ".local/state")
+    return folder / "syncd" if folder else None
+
+
+def _nested(values: Mapping[KeyPath, Given], *, with_s3: bool) -> dict[str, object]:
+    """The values as the models want them. `gramps` is there even if empty, so that its keys are missed."""
+    tree: dict[str, object] = {"gramps": {}}
+    if with_s3:
+        tree["s3"] = {}
+    for path, given in values.items():
+        table = tree
+        for section in path[:-1]:
+            below = table.setdefault(section, {})
+            assert isinstance(below, dict)
+            table = below
+        table[path[-1]] = given.value
+    return tree
+
+
+_EXAMPLES: Mapping[KeyPath, str] = {
+    ("media_dir",): "~/Pictures/family",
+    ("gramps", "url"): "https://family.example",
+    ("s3", "url"): "s3://my-bucket/prefix",
+    ("state_dir",): "/var/lib/syncd",
+}
+
+
+def _explained(
+    errors: Sequence[ErrorDetails], values: Mapping[KeyPath, Given], main: Layer
+) -> Iterator[Mistake]:
+    """The errors of pydantic in terms of what the person wrote."""
+    for error in errors:
+        location = tuple(part for part in error["loc"] if part != "[key]")
+        path = tuple(str(part) for part in location)
+        written = next((path[:end] for end in range(len(path), 0, -1) if path[:end] in values), None)
+        if written is None:
+            what = (
+                f'missing; for example: {path[-1]} = "{_EXAMPLES[path]}"'
+                if path in _EXAMPLES
+                else explain(error)
+            )
+            yield Mistake(main.where, main.spell(path), what, missing=True)
+            continue
+        origin = values[written].origin
+        own_key = origin.key == file_key(written)
+        yield Mistake(origin.where, file_key(location) if own_key else origin.key, explain(error))
