@@ -174,18 +174,18 @@ class IgnoreRules:
         if self.own:
             entry = f"{rel}/" if is_dir else rel
             for pattern, include in self.own:
-                if _says(pattern, entry):
+                if pattern.search(entry) and _says(pattern, entry):
                     return include
         return name in _EXACT or name.startswith(_STARTS) or name.endswith(_ENDS)
 
 
 def _says(pattern: re.Pattern[str], entry: str) -> bool:
-    """Whether a pattern is about this very entry, not merely about a folder above it.
+    """Whether a pattern that matches is about this very entry, not merely about a folder above it.
 
     pathspec's expressions match what lies below a folder too, and mark the slash after the folder `ps_d`.
     """
     if "ps_d" not in pattern.groupindex:
-        return pattern.search(entry) is not None
+        return True
     return any(found.end("ps_d") in (-1, len(entry)) for found in pattern.finditer(entry))
 
 

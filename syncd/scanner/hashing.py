@@ -1,0 +1,124 @@
+"""Reading files for their checksums."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from dataclasses import dataclass
+
+from syncd.model import Checksum, FileStamp
+
+CHUNK = 1 << 20
+"""Bytes read at a time; one such buffer per thread is all the memory that a file takes, whatever its size."""
+
+_COARSEST_NS = 2_000_000_000
+"""Two seconds: the grain of times on FAT, the coarsest file system in use."""
+
+_NO_LONGER_A_FILE = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO])
+"""Gone, or something else has taken its place since it was listed."""
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | getattr(os, "O_NOATIME", 0)
+
+
+def stamp_of(status: os.stat_result) -> FileStamp:
+    """What a `stat` says, as a value."""
+    return FileStamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
+
+
+def same_content(stamp: FileStamp, status: os.stat_result) -> bool:
+    """Whether two looks at a file tell that its bytes are the same.
+
+    The device is left out: the kernel numbers btrfs, NFS and USB disks anew at every start, and the media folder's
+    marker already tells one disk from another.
+    """
+    return (
+        stamp.mtime_ns == status.st_mtime_ns
+        and stamp.ctime_ns == status.st_ctime_ns
+        and stamp.inode == status.st_ino
+        and stamp.size == status.st_size
+    )
+
+
+def can_vouch(stamp: FileStamp, now_ns: int) -> bool:
+    """Whether an equal stamp will prove equal bytes later on, when the file was read no earlier than `now_ns`.
+
+    As git's "racily clean": a file changed in the very grain of time in which it was read would look the same
+    afterwards. The change time decides, for it cannot be set by hand: a photo of a camera whose clock runs ahead
+    is not read anew for years. Only where there is none, the modification time.
+
+    RACE: a server's clock may be behind ours by more than the grain of its times; a change within that grain
+    right after the reading is then seen at the file's next change only.
+    """
+    changed = stamp.ctime_ns or stamp.mtime_ns
+    return changed <= now_ns - _COARSEST_NS
+
+
+class Unsettled(Exception):  # noqa: N818 - no failure, a finding
+    """The file changed while it was read, or is no longer the one that was listed."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads files one after the other with one buffer; each thread has its own.
+
+    Args:
+        root: a descriptor of the folder that paths are relative to.
+    """
+
+    root: int
+    _buffer: memoryview
+
+    @classmethod
+    def at(cls, root: int) -> Reader:
+        """A reader with a new buffer."""
+        return cls(root, memoryview(bytearray(CHUNK)))
+
+    def checksum(self, rel: str, expected: FileStamp) -> Checksum:
+        """The checksum of a regular file that has the expected stamp before and after reading.
+
+        Raises:
+            Unsettled: it has another stamp, or is gone.
+            OSError: it cannot be read.
+        """
+        try:
+            descriptor = _open(rel, self.root)
+        except OSError as error:
+            if error.errno in _NO_LONGER_A_FILE:
+                raise Unsettled from error
+            raise
+        try:
+            if stamp_of(os.fstat(descriptor)) != expected:
+                raise Unsettled
+            digest = hashlib.md5(usedforsecurity=False)
+            read = 0
+            while count := os.readv(descriptor, [self._buffer]):
+                digest.update(self._buffer[:count])
+                read += count
+                if read > expected.size:
+                    break  # it grows; a log that is written faster than we read would never end
+            if read != expected.size or stamp_of(os.fstat(descriptor)) != expected:
+                raise Unsettled
+            return Checksum(digest.hexdigest())
+        finally:
+            os.close(descriptor)
+
+
+def _open(rel: str, root: int) -> int:
+    """Open without following a link, without waiting for a pipe, and without leaving a trace where allowed."""
+    try:
+        return os.open(rel, _FLAGS, dir_fd=root)
+    except PermissionError:
+        # O_NOATIME is for the owner of a file only.
+        return os.open(rel, _FLAGS & ~getattr(os, "O_NOATIME", 0), dir_fd=root)
+
+
+def checksum_of(descriptor: int) -> Checksum:
+    """The checksum of an open file from its beginning; the descriptor stays open."""
+    buffer = memoryview(bytearray(CHUNK))
+    digest = hashlib.md5(usedforsecurity=False)
+    offset = 0
+    while count := os.preadv(descriptor, [buffer], offset):
+        digest.update(buffer[:count])
+        offset += count
+    return Checksum(digest.hexdigest())

@@ -1,0 +1,171 @@
+"""The scan: list, read what must be read, and say what the stat cache should remember."""
+
+from __future__ import annotations
+
+import gc
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncd.errors import FolderError
+from syncd.ignore import IgnoreRules
+from syncd.model import FileStamp, FolderFile, FolderSnapshot, MediaPath, Occupant
+from syncd.ports import Phase, Progress
+from syncd.scanner import trouble
+from syncd.scanner.hashing import Reader, Unsettled, can_vouch
+from syncd.scanner.mounts import not_mounted
+from syncd.scanner.walk import Known, Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The folder as it was seen, and what follows for the stat cache.
+
+    Args:
+        snapshot: what stands where.
+        fresh: rows to write into the cache. A file that changed within the grain of time in which it was read
+            is not among them: it is read again the next time.
+        vanished: keys of rows to drop, because the file is gone or has other bytes. First these, then `fresh`.
+    """
+
+    snapshot: FolderSnapshot
+    fresh: list[FolderFile]
+    vanished: list[str]
+
+
+def scan(
+    media_dir: Path,
+    known: Known,
+    ignored: IgnoreRules,
+    *,
+    now_ns: int,
+    progress: Progress,
+    threads: int,
+) -> Scan:
+    """Look through the media folder.
+
+    Args:
+        media_dir: the media folder; may itself be reached through symbolic links.
+        known: the stat cache: stamp and checksum by `MediaPath.key`.
+        ignored: what stays out.
+        now_ns: the time, in Unix nanoseconds, no later than the call.
+        progress: told of the files that are read, with totals.
+        threads: how many files are read at once.
+
+    Raises:
+        FolderError: the media folder is missing, cannot be listed, or went away meanwhile.
+    """
+    with _opened(media_dir) as root:
+        walk = Walk(root, known, ignored)
+        progress.phase(Phase("Looking through the folder"))
+        try:
+            with _no_collection():
+                walk.go()
+        except OSError as error:
+            raise _lost(media_dir, error) from error
+        fresh = _read(walk, progress, threads)
+        _check_still_there(media_dir, root)
+    for rel in not_mounted(walk):
+        walk.occupied[rel] = Occupant.UNREADABLE
+        walk.problems.append(trouble.unmounted(rel))
+    snapshot = FolderSnapshot(walk.files, walk.occupied, tuple(walk.problems))
+    vouched = [file for file in fresh if can_vouch(file.stamp, now_ns)]
+    gone = [key for key in known.keys() - walk.files.keys() if not snapshot.is_unknown(MediaPath(key, key))]
+    outdated = [
+        file.path.key for file in fresh if file.path.key in known and not can_vouch(file.stamp, now_ns)
+    ]
+    return Scan(snapshot, walk.to_cache + vouched, gone + outdated)
+
+
+def _read(walk: Walk, progress: Progress, threads: int) -> list[FolderFile]:
+    """Read the files that the cache cannot vouch for; returns those that held still."""
+    todo = deque(walk.to_read)
+    if not todo:
+        return []
+    progress.phase(Phase("Reading new files", len(todo), sum(stamp.size for _path, stamp in todo)))
+    fresh: list[FolderFile] = []
+
+    def read_on() -> None:
+        reader = Reader.at(walk.root)
+        while True:
+            try:
+                path, stamp = todo.popleft()
+            except IndexError:
+                return
+            file = _read_one(walk, reader, path, stamp)
+            if file is not None:
+                fresh.append(file)
+            progress.advance(files=1, size=stamp.size)
+
+    with ThreadPoolExecutor(max(1, threads), thread_name_prefix="scan") as pool:
+        readers = [pool.submit(read_on) for _ in range(min(max(1, threads), len(todo)))]
+        try:
+            for reader in readers:
+                reader.result()
+        finally:
+            todo.clear()  # interrupted: let the threads end with the file they are at
+    for file in fresh:
+        walk.files[file.path.key] = file
+    return fresh
+
+
+def _read_one(walk: Walk, reader: Reader, path: MediaPath, stamp: FileStamp) -> FolderFile | None:
+    """One file with its checksum; None, and marked, when it does not hold still or cannot be read."""
+    try:
+        return FolderFile(path, stamp, reader.checksum(path.text, stamp))
+    except Unsettled:
+        walk.occupied[path.key] = Occupant.BUSY
+    except OSError as error:
+        walk.occupied[path.key] = Occupant.UNREADABLE
+        walk.problems.append(trouble.unreadable(path.text, error, folder=False))
+    return None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Pause the search for cyclic garbage: a walk makes many values that stay and no cycles; it costs a third."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
+def _opened(media_dir: Path) -> Iterator[int]:
+    try:
+        root = os.open(media_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _lost(media_dir, error) from error
+    try:
+        yield root
+    finally:
+        os.close(root)
+
+
+def _check_still_there(media_dir: Path, root: int) -> None:
+    """A disk that was pulled out meanwhile makes every file look unreadable: say so once."""
+    try:
+        status, opened = media_dir.stat(), os.fstat(root)
+        with os.scandir(root) as entries:
+            next(entries, None)
+    except OSError as error:
+        raise _lost(media_dir, error) from error
+    if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) != (opened.st_dev, opened.st_ino):
+        raise FolderError(
+            f"the media folder {media_dir} was replaced while it was looked through", "run syncd again"
+        )
+
+
+def _lost(media_dir: Path, error: OSError) -> FolderError:
+    remedy = "check media_dir in the configuration, and that the disk is mounted"
+    if isinstance(error, PermissionError):
+        remedy = f"chmod u+rwx {media_dir}, or let syncd run as the user who owns it"
+    return FolderError(f"the media folder {media_dir} cannot be used: {error.strerror}", remedy)

@@ -1,0 +1,215 @@
+"""Listing the media folder: which names there are, and which files' contents must be read.
+
+Folders are opened by their path below the media folder's descriptor; that what is opened is what was listed (the
+same device and inode) is checked, so a folder swapped for another meanwhile is noticed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from syncd.ignore import IgnoreRules
+from syncd.model import Checksum, FileStamp, FolderFile, MediaPath, Occupant, Problem
+from syncd.scanner import trouble
+from syncd.scanner.hashing import same_content, stamp_of
+
+Known = Mapping[str, tuple[FileStamp, Checksum]]
+"""The stat cache, by `MediaPath.key`."""
+
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_FINE_GRAIN_NS = 10_000_000
+"""exFAT's times step by 10 ms, FAT's by 2 s; both number their inodes as they like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that is being looked through; `rel` and `key` are `""` at the top."""
+
+    rel: str
+    key: str
+    device: int
+    inode: int
+    above: Folder | None = None
+
+    def contains_itself(self) -> bool:
+        """Whether one of the folders above is this very one (a mount below itself)."""
+        above = self.above
+        while above is not None:
+            if above.inode == self.inode and above.device == self.device:
+                return True
+            above = above.above
+        return False
+
+
+class _VanishedError(Exception):
+    """The folder is no longer there, or another stands in its place: nobody knows what it held."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """One walk through the folder, and what it found.
+
+    Args:
+        root: a descriptor of the media folder.
+        known: the stat cache.
+        files: files that the cache vouches for, by key.
+        to_read: files that must be read, with the stamp they had.
+        to_cache: files that the cache vouches for but has under another path or device.
+        empty: folders without any entry, by key, with their device and that of the folder above.
+    """
+
+    root: int
+    known: Known
+    ignored: IgnoreRules
+    files: dict[str, FolderFile] = field(default_factory=dict)
+    occupied: dict[str, Occupant] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    to_read: list[tuple[MediaPath, FileStamp]] = field(default_factory=list)
+    to_cache: list[FolderFile] = field(default_factory=list)
+    empty: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _moved: dict[tuple[int, int, int, int], Checksum] | None = None
+
+    def go(self) -> None:
+        """Walk the whole tree.
+
+        Raises:
+            OSError: the media folder itself cannot be listed.
+        """
+        status = os.fstat(self.root)
+        top = Folder("", "", status.st_dev, status.st_ino)
+        stack = self._list(top)
+        seen = {(top.device, top.inode)}
+        while stack:
+            folder = stack.pop()
+            identity = (folder.device, folder.inode)
+            if identity in seen and folder.contains_itself():
+                self.occupied[folder.key] = Occupant.SPECIAL
+                self.problems.append(trouble.loop(folder.rel))
+                continue
+            seen.add(identity)
+            try:
+                stack += self._list(folder)
+            except _VanishedError:
+                self.occupied[folder.key] = Occupant.UNREADABLE
+            except OSError as error:
+                self.occupied[folder.key] = Occupant.UNREADABLE
+                self.problems.append(trouble.unreadable(folder.rel, error, folder=True))
+
+    def _list(self, folder: Folder) -> list[Folder]:
+        """Take in the entries of one folder, all or (when listing fails half-way) none; returns the folders."""
+        try:
+            descriptor = os.open(folder.rel or ".", _FLAGS, dir_fd=self.root)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) and folder.rel:
+                raise _VanishedError from error
+            raise
+        try:
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) != (folder.device, folder.inode):
+                raise _VanishedError
+            with os.scandir(descriptor) as listing:
+                entries = list(listing)
+            if not entries and folder.above is not None:
+                self.empty[folder.key] = (folder.device, folder.above.device)
+            if not all(entry.name.isascii() for entry in entries):
+                entries.sort(key=lambda entry: os.fsencode(entry.name))
+            return self._take(folder, entries)
+        finally:
+            os.close(descriptor)
+
+    def _take(self, folder: Folder, entries: list[os.DirEntry[str]]) -> list[Folder]:
+        """Sort the entries of a folder into files, folders and what is not carried."""
+        prefix = folder.rel + "/" if folder.rel else ""
+        key_prefix = folder.key + "/" if folder.key else ""
+        plain = prefix == key_prefix
+        known, files, ignores = self.known, self.files, self.ignored.matches_text
+        folders: list[Folder] = []
+        claimed: set[str] = set()
+        for entry in entries:
+            name = entry.name
+            rel = prefix + name
+            key = rel
+            if not plain or not name.isascii():
+                key = key_prefix + unicodedata.normalize("NFC", name)
+            try:
+                if ignores(key, is_dir=entry.is_dir(follow_symlinks=False)):
+                    self.occupied.setdefault(key, Occupant.IGNORED)
+                    continue
+                status = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                self._lost(rel, key, error)
+                continue
+            mode = stat.S_IFMT(status.st_mode)
+            if mode not in (stat.S_IFREG, stat.S_IFDIR):
+                kind = Occupant.SYMLINK if mode == stat.S_IFLNK else Occupant.SPECIAL
+                self.occupied.setdefault(key, kind)
+                continue
+            if not self._usable(name, rel, key, claimed):
+                continue
+            if mode == stat.S_IFDIR:
+                self.occupied[key] = Occupant.FOLDER
+                folders.append(Folder(rel, key, status.st_dev, status.st_ino, folder))
+                continue
+            row = known.get(key)
+            if row is None or not same_content(row[0], status):
+                self._unknown(MediaPath(rel, key), status)
+            elif row[0].device == status.st_dev:
+                files[key] = FolderFile(MediaPath(rel, key), row[0], row[1])
+            else:
+                self._recognised(MediaPath(rel, key), status, row[1])
+        return folders
+
+    def _usable(self, name: str, rel: str, key: str, claimed: set[str]) -> bool:
+        """Whether a file or folder can be carried under this name; a problem if not."""
+        if not name.isprintable():
+            problem = trouble.bad_name(rel)
+            if problem is not None:
+                self.problems.append(problem)
+                # Nothing may be created there, and what lies below is not known to be gone.
+                self.occupied.setdefault(key, Occupant.UNREADABLE)
+                return False
+        if key in claimed:
+            self.problems.append(trouble.same_name(rel))
+            return False
+        claimed.add(key)
+        self.occupied.pop(key, None)
+        return True
+
+    def _lost(self, rel: str, key: str, error: OSError) -> None:
+        """An entry that was listed and cannot be looked at; may be a file or a folder."""
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise error  # the folder may be listed but not entered: one problem, not one for each name
+        self.occupied[key] = Occupant.UNREADABLE
+        if error.errno != errno.ENOENT:
+            self.problems.append(trouble.unreadable(rel, error, folder=False))
+
+    def _unknown(self, path: MediaPath, status: os.stat_result) -> None:
+        """A file that the cache does not know by its path; perhaps by its stamp, when a folder was moved.
+
+        Moving a folder leaves its files' change times alone, and to the nanosecond those belong to one file
+        only. Where times are coarse, inode numbers are made up as well: there the file is read.
+        """
+        if self._moved is None:
+            self._moved = {
+                (stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns): checksum
+                for stamp, checksum in self.known.values()
+                if stamp.ctime_ns % _FINE_GRAIN_NS
+            }
+        content = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        checksum = self._moved.get(content)
+        if checksum is None:
+            self.to_read.append((path, stamp_of(status)))
+        else:
+            self._recognised(path, status, checksum)
+
+    def _recognised(self, path: MediaPath, status: os.stat_result, checksum: Checksum) -> None:
+        """A file whose bytes are known, under another path or device."""
+        file = FolderFile(path, stamp_of(status), checksum)
+        self.files[path.key] = file
+        self.to_cache.append(file)
