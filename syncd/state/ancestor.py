@@ -1,0 +1,139 @@
+"""What this state belongs to, and the common ancestor of both sides: binding, links, cursor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from syncd.model import Checksum, Detached, Link, MediaPath
+from syncd.ports import Cursor
+from syncd.state.database import Database, as_stored, as_text, signed, unsigned
+from syncd.state.records import Binding
+
+_LAST_FULL = "last-full"
+
+
+class Ancestor(Database):
+    """Binding, links and cursor."""
+
+    def binding(self) -> Binding | None:
+        """What this state belongs to; None before the first run and after `unbind`."""
+        row = self._row(
+            "SELECT tree_id, bucket, prefix, folder_id, media_dir, server_url, title, permissions, first_contact"
+            " FROM binding"
+        )
+        if row is None:
+            return None
+        tree_id, bucket, prefix, folder_id, media_dir, server_url, title, permissions, first_contact = row
+        return Binding(
+            tree_id=tree_id,
+            bucket=bucket,
+            prefix=prefix,
+            folder_id=folder_id,
+            media_dir=as_text(media_dir),
+            server_url=server_url,
+            title=as_text(title),
+            permissions=frozenset(json.loads(permissions)),
+            first_contact=bool(first_contact),
+        )
+
+    def bind(self, binding: Binding) -> None:
+        """Say what this state belongs to, in place of what it said before. Touches nothing else."""
+        self._execute(
+            "INSERT OR REPLACE INTO binding VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                binding.tree_id,
+                binding.bucket,
+                binding.prefix,
+                binding.folder_id,
+                as_stored(binding.media_dir),
+                binding.server_url,
+                as_stored(binding.title),
+                json.dumps(sorted(binding.permissions)),
+                binding.first_contact,
+            ),
+        )
+
+    def first_contact_done(self) -> None:
+        """Both sides were compared to the end once."""
+        self._execute("UPDATE binding SET first_contact = 0")
+
+    def unbind(self) -> None:
+        """Forget what this state belongs to and all that was true of it only; the next run is first contact.
+
+        Stat cache, trash, undos (they bear their tree), activity, conflicts and open intents stay.
+        """
+        with self.batch():
+            for table in ("binding", "links", "cursor", "objects", "stored", "held_sets"):
+                self._execute(f"DELETE FROM {table}")  # noqa: S608  the names stand in the line above
+            self.set_meta(_LAST_FULL, None)
+
+    def links(self) -> list[Link]:
+        """All links, by handle."""
+        rows = self._rows(
+            "SELECT handle, named, path, checksum, inode, detached, restore FROM links ORDER BY handle"
+        )
+        return [
+            Link(
+                handle=handle,
+                named=as_text(named),
+                path=MediaPath.of(path),
+                checksum=Checksum(checksum),
+                inode=unsigned(inode),
+                detached=None if detached is None else Detached(detached),
+                restore=bool(restore),
+            )
+            for handle, named, path, checksum, inode, detached, restore in rows
+        ]
+
+    def put_links(self, links: Iterable[Link]) -> None:
+        """Write links down, each in place of the one with its handle."""
+        self._execute_many(
+            "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    link.handle,
+                    as_stored(link.named),
+                    link.path.text,
+                    link.checksum,
+                    signed(link.inode),
+                    link.detached,
+                    link.restore,
+                )
+                for link in links
+            ),
+        )
+
+    def drop_links(self, handles: Iterable[str]) -> None:
+        """Forget the links of these handles."""
+        self._execute_many("DELETE FROM links WHERE handle = ?", ((handle,) for handle in handles))
+
+    def ask_restore(self, handles: Iterable[str]) -> int:
+        """Ask the next cycle to bring back the missing end of these links; returns how many there are."""
+        return self._execute_many(
+            "UPDATE links SET restore = 1 WHERE handle = ?", ((handle,) for handle in handles)
+        )
+
+    def cursor(self) -> Cursor | None:
+        """The last transaction seen."""
+        row = self._row("SELECT transaction_id, timestamp FROM cursor")
+        return None if row is None else Cursor(transaction=row[0], timestamp=row[1])
+
+    def set_cursor(self, cursor: Cursor | None) -> None:
+        """Remember the last transaction seen; None forgets it, so that the next run lists everything."""
+        if cursor is None:
+            self._execute("DELETE FROM cursor")
+        else:
+            self._execute(
+                "INSERT OR REPLACE INTO cursor VALUES (1, ?, ?)",
+                (cursor.transaction, float(cursor.timestamp)),
+            )
+
+    def last_full(self) -> float | None:
+        """When everything was listed last, in Unix seconds."""
+        text = self.meta(_LAST_FULL)
+        return None if text is None else float(text)
+
+    def set_last_full(self, at: float) -> None:
+        """Remember when everything was listed, in Unix seconds."""
+        self.set_meta(_LAST_FULL, repr(float(at)))

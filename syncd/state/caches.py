@@ -1,0 +1,119 @@
+"""What need not be asked again: file stamps with checksums, the objects and the bucket's keys as last seen.
+
+All of it can be had again from the folder and the servers: losing it costs time, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from syncd.model import Checksum, FileStamp, FolderFile, MediaObject
+from syncd.state.database import Database, as_stored, as_text, signed, unsigned
+
+
+class Caches(Database):
+    """Stat cache, catalog cache and bucket cache."""
+
+    def stamps(self) -> dict[str, tuple[FileStamp, Checksum]]:
+        """What the file system said of each file when it was hashed, and the hash, by `MediaPath.text`."""
+        rows = self._rows("SELECT path, size, mtime_ns, ctime_ns, inode, device, checksum FROM stamps")
+        return {
+            path: (
+                FileStamp(
+                    size=size,
+                    mtime_ns=mtime_ns,
+                    ctime_ns=ctime_ns,
+                    inode=unsigned(inode),
+                    device=unsigned(device),
+                ),
+                Checksum(checksum),
+            )
+            for path, size, mtime_ns, ctime_ns, inode, device, checksum in rows
+        }
+
+    def put_stamps(self, files: Iterable[FolderFile]) -> None:
+        """Remember files that were just hashed."""
+        self._execute_many(
+            "INSERT OR REPLACE INTO stamps VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    file.path.text,
+                    file.stamp.size,
+                    file.stamp.mtime_ns,
+                    file.stamp.ctime_ns,
+                    signed(file.stamp.inode),
+                    signed(file.stamp.device),
+                    file.checksum,
+                )
+                for file in files
+            ),
+        )
+
+    def drop_stamps(self, paths: Iterable[str]) -> None:
+        """Forget files by `MediaPath.text`."""
+        self._execute_many("DELETE FROM stamps WHERE path = ?", ((path,) for path in paths))
+
+    def objects(self) -> dict[str, MediaObject]:
+        """The media objects as last seen, by handle."""
+        rows = self._rows("SELECT handle, path, checksum, mime, change FROM objects")
+        return {
+            handle: MediaObject(
+                handle=handle,
+                path=as_text(path),
+                checksum=as_text(checksum),
+                mime=as_text(mime),
+                change=change,
+            )
+            for handle, path, checksum, mime, change in rows
+        }
+
+    def replace_objects(self, objects: Iterable[MediaObject]) -> None:
+        """All objects were listed: these are they. Writes what differs only."""
+        with self.batch():
+            seen, listed = self.objects(), {item.handle: item for item in objects}
+            changes: dict[str, MediaObject | None] = dict.fromkeys(seen.keys() - listed.keys())
+            changes.update((handle, item) for handle, item in listed.items() if seen.get(handle) != item)
+            self.change_objects(changes)
+
+    def change_objects(self, changes: Mapping[str, MediaObject | None]) -> None:
+        """Some objects were seen anew, by handle; None: it is gone."""
+        with self.batch():
+            self._execute_many(
+                "DELETE FROM objects WHERE handle = ?",
+                ((handle,) for handle, item in changes.items() if item is None),
+            )
+            self._execute_many(
+                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)",
+                (
+                    (
+                        handle,
+                        as_stored(item.path),
+                        as_stored(item.checksum),
+                        as_stored(item.mime),
+                        item.change,
+                    )
+                    for handle, item in changes.items()
+                    if item is not None
+                ),
+            )
+
+    def stored(self) -> dict[Checksum, int]:
+        """The sizes of the bucket's keys as last seen."""
+        return {
+            Checksum(checksum): size for checksum, size in self._rows("SELECT checksum, size FROM stored")
+        }
+
+    def replace_stored(self, sizes: Mapping[Checksum, int]) -> None:
+        """All keys were listed: these are they. Writes what differs only."""
+        with self.batch():
+            seen = self.stored()
+            self.drop_stored(seen.keys() - sizes.keys())
+            self.add_stored({key: size for key, size in sizes.items() if seen.get(key) != size})
+
+    def add_stored(self, sizes: Mapping[Checksum, int]) -> None:
+        """These keys are in the bucket, with these sizes."""
+        self._execute_many("INSERT OR REPLACE INTO stored VALUES (?, ?)", sizes.items())
+
+    def drop_stored(self, checksums: Iterable[Checksum]) -> None:
+        """These keys are not in the bucket, or that is no longer sure."""
+        self._execute_many("DELETE FROM stored WHERE checksum = ?", ((key,) for key in checksums))

@@ -1,0 +1,135 @@
+"""What was begun, and what was done and why: journal and activity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from syncd.model import Checksum
+from syncd.model.plan import Done
+from syncd.state.database import Database, as_stored, as_text
+from syncd.state.records import Activity, Intent
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+class Journal(Database):
+    """Intents and activity."""
+
+    def begin(
+        self,
+        kind: str,
+        *,
+        path: str | None = None,
+        handle: str | None = None,
+        checksum: Checksum | None = None,
+        detail: Mapping[str, str] | None = None,
+    ) -> int:
+        """Write an intent down. It is on the disk when this returns, and stays until it is finished.
+
+        Not to be called within a batch: an intent that is not on the disk protects nothing.
+
+        Returns:
+            Its id, for `finish`.
+        """
+        return self.begin_many([Intent(kind, path, handle, checksum, detail or {})])[0]
+
+    def begin_many(self, intents: Iterable[Intent]) -> list[int]:
+        """Write intents down in one transaction; returns their ids in the same order."""
+        with self._lock:
+            assert self._depth == 0, "an intent must be on the disk before the deed, so it waits for no batch"
+            with self.batch():
+                cursors = [
+                    self._execute(
+                        "INSERT INTO journal (kind, path, handle, checksum, detail) VALUES (?, ?, ?, ?, ?)",
+                        (
+                            intent.kind,
+                            None if intent.path is None else as_stored(intent.path),
+                            intent.handle,
+                            intent.checksum,
+                            json.dumps(dict(intent.detail)),
+                        ),
+                    )
+                    for intent in intents
+                ]
+                return [cursor.lastrowid or 0 for cursor in cursors]
+
+    def finish(self, ids: Iterable[int]) -> None:
+        """These intents were carried out, or given up. Belongs in the batch that records what became of them."""
+        self._execute_many("DELETE FROM journal WHERE id = ?", ((number,) for number in ids))
+
+    def open_intents(self) -> list[Intent]:
+        """What was begun and not finished, oldest first: after a crash, all that may be half done."""
+        rows = self._rows("SELECT id, kind, path, handle, checksum, detail FROM journal ORDER BY id")
+        return [
+            Intent(
+                kind=kind,
+                path=None if path is None else as_text(path),
+                handle=handle,
+                checksum=None if checksum is None else Checksum(checksum),
+                detail=json.loads(detail),
+                id=number,
+            )
+            for number, kind, path, handle, checksum, detail in rows
+        ]
+
+    def record(
+        self, done: Iterable[Done], *, cycle: str, at: float, approved: frozenset[str] = _NOBODY
+    ) -> None:
+        """Write down what was done.
+
+        Args:
+            done: the actions.
+            cycle: the cycle's name, as in the log.
+            at: Unix seconds.
+            approved: handles whose deletion a person approved.
+        """
+        self._execute_many(
+            "INSERT INTO activity (cycle, at, kind, path, handle, checksum, size, why, approved)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    cycle,
+                    at,
+                    item.kind,
+                    as_stored(item.path),
+                    item.handle,
+                    item.checksum,
+                    item.size,
+                    item.why,
+                    item.handle in approved,
+                )
+                for item in done
+            ),
+        )
+
+    def recent(self, limit: int) -> list[Activity]:
+        """The last things that were done, newest first."""
+        rows = self._rows(
+            "SELECT id, cycle, at, kind, path, handle, checksum, size, why, approved"
+            " FROM activity ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return [
+            Activity(
+                id=number,
+                cycle=cycle,
+                at=at,
+                kind=kind,
+                path=as_text(path),
+                handle=handle,
+                checksum=checksum,
+                size=size,
+                why=why,
+                approved=bool(approved),
+            )
+            for number, cycle, at, kind, path, handle, checksum, size, why, approved in rows
+        ]
+
+    def deletions_since(self, at: float) -> int:
+        """How many files and objects were deleted since then (Unix seconds) without a person's approval."""
+        row = self._row(
+            "SELECT count(*) FROM activity WHERE kind IN ('trashed', 'deleted') AND approved = 0 AND at >= ?",
+            (at,),
+        )
+        return 0 if row is None else int(row[0])

@@ -1,0 +1,294 @@
+"""What is put into each table comes out as it was, after the file was closed and opened again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.model import Checksum, Detached, FileStamp, FolderFile, Link, MediaObject, MediaPath
+from syncd.model.plan import Conflict, Done
+from syncd.ports import Cursor
+from syncd.state import Binding, Intent, State, TrashEntry
+
+ONE = Checksum("1" * 32)
+TWO = Checksum("2" * 32)
+HIGHEST = (1 << 64) - 1
+DECOMPOSED = "Mu\u0308ller.jpg"
+
+
+def link(handle: str, path: str = "a.jpg") -> Link:
+    """A plain link."""
+    return Link(handle, path, MediaPath.of(path), ONE)
+
+
+def test_binding_comes_back(path: Path, binding: Binding) -> None:
+    """A binding is what was bound, with a bucket or without, until it is bound anew."""
+    with State.open(path) as state:
+        assert state.binding() is None
+        state.bind(binding)
+    with State.open(path) as state:
+        assert state.binding() == binding
+        state.bind(replace(binding, bucket=None, prefix="", permissions=frozenset()))
+        found = state.binding()
+    assert found is not None
+    assert (found.bucket, found.permissions) == (None, frozenset())
+
+
+def test_first_contact_ends(state: State, binding: Binding) -> None:
+    """First contact lasts until it is said to be done."""
+    state.bind(binding)
+    state.first_contact_done()
+    assert state.binding() == replace(binding, first_contact=False)
+
+
+def test_unbind_keeps_what_belongs_to_the_folder(state: State, binding: Binding) -> None:
+    """Unbinding forgets the ancestor and the server's caches; stat cache, trash, activity, conflicts and intents stay."""
+    state.bind(binding)
+    state.put_links([link("h")])
+    state.set_cursor(Cursor(1, 2.0))
+    state.set_last_full(3.0)
+    state.replace_objects([MediaObject("h", "a.jpg", ONE)])
+    state.replace_stored({ONE: 1})
+    state.put_stamps([FolderFile(MediaPath.of("a.jpg"), FileStamp(1, 2, 3, 4, 5), ONE)])
+    state.add_trash(TrashEntry(MediaPath.of("b"), ".syncd/trash/b", ONE, 1, 2.0, "deleted"))
+    state.record([Done("trashed", "b")], cycle="c", at=2.0)
+    state.add_conflict(Conflict(MediaPath.of("c"), "h", MediaPath.of("c (conflict)")), 2.0)
+    state.begin("fetch")
+
+    state.unbind()
+
+    assert (state.binding(), state.links(), state.cursor(), state.last_full()) == (None, [], None, None)
+    assert (state.objects(), state.stored()) == ({}, {})
+    assert len(state.stamps()) == len(state.trash()) == len(state.recent(9)) == len(state.conflicts()) == 1
+    assert len(state.open_intents()) == 1
+
+
+def test_links_come_back(path: Path) -> None:
+    """A link keeps both names as they are spelt, the highest inode, and what was decided about it."""
+    links = [
+        Link("a", "C:\\Bilder\\\udcffx.jpg", MediaPath.of(DECOMPOSED), ONE, HIGHEST),
+        Link("b", "", MediaPath.of("dir/😀 'q\"%.jpg"), TWO, 7, Detached.FILE_GONE, restore=True),
+        Link("c", "x", MediaPath.of(DECOMPOSED), ONE, 0, Detached.OBJECT_GONE),
+    ]
+    with State.open(path) as state:
+        state.put_links(links)
+    with State.open(path) as state:
+        found = state.links()
+    assert found == links
+    assert found[0].path.text == DECOMPOSED
+
+
+def test_links_are_replaced_and_dropped_by_handle(state: State) -> None:
+    """A handle has one link; dropping one that is not there is no error."""
+    state.put_links([link("a"), link("b")])
+    state.put_links([link("a", "new.jpg")])
+    state.drop_links(["b", "nobody"])
+    assert state.links() == [link("a", "new.jpg")]
+
+
+def test_restore_is_asked_for_links_that_exist(state: State) -> None:
+    """Asking for a restoration marks the links that there are, and counts them."""
+    state.put_links([link("a"), link("b")])
+    assert state.ask_restore([]) == 0
+    assert state.ask_restore(["a", "nobody"]) == 1
+    assert [item.restore for item in state.links()] == [True, False]
+
+
+@given(
+    st.lists(
+        st.builds(
+            Link,
+            handle=st.text(st.characters(codec="utf-8"), min_size=1),
+            named=st.text(),
+            path=st.text(st.characters(codec="utf-8"), min_size=1).map(MediaPath.of),
+            checksum=st.just(ONE),
+            inode=st.integers(0, HIGHEST),
+            detached=st.none() | st.sampled_from(Detached),
+            restore=st.booleans(),
+        ),
+        unique_by=lambda item: item.handle,
+    )
+)
+def test_any_link_comes_back(links: list[Link]) -> None:
+    """Whatever text a name is, proper Unicode or not, with NUL or quotes: it comes back."""
+    with State.open(Path("/nonexistent/state.sqlite"), read_only=True) as state:
+        state.put_links(links)
+        found = {item.handle: (item, item.path.text) for item in state.links()}
+    assert found == {item.handle: (item, item.path.text) for item in links}
+
+
+def test_stamps_come_back(path: Path) -> None:
+    """The stat cache keeps nanoseconds, negative times and unsigned inodes, under the name as spelt on disk."""
+    stamp = FileStamp(
+        size=1 << 40, mtime_ns=-1, ctime_ns=1_800_000_000_123_456_789, inode=HIGHEST, device=1 << 63
+    )
+    file = FolderFile(MediaPath.of(DECOMPOSED), stamp, ONE)
+    with State.open(path) as state:
+        state.put_stamps([file, replace(file, path=MediaPath.of("b"))])
+        state.drop_stamps(["b"])
+    with State.open(path) as state:
+        assert state.stamps() == {DECOMPOSED: (stamp, ONE)}
+
+
+def test_objects_come_back(path: Path) -> None:
+    """Objects keep raw paths and checksums, whatever they are."""
+    odd = MediaObject("a", "\ud800\\x", "not an MD5 \udfff", "image/jpeg", 5)
+    with State.open(path) as state:
+        state.replace_objects([odd, MediaObject("b", "b", "")])
+    with State.open(path) as state:
+        assert state.objects() == {"a": odd, "b": MediaObject("b", "b", "")}
+
+
+def test_objects_change_one_by_one_or_all_at_once(state: State) -> None:
+    """Changes are laid over what is known; a listing replaces it."""
+    one, two, three = (MediaObject(handle, handle, ONE) for handle in "abc")
+    state.replace_objects([one, two])
+    state.change_objects({"a": None, "b": replace(two, path="moved"), "c": three, "nobody": None})
+    assert state.objects() == {"b": replace(two, path="moved"), "c": three}
+    state.replace_objects([one, three])
+    assert state.objects() == {"a": one, "c": three}
+
+
+def test_stored_keys_come_and_go(state: State) -> None:
+    """The bucket's keys are listed, added and dropped."""
+    state.replace_stored({ONE: 5, TWO: 0})
+    state.add_stored({ONE: 6})
+    state.drop_stored([TWO])
+    assert state.stored() == {ONE: 6}
+    state.replace_stored({TWO: 1})
+    assert state.stored() == {TWO: 1}
+
+
+def test_cursor_and_last_full_come_back_exactly(path: Path) -> None:
+    """The cursor must match to the last bit to be trusted."""
+    cursor = Cursor(1 << 40, 1_800_000_000.123_456_7)
+    with State.open(path) as state:
+        assert (state.cursor(), state.last_full()) == (None, None)
+        state.set_cursor(cursor)
+        state.set_last_full(1.1)
+    with State.open(path) as state:
+        assert (state.cursor(), state.last_full()) == (cursor, 1.1)
+        state.set_cursor(None)
+        assert state.cursor() is None
+
+
+def test_intents_stay_until_they_are_finished(path: Path) -> None:
+    """An intent outlives the process; finishing takes it away, and its number is not used again."""
+    with State.open(path) as state:
+        first = state.begin("fetch", path="\udcff.jpg", handle="h", checksum=ONE, detail={"tmp": "ü"})
+        second, third = state.begin_many([Intent("upload"), Intent("add", handle="x")])
+    with State.open(path) as state:
+        assert state.open_intents() == [
+            Intent("fetch", "\udcff.jpg", "h", ONE, {"tmp": "ü"}, first),
+            Intent("upload", id=second),
+            Intent("add", handle="x", id=third),
+        ]
+        state.finish([first, second, third])
+        assert state.open_intents() == []
+        assert state.begin("again") > third
+
+
+def test_no_intent_within_a_batch(state: State) -> None:
+    """An intent that would wait for a batch protects nothing: a mistake of ours, found at once."""
+    with pytest.raises(AssertionError), state.batch():
+        state.begin("fetch")
+    assert state.open_intents() == []
+
+
+def test_activity_is_newest_first(state: State) -> None:
+    """History says what was done, when, in which cycle, why, and whether a person approved."""
+    state.record([Done("added", "a", "h", ONE, 5, "new"), Done("moved", "\udcff")], cycle="c1", at=1.5)
+    state.record([Done("deleted", "b", "h")], cycle="c2", at=2.5, approved=frozenset({"h"}))
+    newest, middle, oldest = state.recent(10)
+    assert (newest.kind, newest.cycle, newest.at, newest.approved) == ("deleted", "c2", 2.5, True)
+    assert (middle.path, middle.handle, middle.approved) == ("\udcff", None, False)
+    assert (oldest.checksum, oldest.size, oldest.why) == (ONE, 5, "new")
+    assert state.recent(1) == [newest]
+
+
+def test_deletions_count_without_the_approved(state: State) -> None:
+    """The daily limit counts files trashed and objects deleted since a moment, not what a person approved."""
+    state.record([Done("deleted", "old", "o")], cycle="c", at=9.0)
+    state.record(
+        [
+            Done("deleted", "a", "a"),
+            Done("trashed", "b", "b"),
+            Done("fetched", "c", "c"),
+            Done("deleted", "d", "d"),
+        ],
+        cycle="c",
+        at=10.0,
+        approved=frozenset({"d"}),
+    )
+    assert state.deletions_since(10.0) == 2
+    assert state.deletions_since(0.0) == 3
+    assert state.deletions_since(11.0) == 0
+
+
+def test_conflicts_are_open_until_resolved(state: State) -> None:
+    """A conflict with a copy waits; told twice it is one; resolved it leaves the list of copies."""
+    conflict = Conflict(MediaPath.of("a.jpg"), "h", MediaPath.of(f"dir/{DECOMPOSED}"))
+    number = state.add_conflict(conflict, 5.0)
+    assert state.add_conflict(conflict, 6.0) == number
+    (known,) = state.conflicts()
+    assert (known.path, known.handle, known.kept_as, known.at) == (conflict.path, "h", conflict.kept_as, 5.0)
+    assert state.conflict_copies() == {"dir/Müller.jpg"}
+    state.resolve_conflicts([number])
+    assert (state.conflicts(), state.conflict_copies()) == ([], frozenset())
+    assert state.conflicts(open_only=False) == [replace(known, resolved=True)]
+    assert state.add_conflict(conflict, 7.0) != number
+
+
+def test_a_conflict_without_a_copy_is_resolved(state: State) -> None:
+    """Where the loser is in the trash, nobody needs to choose."""
+    state.add_conflict(Conflict(MediaPath.of("a"), "h", None), 5.0)
+    assert state.conflicts() == []
+    assert len(state.conflicts(open_only=False)) == 1
+
+
+def test_trash_entries_come_and_go(state: State) -> None:
+    """A trash entry gets a number; the same file told twice is one entry; numbers are not used again."""
+    entry = TrashEntry(MediaPath.of(DECOMPOSED), ".syncd/trash/1", None, 1 << 40, 5.0, "deleted", "h")
+    kept = state.add_trash(entry)
+    assert kept == replace(entry, id=kept.id)
+    assert state.add_trash(replace(entry, checksum=ONE)).id == kept.id
+    assert state.trash() == [replace(kept, checksum=ONE)]
+    assert state.trash_entry(kept.id) == replace(kept, checksum=ONE)
+    state.drop_trash([kept.id])
+    assert (state.trash(), state.trash_entry(kept.id)) == ([], None)
+    assert state.add_trash(entry).id != kept.id
+
+
+def test_undos_belong_to_their_tree(state: State, binding: Binding) -> None:
+    """A deletion is undone only in the tree in which it happened; the newest answer counts."""
+    state.bind(binding)
+    state.add_undo("h", "a.jpg", ONE, "[1]", 5.0)
+    state.add_undo("h", "a.jpg", ONE, '["\\ud800"]', 6.0)
+    state.add_undo("i", "b.jpg", None, "[2]", 7.0)
+    assert [item.handle for item in state.undos()] == ["i", "h"]
+    found = state.undo_for("h")
+    assert found is not None
+    assert (found.undo, found.at, found.checksum) == ('["\\ud800"]', 6.0, ONE)
+    state.unbind()
+    state.bind(replace(binding, tree_id="another"))
+    assert (state.undos(), state.undo_for("h")) == ([], None)
+    state.drop_undos(["h"])
+    state.bind(binding)
+    state.drop_undos(["i"])
+    assert [item.handle for item in state.undos()] == ["h"]
+
+
+def test_meta_and_last_outcome(path: Path) -> None:
+    """Small things are remembered until they are forgotten."""
+    with State.open(path) as state:
+        assert (state.meta("k"), state.last_outcome()) == (None, None)
+        state.set_meta("k", "v")
+        state.set_last_outcome("{}")
+    with State.open(path) as state:
+        assert (state.meta("k"), state.last_outcome()) == ("v", "{}")
+        state.set_meta("k", None)
+        assert state.meta("k") is None
