@@ -65,6 +65,10 @@ class Unreachable(ServerError):
     """No answer, or a transient error that outlived every retry."""
 
 
+class LostAnswer(Unreachable):
+    """A request that changes something was sent, but no answer came: it may or may not have been carried out."""
+
+
 class Denied(ServerError):
     """The login or the rights were refused."""
 

@@ -1,0 +1,275 @@
+"""Single requests to one Gramps Web: time limits, retries, size limits, and foreign exceptions translated.
+
+Invariants: redirects are never followed, so that whatever a request carries stays with the server it was meant for;
+a request that changes something is repeated only when it surely was not carried out, else it ends in `LostAnswer`
+and the caller looks what became of it. (A 500 says nothing: Gramps Web commits, and may stumble afterwards.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx2
+
+from syncd import __version__
+from syncd.errors import LostAnswer, MovedOn, Refused, Unexpected, Unreachable
+
+MAX_BODY = 64 * 1024 * 1024
+"""The longest answer, in bytes, that is read into memory. The listing of the catalog is a stream and longer."""
+
+MAX_RETRY_AFTER = 30.0
+"""Seconds that a server may make us wait at a time."""
+
+SERVER_FAULTS = 3
+"""How often a GET that ends in a 500 is tried: it may be a broken record as well as a passing trouble."""
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+
+Body = Callable[[], "bytes | Iterable[bytes]"]
+Result = TypeVar("Result")
+
+
+class TooLong(Unexpected):
+    """An answer longer than `MAX_BODY`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer; `sent_to` is the address without query, for messages."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    sent_to: str
+
+    def json(self) -> Any:
+        """The decoded body.
+
+        Raises:
+            Unexpected: it is no JSON.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise not_gramps_web(self.sent_to) from error
+
+    @property
+    def message(self) -> str:
+        """What the server says of an error, cut to a line; never empty."""
+        with contextlib.suppress(ValueError, RecursionError):
+            found: Any = json.loads(self.body)
+            if isinstance(found, dict) and isinstance(found.get("error"), dict):
+                found = found["error"]
+            if isinstance(found, dict):
+                for key in ("message", "msg", "status"):
+                    if isinstance(found.get(key), str) and found[key].strip():
+                        return " ".join(found[key].split())[:300]
+        return f"HTTP status {self.status}"
+
+
+class _Transient(Exception):  # noqa: N818 - never leaves this module
+    """One attempt failed in a way that may pass."""
+
+    def __init__(self, reason: str, status: int = 0, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Transport:
+    """A connection pool to one Gramps Web, shared by all threads.
+
+    Args:
+        transport: replaces the network, for tests.
+        patience: seconds for which transient failures of one request are retried.
+    """
+
+    def __init__(self, *, transport: httpx2.BaseTransport | None = None, patience: float = 60.0) -> None:
+        self.patience = patience
+        self._client = httpx2.Client(
+            transport=transport,
+            follow_redirects=False,
+            timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            limits=httpx2.Limits(max_connections=16, keepalive_expiry=4.0),
+            headers={"User-Agent": f"syncd/{__version__}", "Accept": "application/json"},
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        payload: Any = None,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        seconds: float = READ_SECONDS,
+        patience: float | None = None,
+        read_body: bool = True,
+    ) -> Answer:
+        """Send a request and read its answer, whatever its status below 500.
+
+        `payload` is sent as JSON; `body` makes the body anew for each attempt. `repeatable` says whether repeating
+        does no harm (by default: GET only), `seconds` how long to wait for the answer, `patience` replaces the
+        transport's own, `read_body` is False when only status and headers matter.
+
+        Raises:
+            LostAnswer: it was sent, is not repeatable, and may have been carried out.
+            Unreachable: transient failures outlived the patience.
+            TooLong: the answer is longer than `MAX_BODY`.
+        """
+
+        def attempt() -> Answer:
+            content = body() if body is not None else None
+            request = self._client.build_request(
+                method,
+                url,
+                params=params,
+                json=payload,
+                content=content,
+                headers=headers,
+                timeout=httpx2.Timeout(seconds, connect=CONNECT_SECONDS),
+            )
+            with self._open(request, safe=safe) as response:
+                received = _read(response) if read_body else b""
+                return Answer(response.status_code, response.headers, received, _plain(url))
+
+        safe = method == "GET" if repeatable is None else repeatable
+        return self.retrying(attempt, safe=safe, patience=patience)
+
+    def stream(
+        self,
+        url: str,
+        read: Callable[[httpx2.Response], Result],
+        *,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        seconds: float,
+    ) -> Result:
+        """GET a long answer and let `read` consume it; it is called anew when the connection breaks."""
+
+        def attempt() -> Result:
+            timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
+            request = self._client.build_request("GET", url, params=params, headers=headers, timeout=timeout)
+            with self._open(request, safe=True) as response:
+                return read(response)
+
+        return self.retrying(attempt, safe=True)
+
+    def retrying(self, attempt: Callable[[], Result], *, safe: bool, patience: float | None = None) -> Result:
+        """Call `attempt` until it succeeds or the patience ends; `safe` when it changes nothing."""
+        import stamina  # noqa: PLC0415 - not needed to start
+
+        faults = 0
+
+        def may_pass(error: Exception) -> bool | float:
+            nonlocal faults
+            if not isinstance(error, _Transient):
+                return False
+            faults += error.status == 500
+            if faults >= SERVER_FAULTS:
+                return False
+            return True if error.retry_after is None else error.retry_after
+
+        limit = self.patience if patience is None else patience
+        try:
+            for context in stamina.retry_context(
+                on=may_pass, attempts=None, timeout=limit, wait_initial=0.3, wait_max=10.0, wait_jitter=1.0
+            ):
+                with context:
+                    return _translated(attempt, safe=safe)
+        except _Transient as error:
+            raise Unreachable(
+                error.reason, "check the address and the connection, or try again later"
+            ) from error
+        raise AssertionError("stamina ends with a result or an exception")
+
+    @contextlib.contextmanager
+    def _open(self, request: httpx2.Request, *, safe: bool) -> Iterator[httpx2.Response]:
+        """One attempt; statuses that may pass are raised."""
+        response = self._client.send(request, stream=True)
+        with contextlib.closing(response):
+            status = response.status_code
+            if status in (429, 503) or (status >= 500 and safe):
+                said = Answer(status, response.headers, _read(response), "").message
+                raise _Transient(f"Gramps Web cannot answer now: {said}", status, _retry_after(response))
+            if status >= 500:
+                raise LostAnswer(
+                    f"Gramps Web stumbled over a change (HTTP status {status})",
+                    "try again later; if it happens again, look at the server's log",
+                )
+            yield response
+
+
+def _translated(attempt: Callable[[], Result], *, safe: bool) -> Result:
+    """Call once; the HTTP library's exceptions become ours."""
+    try:
+        return attempt()
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
+        if _is_certificate_error(error):
+            raise Unreachable(
+                "the certificate of Gramps Web is not trusted",
+                "renew it, or name the authority's certificate file in the variable SSL_CERT_FILE",
+            ) from error
+        raise _Transient("Gramps Web cannot be reached") from error
+    except httpx2.DecodingError as error:
+        raise Unexpected("an answer of Gramps Web is damaged", "try again; check the proxy") from error
+    except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+        raise Refused("the address of Gramps Web cannot be used", "correct gramps.url") from error
+    except httpx2.LocalProtocolError as error:
+        raise MovedOn("what was being sent to Gramps Web changed meanwhile", "try again") from error
+    except httpx2.TransportError as error:
+        what = "took too long" if isinstance(error, httpx2.TimeoutException) else "broke off"
+        if safe:
+            raise _Transient(f"the answer of Gramps Web {what}") from error
+        raise LostAnswer(f"the answer of Gramps Web to a change {what}", "try again later") from error
+
+
+def _is_certificate_error(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _read(response: httpx2.Response) -> bytes:
+    """The decoded body, at most `MAX_BODY` bytes."""
+    received = bytearray()
+    for chunk in response.iter_bytes():
+        received += chunk
+        if len(received) > MAX_BODY:
+            raise TooLong("an answer of Gramps Web is far too long", "check that gramps.url is a Gramps Web")
+    return bytes(received)
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    """Seconds from the header of this name; dates are not understood, and our own pace is taken."""
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), MAX_RETRY_AFTER) if text.isascii() and text.isdigit() else None
+
+
+def _plain(url: str) -> str:
+    """An address without query, user and password, fit for a message."""
+    parsed = httpx2.URL(url)
+    return str(parsed.copy_with(query=None, fragment=None, userinfo=b""))
+
+
+def not_gramps_web(url: str) -> Unexpected:
+    """The error for an answer that no Gramps Web would give."""
+    return Unexpected(
+        f"what answers at {_plain(url)} is not Gramps Web",
+        "set gramps.url to the address at which you open Gramps Web in the browser",
+    )

@@ -1,0 +1,166 @@
+"""Reading media objects: one, all of them, who refers to them, and where the server keeps their files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import httpx2
+
+from syncd.errors import MovedOn, Refused, Unexpected
+from syncd.gramps.api import Api
+from syncd.gramps.forms import Form, media_object
+from syncd.model import Checksum, MediaObject
+from syncd.ports import MediaLocation
+
+MAX_OBJECT_BYTES = 64 * 1024
+"""How long the listing may be for each announced object."""
+
+_VIRTUAL_HOST = re.compile(
+    r"(?P<bucket>[a-z0-9][a-z0-9.-]*?)\.(?:s3[.-]|storage\.googleapis\.com$|[a-z0-9-]+\.digitaloceanspaces\.com$)"
+)
+
+
+def get_form(api: Api, handle: str) -> Form | None:
+    """One object as it is now, in its plain form; None when the server does not have it."""
+    answer = api.call("GET", f"media/{quoted(handle)}", params={"skipkeys": api.fresh()}, expect=(200, 404))
+    if answer.status == 404:
+        return None
+    form = answer.json()
+    if media_object(form).handle != handle:
+        raise Unexpected("Gramps Web gave another media object than was asked for", "check the proxy")
+    found: Form = form
+    return found
+
+
+def get(api: Api, handle: str) -> MediaObject | None:
+    """One object as it is now; None when the server does not have it (or hides it: private, no right)."""
+    form = get_form(api, handle)
+    return None if form is None else media_object(form)
+
+
+def list_objects(api: Api) -> dict[str, MediaObject]:
+    """All objects as they are now, by handle.
+
+    Raises:
+        Unexpected: the listing breaks off, is shorter or longer than announced, or names a handle twice.
+    """
+    keys = f"handle,path,checksum,mime,change,{api.fresh()}"
+    return api.stream("media/", _read_listing, params={"keys": keys})
+
+
+def _read_listing(response: httpx2.Response) -> dict[str, MediaObject]:
+    import ijson  # noqa: PLC0415 - not needed to start
+
+    announced = response.headers.get("X-Total-Count", "")
+    if not announced.isascii() or not announced.isdigit():
+        raise _incomplete("it does not say how many there are")
+    total = int(announced)
+    found: dict[str, MediaObject] = {}
+    body = _Body(response.iter_bytes(65536), limit=(total + 16) * MAX_OBJECT_BYTES)
+    try:
+        for item in ijson.items(body, "item", use_float=True):
+            read = media_object(item)
+            if read.handle in found:
+                raise _incomplete("an object is in it twice")
+            found[read.handle] = read
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        raise _incomplete("it breaks off or is damaged") from error
+    if len(found) != total:
+        raise _incomplete(f"{total} objects were announced, {len(found)} came")
+    return found
+
+
+def _incomplete(why: str) -> Unexpected:
+    return Unexpected(
+        f"the list of media objects that Gramps Web gave is not complete: {why}", "try again later"
+    )
+
+
+class _Body:
+    """The chunks of an answer as a file to read from, at most `limit` bytes."""
+
+    def __init__(self, chunks: Iterator[bytes], limit: int) -> None:
+        self._chunks = chunks
+        self._left = limit
+
+    def read(self, size: int = -1) -> bytes:
+        """The next chunk, whatever its size; `b""` at the end. ijson asks for 0 bytes to learn the type."""
+        if size == 0:
+            return b""
+        chunk = next((piece for piece in self._chunks if piece), b"")
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise _incomplete("it is far too long")
+        return chunk
+
+
+def references(api: Api, handle: str) -> Mapping[str, int]:
+    """How many records refer to an object, by type.
+
+    Raises:
+        MovedOn: the object is gone.
+    """
+    params = {"backlinks": "1", "skipkeys": api.fresh()}
+    found: Any = api.call("GET", f"media/{quoted(handle)}", params=params).json()
+    links = found.get("backlinks") if isinstance(found, dict) else None
+    if not isinstance(links, dict) or not all(isinstance(handles, list) for handles in links.values()):
+        raise Unexpected("Gramps Web does not say who refers to a media object", "update Gramps Web or syncd")
+    return {str(kind): len(handles) for kind, handles in links.items() if handles}
+
+
+def location(api: Api, handle: str) -> MediaLocation:
+    """Where the server keeps an object's file; the file need not be there, nothing of it is read.
+
+    Raises:
+        MovedOn: the object is gone.
+        Refused: the object has no checksum, so that nothing can be learnt from it.
+    """
+    known = get(api, handle)
+    if known is None:
+        raise MovedOn("the media object is gone", "try again")
+    if known.digest is None:
+        raise Refused("the media object has no checksum", "ask for another object's file")
+    answer = api.call(
+        "GET",
+        f"media/{quoted(handle)}/file",
+        expect=(200, 301, 302, 303, 307, 308, 403, 404),
+        read_body=False,
+    )
+    if answer.status in (200, 403, 404):
+        return MediaLocation(None)
+    return parse_location(answer.headers.get("location", ""), known.digest)
+
+
+def parse_location(url: str, checksum: Checksum) -> MediaLocation:
+    """Bucket and prefix from the presigned address of a file.
+
+    Gramps Web itself writes `https://endpoint/bucket/prefix/checksum`. The other style, with the bucket in the host's
+    name, is understood for the providers whose names show it.
+    """
+    try:
+        parts = urlsplit(url)
+        host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
+    except ValueError:
+        host, path = "", ""
+    if not host or path.rpartition("/")[2].lower() != checksum:
+        raise Unexpected(
+            "Gramps Web sends us to an unknown place for a file", "check the media settings of Gramps Web"
+        )
+    prefix = path[: -len(checksum)]
+    virtual = _VIRTUAL_HOST.match(host)
+    if virtual:
+        return MediaLocation(virtual["bucket"], prefix)
+    bucket, slash, rest = prefix.partition("/")
+    if not bucket or not slash:
+        raise Unexpected(
+            "Gramps Web does not say in which bucket a file is", "check the media settings of Gramps Web"
+        )
+    return MediaLocation(bucket, rest)
+
+
+def quoted(handle: str) -> str:
+    """A handle fit for a path: Gramps does not restrict what is in it."""
+    return quote(handle, safe="")

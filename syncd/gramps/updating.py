@@ -1,0 +1,215 @@
+"""Changing path, checksum and media type of objects, and nothing else about them.
+
+Many at a time, by compare-and-swap: the server is told what each object was, completely, and refuses all when one of
+them is no longer so. The answer is checked: nothing but what was meant may differ between old and new. Where the
+complete form cannot be told from what the server gives, the object is replaced in the plain form, the answer says
+what that overwrote, and whatever it should not have overwritten is put back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from syncd.errors import LostAnswer, Refused
+from syncd.gramps import forms, reading
+from syncd.gramps.api import Api
+from syncd.gramps.creating import BATCH_SECONDS, MAX_LOSSES, Pace
+from syncd.gramps.forms import Form
+from syncd.model import MediaObject, Problem
+from syncd.ports import Changed, Made, ObjectChange, Rejected, UpdateAnswer
+
+READERS = 4
+"""Objects that are read at a time."""
+
+MAX_RACES = 4
+"""How often one object is tried again because others change it at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A change, and the object as it was read just now in both forms (`raw` None: not known)."""
+
+    change: ObjectChange
+    plain: Form
+    raw: Form | None
+
+    @property
+    def fields(self) -> Form:
+        return forms.changed_fields(self.change)
+
+    @property
+    def handle(self) -> str:
+        return self.change.expected.handle
+
+
+class Updater:
+    """Changes media objects."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._pace = Pace()
+        self._takes_message = True
+
+    def update(self, changes: Sequence[ObjectChange]) -> list[UpdateAnswer]:
+        """Change objects; answers in their order.
+
+        Raises:
+            ServerError: the server fails as a whole; what was changed by then is found so next time.
+        """
+        answers: list[UpdateAnswer] = []
+        while len(answers) < len(changes):
+            answers += self._batch(changes[len(answers) : len(answers) + self._pace.size], losses=0)
+        return answers
+
+    def _batch(self, changes: Sequence[ObjectChange], losses: int) -> list[UpdateAnswer]:
+        """Read the objects of a batch and change those that are still as expected."""
+        plans = self._read(changes)
+        together = [plan for plan in plans if isinstance(plan, _Planned) and plan.raw is not None]
+        if len({plan.handle for plan in together}) < len(together):
+            together = []  # the same object twice: one after the other
+        answers: dict[int, UpdateAnswer] = {}
+        if len(together) > 1:
+            answers = self._swap(together, losses)
+        found: list[UpdateAnswer] = []
+        for change, plan in zip(changes, plans, strict=True):
+            if not isinstance(plan, _Planned):
+                found.append(plan)
+            elif id(plan) in answers:
+                found.append(answers[id(plan)])
+            else:
+                found.append(self._one(change))
+        return found
+
+    def _read(self, changes: Sequence[ObjectChange]) -> list[_Planned | UpdateAnswer]:
+        if len(changes) == 1:
+            return [self._plan(changes[0])]
+        with ThreadPoolExecutor(READERS) as readers:
+            return list(readers.map(self._plan, changes))
+
+    def _plan(self, change: ObjectChange) -> _Planned | UpdateAnswer:
+        """What to do about one change, or the answer when there is nothing to do."""
+        plain = reading.get_form(self._api, change.expected.handle)
+        if plain is None:
+            return Changed(None)
+        now = forms.media_object(plain)
+        if all(plain.get(key) == value for key, value in forms.changed_fields(change).items()):
+            return Made(now)  # an earlier attempt whose answer was lost
+        if (now.path, now.checksum) != (change.expected.path, change.expected.checksum):
+            return Changed(now)
+        return _Planned(change, plain, forms.to_raw(plain))
+
+    def _swap(self, plans: Sequence[_Planned], losses: int) -> dict[int, UpdateAnswer]:
+        """Change all in one transaction; none is answered when the server refuses one of them or is silent."""
+        start = time.monotonic()
+        try:
+            written = self._compare_and_swap([(plan.raw or {}, plan.fields) for plan in plans])
+        except Refused:
+            half = len(plans) // 2
+            if half < 2:
+                return {}  # one by one
+            return {**self._swap(plans[:half], losses), **self._swap(plans[half:], losses)}
+        except LostAnswer:
+            self._pace.took(2 * BATCH_SECONDS, len(plans))
+            if losses == MAX_LOSSES:
+                raise
+            again = self._batch([plan.change for plan in plans], losses + 1)
+            return {id(plan): answer for plan, answer in zip(plans, again, strict=True)}
+        self._pace.took(time.monotonic() - start, len(plans))
+        return {id(plan): self._checked(plan, written) for plan in plans}
+
+    def _one(self, change: ObjectChange) -> UpdateAnswer:
+        """Change a single object, however often others do."""
+        last: Refused | None = None
+        lost: LostAnswer | None = None
+        refused: Form | None = None
+        for _ in range(MAX_RACES):
+            plan = self._plan(change)
+            if not isinstance(plan, _Planned):
+                return plan
+            try:
+                if plan.raw is None or plan.raw == refused:
+                    # The raw form is unknown, or refused although nobody changed the object: ours is wrong.
+                    return self._replace(plan)
+                return self._checked(plan, self._compare_and_swap([(plan.raw, plan.fields)]))
+            except Refused as error:
+                last, refused = error, plan.raw
+            except LostAnswer as error:
+                lost = error
+        if last is None and lost is not None:
+            raise lost
+        reason = last.reason if last is not None else "others change the object all the time"
+        expected = change.expected
+        return Rejected(
+            Problem(reason, last.remedy if last else "try again", path=expected.path, handle=expected.handle)
+        )
+
+    def _compare_and_swap(self, swaps: Sequence[tuple[Form, Form]]) -> dict[str, Form]:
+        """One transaction; the changes as the server wrote them, by handle. `swaps`: complete old, new fields."""
+        payload = [
+            {
+                "type": "update",
+                "_class": "Media",
+                "handle": old["handle"],
+                "old": old,
+                "new": {**old, **fields},
+            }
+            for old, fields in swaps
+        ]
+        if self._takes_message:
+            message = {"message": "Media files moved or edited (syncd)"}
+            answer = self._api.call(
+                "POST", "transactions/", params=message, payload=payload, expect=(200, 422)
+            )
+            if answer.status == 200:
+                return {item["handle"]: item for item in forms.written(answer.json())}
+            self._takes_message = False  # servers before 3.2x do not know it
+        answer = self._api.call("POST", "transactions/", payload=payload)
+        return {item["handle"]: item for item in forms.written(answer.json())}
+
+    def _checked(self, plan: _Planned, written: dict[str, Form]) -> UpdateAnswer:
+        """The answer for one object, after a look at what the server really did."""
+        item = written.get(plan.handle)
+        if item is None or not item["old"] or not item["new"]:
+            now = reading.get(self._api, plan.handle)
+            return Changed(now) if now is None else Made(now)
+        return self._mended(plan, item["old"], item["new"])
+
+    def _replace(self, plan: _Planned) -> UpdateAnswer:
+        """PUT the plain form. RACE: what others write between reading and this is overwritten for a moment."""
+        payload = {**plan.plain, **plan.fields, "_class": "Media"}
+        answer = self._api.call(
+            "PUT", f"media/{reading.quoted(plan.handle)}", payload=payload, expect=(200, 404)
+        )
+        if answer.status == 404:
+            return Changed(None)
+        return self._checked(plan, {item["handle"]: item for item in forms.written(answer.json())})
+
+    def _mended(self, plan: _Planned, old: Form, new: Form) -> UpdateAnswer:
+        """Put back what was overwritten without our meaning it. `old` and `new` are the server's raw forms."""
+        before = forms.media_object(old)
+        expected = plan.change.expected
+        if (before.path, before.checksum) != (expected.path, expected.checksum):
+            return self._put_back(plan, new, old, Changed(before))
+        if forms.differing(old, new) <= plan.fields.keys():
+            return Made(forms.media_object(new))
+        return self._put_back(plan, new, {**old, **plan.fields}, None)
+
+    def _put_back(self, plan: _Planned, now: Form, wanted: Form, answer: Changed | None) -> UpdateAnswer:
+        """Compare-and-swap from the form that we wrote to the one that should be."""
+        # RACE: when somebody changes the object yet again at this instant, both the swap and the mending are theirs.
+        try:
+            written = self._compare_and_swap([(now, wanted)])
+        except (Refused, LostAnswer):
+            return Changed(reading.get(self._api, plan.handle))
+        if answer is not None:
+            return answer
+        item = written.get(plan.handle)
+        return Made(forms.media_object(item["new"] if item and item["new"] else wanted))
+
+
+def is_as(now: MediaObject | None, expected: MediaObject) -> bool:
+    """Whether an object is what was expected: its path and its checksum."""
+    return now is not None and (now.path, now.checksum) == (expected.path, expected.checksum)

@@ -1,0 +1,67 @@
+"""Sending a file through the API: how a tree without media gets its first object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from syncd.errors import FolderError, LostAnswer, MovedOn, ServerError, Unexpected
+from syncd.gramps import forms
+from syncd.gramps.api import Api
+from syncd.gramps.feed import ADD, FeedReader
+from syncd.model import Checksum, MediaObject
+
+CHUNK = 256 * 1024
+UPLOAD_SECONDS = 900.0
+
+
+def upload_first(api: Api, feed: FeedReader, path: Path, checksum: Checksum, mime: str) -> MediaObject:
+    """POST a file; the server makes an object that is named `<md5>.<ext>`.
+
+    Raises:
+        MovedOn: the file changed while it was read; what that made is taken back.
+        Refused: the server does not take this kind of file, or its quota is used up.
+        LostAnswer: it cannot be told whether an object was made.
+    """
+    before = feed.newest()
+
+    def chunks() -> Iterator[bytes]:
+        with path.open("rb") as source:
+            while chunk := source.read(CHUNK):
+                yield chunk
+
+    try:
+        size = path.stat().st_size
+        answer = api.call(
+            "POST",
+            "media/",
+            body=chunks,
+            headers={"Content-Type": mime, "Content-Length": str(size)},
+            expect=(200, 201),
+            seconds=UPLOAD_SECONDS,
+        )
+    except LostAnswer:
+        for transaction in feed.since(before) or ():
+            for change in transaction.changes:
+                if change.kind == ADD and change.class_name == "Media" and change.new:
+                    made = forms.media_object(change.new)
+                    if made.digest == checksum:
+                        return made
+        raise
+    except OSError as error:
+        raise FolderError(f"the file cannot be read: {path.name}", "check the file") from error
+    written = forms.written(answer.json())
+    added = [item["new"] for item in written if item["type"] == "add" and item["_class"] == "Media"]
+    if len(added) != 1:
+        raise Unexpected("Gramps Web does not say which media object it made", "update Gramps Web or syncd")
+    made = forms.media_object(added[0])
+    if made.digest != checksum:
+        try:
+            api.call("POST", "transactions/", params={"undo": "1"}, payload=written)
+        except ServerError as error:
+            raise MovedOn(
+                "a file changed while it was sent; Gramps Web has a media object of what was read",
+                f"look at the media object with the path {made.path}",
+            ) from error
+        raise MovedOn("a file changed while it was sent", "try again when it is finished")
+    return made
