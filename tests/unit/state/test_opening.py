@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import shutil
 import sqlite3
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from syncd.errors import ExitCode, StateError
-from syncd.state import State
+from syncd.state import State, looking
 from syncd.state.migrations import known_migrations
 
 
@@ -284,3 +286,28 @@ def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
     assert "state_dir" in caught.value.remedy
     with pytest.raises(StateError):
         State.open(tmp_path / "file" / "state.sqlite", read_only=True)
+
+
+def test_a_file_system_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no hard links, a new state gets its name by renaming."""
+
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    make_state(path)
+    assert [item.name for item in path.parent.iterdir()] == ["state.sqlite"]
+    with State.open(path) as state:
+        assert (state.set_aside, state.meta("key 0")) == (None, "x" * 100)
+
+
+def test_a_look_that_never_comes_to_rest(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written to all the time is neither trusted nor set aside."""
+    make_state(path)
+    replace_by_text(path)
+    moments = itertools.count()
+    monkeypatch.setattr(looking, "_signature", lambda path: (next(moments),))
+    monkeypatch.setattr(looking, "_PAUSE_SECONDS", 0.0)
+    with pytest.raises(StateError, match="all the time"):
+        State.open(path)
+    assert [item.name for item in path.parent.iterdir()] == ["state.sqlite"]
