@@ -1,0 +1,12 @@
+"""The bucket behind Gramps Web: bytes by checksum.
+
+`open_store` gives an `S3Store`, which is a `syncd.ports.Store`. Small files, reads and HEADs travel through obstore;
+what obstore cannot do (listing past odd foreign keys, multipart uploads under our control, buckets themselves)
+through boto3, which is only imported when it is needed.
+"""
+
+from syncd.bucket.access import Patience, S3Location
+from syncd.bucket.failures import BucketMissing
+from syncd.bucket.s3 import S3Store, open_store
+
+__all__ = ["BucketMissing", "Patience", "S3Location", "S3Store", "open_store"]

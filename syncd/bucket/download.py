@@ -1,0 +1,129 @@
+"""One file on its way from the bucket: hashed as it is written, picked up where a connection broke."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import obstore
+import obstore.exceptions
+import stamina
+
+from syncd.bucket.budget import MIB
+from syncd.bucket.failures import Fault, S3Error, understand
+from syncd.errors import MovedOn, Unexpected, Unreachable
+from syncd.model import Checksum
+from syncd.ports import Advance
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+    from obstore.store import S3Store as Transport
+
+_CHUNK = 2 * MIB
+_ATTEMPTS = 3
+"""In a row, without a MiB of progress in between; obstore itself has resumed some times in each."""
+
+Begun = tuple[Any, Any, bytes | S3Error]
+"""obstore's `GetResult`, its stream, and the first chunk (or why there is none)."""
+Open = Callable[[Checksum, int, str | None], Begun]
+Run = Callable[[Coroutine[Any, Any, bytes]], bytes]
+
+
+class _BrokenOffError(Exception):
+    """The body ended before it was whole."""
+
+
+class Download:
+    """How far a download has come."""
+
+    def __init__(self, checksum: Checksum, target: BinaryIO, advance: Advance) -> None:
+        self.complete = False
+        self._checksum = checksum
+        self._target = target
+        self._advance = advance
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self._offset = 0
+        self._etag: str | None = None
+
+    @staticmethod
+    async def begin(transport: Transport, key: str, offset: int, etag: str | None) -> Begun:
+        """Ask for a key from an offset on, provided that it still has that ETag; see `Open`."""
+        options: GetOptions = {"range": {"offset": offset}, "if_match": etag} if offset else {}
+        answer = await obstore.get_async(transport, key, options=options)
+        if answer.meta["e_tag"] is None:
+            raise S3Error(Fault.FOREIGN)
+        stream = answer.stream(min_chunk_size=_CHUNK)
+        # The first chunk, which is all of most files, in the same trip to the loop.
+        try:
+            return answer, stream, await _next(stream)
+        except Exception as error:
+            return answer, stream, understand(error)
+
+    def read_on(self, open_at: Open, run: Run) -> None:
+        """Read until it is complete, or until a connection breaks after some progress.
+
+        Raises:
+            Unreachable: it broke again and again without any.
+            MovedOn: the key is not there, or was overwritten while it was read.
+        """
+        try:
+            for attempt in stamina.retry_context(on=_BrokenOffError, attempts=_ATTEMPTS, wait_max=2.0):
+                with attempt:
+                    start = self._offset
+                    try:
+                        self._read(open_at, run)
+                        self.complete = True
+                    except _BrokenOffError:
+                        if self._offset - start < MIB:
+                            raise
+        except _BrokenOffError as broken:
+            raise Unreachable(
+                "The connection to S3 broke off again and again while a file was read",
+                "Check the network connection; try again.",
+            ) from broken.__cause__
+
+    def check(self) -> int:
+        """The size, when the bytes have the checksum."""
+        if self._digest.hexdigest() != self._checksum:
+            raise Unexpected(
+                f"The copy in the bucket is damaged: the file {self._checksum} has other bytes than it should",
+                "Replace the file in Gramps Web by a good copy, from another computer or a backup.",
+            )
+        return self._offset
+
+    def _read(self, open_at: Open, run: Run) -> None:
+        answer, stream, chunk = open_at(self._checksum, self._offset, self._etag)
+        if isinstance(chunk, S3Error):
+            raise _BrokenOffError from chunk
+        start, end = answer.range
+        total = answer.meta["size"]
+        if start != self._offset or end != total:
+            raise _BrokenOffError from S3Error(Fault.FOREIGN)
+        if self._etag is not None and answer.meta["e_tag"] != self._etag:
+            raise MovedOn(
+                f"The file {self._checksum} was replaced in the bucket while it was read",
+                "It waits; syncd tries again in the next run.",
+            )
+        self._etag = answer.meta["e_tag"]
+        while chunk:
+            self._target.write(chunk)
+            self._digest.update(chunk)
+            self._offset += len(chunk)
+            self._advance(len(chunk))
+            if self._offset >= total:
+                break
+            try:
+                chunk = run(_next(stream))
+            except S3Error as failure:
+                raise _BrokenOffError from failure
+        if self._offset != total:
+            raise _BrokenOffError
+
+
+async def _next(stream: Any) -> bytes:
+    try:
+        chunk: bytes = await anext(stream)
+    except StopAsyncIteration:
+        return b""
+    return chunk

@@ -1,0 +1,100 @@
+"""Listing the checksums that a bucket holds.
+
+- Whole or not at all: whatever breaks off, repeats itself or never ends raises.
+- `Delimiter="/"` leaves what lies deeper (`media_archives/`, other trees) on the server as one line each.
+- Not through obstore: one foreign key with an empty part (`a//b`) in a page makes its listing fail, it cannot ask
+  for a prefix that ends inside a name, and a server that repeats a page would keep it busy for ever.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from syncd.bucket.failures import Abandoned
+from syncd.bucket.session import Session
+from syncd.errors import Unexpected
+from syncd.model import Checksum
+
+_CHECKSUM = re.compile(r"[0-9a-f]{32}")
+_HEX = "0123456789abcdef"
+_EMPTY_PAGES = 1000
+"""So many in a row without a key is no listing any more (a few are legal)."""
+
+
+def list_sizes(session: Session, closed: threading.Event, workers: int) -> dict[Checksum, int]:
+    """The size in bytes of every key that is the prefix and 32 lower-case hex digits.
+
+    A small bucket takes one request; a larger one is asked for by first digit, sixteen ways at once.
+
+    Raises:
+        Unexpected: the listing is not complete.
+    """
+    prefix = session.location.prefix
+    first = next(_pages(session, prefix, closed))
+    if not first.get("IsTruncated"):
+        return _sizes(first, prefix, prefix)
+
+    def below(digit: str) -> dict[Checksum, int]:
+        found: dict[Checksum, int] = {}
+        for page in _pages(session, prefix + digit, closed):
+            sizes = _sizes(page, prefix, prefix + digit)
+            if sizes.keys() & found.keys():
+                raise _broken("it lists a key twice")
+            found |= sizes
+        return found
+
+    everything: dict[Checksum, int] = {}
+    with ThreadPoolExecutor(min(workers, len(_HEX)), "syncd-list") as pool:
+        for part in pool.map(below, _HEX):
+            everything |= part
+    return everything
+
+
+def _pages(session: Session, prefix: str, closed: threading.Event) -> Iterator[dict[str, Any]]:
+    client = session.client()
+    more: dict[str, Any] = {}
+    tokens: set[str] = set()
+    empty = 0
+    while not closed.is_set():
+        page: Any = session.call(
+            client.list_objects_v2, Bucket=session.location.bucket, Prefix=prefix, Delimiter="/", **more
+        )
+        if "IsTruncated" not in page:
+            raise _broken("it does not say whether there is more")
+        yield page
+        if not page["IsTruncated"]:
+            return
+        token = page.get("NextContinuationToken")
+        if not token:
+            raise _broken("it says that there is more, but not how to get it")
+        if token in tokens:
+            raise _broken("it repeats itself")
+        tokens.add(token)
+        empty = 0 if page.get("Contents") or page.get("CommonPrefixes") else empty + 1
+        if empty > _EMPTY_PAGES:
+            raise _broken("it never ends")
+        more = {"ContinuationToken": token}
+    raise Abandoned
+
+
+def _sizes(page: dict[str, Any], prefix: str, asked: str) -> dict[Checksum, int]:
+    found: dict[Checksum, int] = {}
+    for item in page.get("Contents", ()):
+        key: str = item["Key"]
+        if not key.startswith(asked):
+            raise _broken("it lists what was not asked for")
+        name = key[len(prefix) :]
+        if _CHECKSUM.fullmatch(name):
+            found[Checksum(name)] = item["Size"]
+    return found
+
+
+def _broken(what: str) -> Unexpected:
+    return Unexpected(
+        f"The listing of the bucket cannot be trusted: {what}",
+        "Nothing was changed. Try again; if it stays so, ask the storage provider.",
+    )

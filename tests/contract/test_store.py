@@ -1,0 +1,379 @@
+"""What every store of bytes must do: `StoreContract`, run over each store that there is.
+
+Add a store by a subclass with a `ground` fixture. A real S3 is tried when SYNCD_TEST_S3_URL names a bucket and a
+prefix (`s3://bucket/prefix/`) that may be filled with rubbish; credentials and AWS_ENDPOINT_URL come from the
+environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import secrets
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+from pydantic import SecretStr
+
+from lab.s3 import MotoS3, RcloneS3, S3Server
+from syncd.bucket import Patience, S3Store, open_store
+from syncd.errors import MovedOn, Unexpected
+from syncd.model import EMPTY_CHECKSUM, Checksum
+from syncd.ports import Store
+
+MIB = 1 << 20
+QUICK = Patience(retries=2, connect=2, answer=10, longest_pause=0.2)
+
+
+def md5(content: bytes) -> Checksum:
+    """The checksum of some bytes."""
+    return Checksum(hashlib.md5(content, usedforsecurity=False).hexdigest())
+
+
+@dataclass
+class Ground:
+    """A store to test, and how to look behind it.
+
+    Args:
+        store: empty at first.
+        plant: puts bytes below a checksum that need not be theirs, as damage would.
+        mime: the media type that readers of the store will be told; None when it cannot be looked at.
+        unfinished: how many uploads were begun and neither completed nor aborted; None likewise.
+        reopen: a second store of the same place.
+    """
+
+    store: Store
+    plant: Callable[[Checksum, bytes], None]
+    mime: Callable[[Checksum], str] | None
+    unfinished: Callable[[], int] | None
+    reopen: Callable[[], Store]
+
+    def put(self, content: bytes, mime: str = "image/jpeg") -> Checksum:
+        """Store some bytes."""
+        checksum = md5(content)
+        self.store.put(io.BytesIO(content), checksum, len(content), mime)
+        return checksum
+
+    def get(self, checksum: Checksum) -> bytes:
+        """Fetch some bytes."""
+        target = io.BytesIO()
+        size = self.store.get(checksum, target)
+        assert size == len(target.getvalue())
+        return target.getvalue()
+
+    def assert_no_unfinished(self) -> None:
+        """No upload was left behind."""
+        if self.unfinished is not None:
+            assert self.unfinished() == 0
+
+
+class Breaking(io.BytesIO):
+    """A file that fails when a part of it has been read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read, up to a point."""
+        if self.tell() >= 9 * MIB:
+            raise OSError(5, "Input/output error")
+        return super().read(size)
+
+
+class Endless(io.RawIOBase):
+    """A large file that says when its first bytes were read, and then takes its time."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """One MiB of nothing at a time."""
+        self.begun.set()
+        return bytes(min(size, MIB))
+
+
+class StoreContract(ABC):
+    """Promises of `syncd.ports.Store`."""
+
+    large = 20 * MIB
+    """Bytes of a file that a store would not keep in memory."""
+
+    @pytest.fixture
+    @abstractmethod
+    def ground(self) -> Iterator[Ground]:
+        """An empty store."""
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"x", b"\r\n\x00\xff" * 1000, bytes(8 * MIB), bytes(8 * MIB + 1)], ids=len
+    )
+    def test_bytes_come_back(self, ground: Ground, content: bytes) -> None:
+        """What was stored is found, has its size, and comes back byte for byte, on either side of the limits."""
+        checksum = ground.put(content)
+        assert ground.store.sizes([checksum]) == {checksum: len(content)}
+        assert ground.store.list().sizes == {checksum: len(content)}
+        assert ground.get(checksum) == content
+
+    def test_large_file(self, ground: Ground) -> None:
+        """A large file arrives whole, progress adds up both ways, and no upload is left unfinished."""
+        content = secrets.token_bytes(self.large - 12345)
+        checksum = md5(content)
+        up: list[int] = []
+        down: list[int] = []
+        ground.store.put(io.BytesIO(content), checksum, len(content), "video/mp4", advance=up.append)
+        target = io.BytesIO()
+        assert ground.store.get(checksum, target, advance=down.append) == len(content)
+        assert target.getvalue() == content
+        assert sum(up) == sum(down) == len(content)
+        ground.assert_no_unfinished()
+
+    def test_media_type(self, ground: Ground) -> None:
+        """The media type is kept, for small and large files; nonsense becomes the general type."""
+        if ground.mime is None:
+            pytest.skip("cannot be looked at")
+        assert ground.mime(ground.put(b"photo", "image/heic")) == "image/heic"
+        assert ground.mime(ground.put(bytes(self.large), "video/mp4")) == "video/mp4"
+        assert ground.mime(ground.put(b"odd", "")) == "application/octet-stream"
+        assert ground.mime(ground.put(b"odder", "a\nb: c")) == "application/octet-stream"
+
+    def test_unbuffered_source(self, ground: Ground) -> None:
+        """A source that gives less than it is asked for at a time is read to its end."""
+
+        class Slow(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                return super().read(min(size or 0, 300_000))
+
+        for content in (secrets.token_bytes(2 * MIB), secrets.token_bytes(self.large)):
+            checksum = md5(content)
+            ground.store.put(Slow(content), checksum, len(content), "image/png")
+            assert ground.get(checksum) == content
+
+    @pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+    @pytest.mark.parametrize("change", ["other bytes", "longer", "shorter", "empty"])
+    def test_changing_file(self, ground: Ground, large: bool, change: str) -> None:
+        """A file that is not (any more) what was announced stores nothing, and leaves nothing unfinished."""
+        content = secrets.token_bytes(self.large if large else 1000)
+        now = {
+            "other bytes": content[:-1] + bytes([content[-1] ^ 1]),
+            "longer": content + b"x",
+            "shorter": content[:-1],
+            "empty": b"",
+        }[change]
+        with pytest.raises(MovedOn):
+            ground.store.put(io.BytesIO(now), md5(content), len(content), "image/png")
+        assert not ground.store.list().sizes
+        assert not ground.store.sizes([md5(content), md5(now)])
+        ground.assert_no_unfinished()
+
+    def test_unreadable_source(self, ground: Ground) -> None:
+        """An error in reading the file comes through as it is; nothing is stored or left unfinished."""
+        content = secrets.token_bytes(self.large)
+        with pytest.raises(OSError, match="Input/output error"):
+            ground.store.put(Breaking(content), md5(content), len(content), "image/png")
+        assert not ground.store.list().sizes
+        ground.assert_no_unfinished()
+
+    def test_missing_key(self, ground: Ground) -> None:
+        """A checksum that is not there has no size, and fetching it says that it is gone."""
+        missing = md5(b"never stored")
+        present = ground.put(b"stored")
+        assert ground.store.sizes([missing, present, missing]) == {present: 6}
+        assert ground.store.sizes([]) == {}
+        with pytest.raises(MovedOn, match="does not have the file"):
+            ground.get(missing)
+
+    @pytest.mark.parametrize("damaged", [b"damaged", b"", b"original plus some"], ids=len)
+    def test_damaged_bytes(self, ground: Ground, damaged: bytes) -> None:
+        """Bytes that do not have the checksum of their key are refused, with what to do about it."""
+        ground.plant(md5(b"original"), damaged)
+        with pytest.raises(Unexpected, match="damaged") as caught:
+            ground.get(md5(b"original"))
+        assert caught.value.remedy
+
+    def test_repair(self, ground: Ground) -> None:
+        """Storing over a damaged copy mends it, small or large."""
+        for content in (b"original", bytes(self.large)):
+            ground.plant(md5(content), b"damaged")
+            ground.put(content)
+            assert ground.get(md5(content)) == content
+
+    def test_full_disk(self, ground: Ground) -> None:
+        """An error in writing the target comes through as it is."""
+
+        class Full(io.BytesIO):
+            def write(self, _content: object, /) -> int:
+                raise OSError(28, "No space left on device")
+
+        checksum = ground.put(b"content")
+        with pytest.raises(OSError, match="No space left"):
+            ground.store.get(checksum, Full())
+
+    def test_many_at_once(self, ground: Ground) -> None:
+        """Many threads store and fetch at once; a second store sees it all."""
+        contents = [secrets.token_bytes(1000 + 7 * number) for number in range(200)]
+        with ThreadPoolExecutor(16) as pool:
+            checksums = list(pool.map(ground.put, contents))
+            assert list(pool.map(ground.get, checksums)) == contents
+        expected = {checksum: len(content) for checksum, content in zip(checksums, contents, strict=True)}
+        other = ground.reopen()
+        try:
+            assert other.list().sizes == expected
+            assert other.sizes(checksums) == expected
+        finally:
+            other.close()
+
+    def test_several_large_at_once(self, ground: Ground) -> None:
+        """Large and small files at once arrive whole."""
+        contents = [secrets.token_bytes(self.large - number) for number in range(4)]
+        contents += [secrets.token_bytes(3 * MIB + number) for number in range(12)]
+        with ThreadPoolExecutor(16) as pool:
+            checksums = list(pool.map(ground.put, contents))
+            for checksum, content in zip(checksums, contents, strict=True):
+                assert ground.get(checksum) == content
+
+    def test_close_ends_an_upload(self, ground: Ground) -> None:
+        """Closing ends a large upload soon: nothing is stored and nothing is left unfinished."""
+        source = Endless()
+        failures: list[BaseException] = []
+
+        def upload() -> None:
+            try:
+                ground.store.put(source, md5(b"?"), 1 << 40, "video/mp4")  # type: ignore[arg-type] # raw files too
+            except BaseException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=upload)
+        thread.start()
+        assert source.begun.wait(30)
+        began = time.monotonic()
+        ground.store.close()
+        thread.join(30)
+        assert time.monotonic() - began < 15
+        assert "ended before it was done" in str(failures[0])
+        ground.assert_no_unfinished()
+        other = ground.reopen()
+        assert not other.list().sizes
+        other.close()
+
+    def test_after_close(self, ground: Ground) -> None:
+        """A closed store refuses at once and may be closed again."""
+        ground.store.close()
+        ground.store.close()
+        with pytest.raises(Exception, match="ended before it was done"):
+            ground.put(b"late")
+        with pytest.raises(Exception, match="ended before it was done"):
+            ground.put(bytes(self.large))
+        with pytest.raises(Exception, match="ended before it was done"):
+            ground.get(EMPTY_CHECKSUM)
+
+
+def ground_on(server: S3Server, prefix: str) -> Ground:
+    """A new bucket on a server of the lab."""
+    witness = server.new_bucket()
+
+    def reopen() -> S3Store:
+        return open_store(
+            bucket=witness.bucket,
+            prefix=prefix,
+            endpoint_url=server.url,
+            region="us-east-1",
+            access_key_id=server.access_key_id,
+            secret_access_key=SecretStr(server.secret_access_key),
+            patience=QUICK,
+        )
+
+    def unfinished() -> int:
+        try:
+            answer = server.client.list_multipart_uploads(Bucket=witness.bucket)
+        except server.client.exceptions.NoSuchUpload:  # rclone says so of a bucket that never had any
+            return 0
+        return len(answer.get("Uploads", []))
+
+    def plant(checksum: Checksum, content: bytes) -> None:
+        witness.below(prefix).put(checksum, content)
+
+    return Ground(
+        store=reopen(),
+        plant=plant,
+        mime=lambda checksum: witness.below(prefix).content_type(checksum),
+        unfinished=unfinished,
+        reopen=reopen,
+    )
+
+
+@pytest.fixture(scope="module")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
+    """An S3 server that checks credentials and gives true MD5s as ETags."""
+    with RcloneS3(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotoS3]:
+    """An S3 server whose multipart ETags are as on AWS."""
+    with MotoS3(tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
+class TestRclone(StoreContract):
+    """S3 as rclone serves it, keys at the top of the bucket."""
+
+    @pytest.fixture
+    def ground(self, rclone: RcloneS3) -> Iterator[Ground]:
+        """A new bucket."""
+        ground = ground_on(rclone, "")
+        yield ground
+        ground.store.close()
+
+
+class TestMoto(StoreContract):
+    """S3 as moto serves it, below a prefix that needs quoting."""
+
+    @pytest.fixture
+    def ground(self, moto: MotoS3) -> Iterator[Ground]:
+        """A new bucket."""
+        ground = ground_on(moto, "Ahnen & Söhne+%20/tree-1/")
+        yield ground
+        ground.store.close()
+
+
+@pytest.mark.skipif("SYNCD_TEST_S3_URL" not in os.environ, reason="SYNCD_TEST_S3_URL names no real S3")
+class TestRealS3(StoreContract):
+    """A real S3."""
+
+    @pytest.fixture
+    def ground(self) -> Iterator[Ground]:
+        """A new prefix; its rubbish stays."""
+        address = urlsplit(os.environ["SYNCD_TEST_S3_URL"])
+        prefix = f"{address.path.strip('/')}/test-{secrets.token_hex(8)}/".lstrip("/")
+
+        def reopen() -> S3Store:
+            return open_store(
+                bucket=address.netloc, prefix=prefix, endpoint_url=os.environ.get("AWS_ENDPOINT_URL")
+            )
+
+        store = reopen()
+        client = store._session.client()
+
+        def plant(checksum: Checksum, content: bytes) -> None:
+            client.put_object(Bucket=address.netloc, Key=prefix + checksum, Body=content)
+
+        def mime(checksum: Checksum) -> str:
+            return client.head_object(Bucket=address.netloc, Key=prefix + checksum)["ContentType"]
+
+        def unfinished() -> int:
+            return len(client.list_multipart_uploads(Bucket=address.netloc, Prefix=prefix).get("Uploads", []))
+
+        yield Ground(store, plant, mime, unfinished, reopen)
+        store.close()
+
+
+def test_the_contract_is_in_one_place() -> None:
+    """Every store here is tested by the whole contract."""
+    tests = {name for name in vars(StoreContract) if name.startswith("test_")}
+    assert len(tests) > 12
+    for store in (TestRclone, TestMoto, TestRealS3):
+        assert not tests & set(vars(store)), f"{store} overrides a promise"
