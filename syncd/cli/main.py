@@ -1,11 +1,233 @@
-"""The `syncd` command."""
+"""The `syncd` command: reads the arguments, runs one command, and owns every way to end.
+
+Invariants, whatever happens in between:
+- no traceback reaches a person;
+- with `--json`, standard output gets exactly one document and nothing else;
+- the exit code is one of `errors.ExitCode`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from syncd import __version__
+from syncd.cli import document
+from syncd.cli.exits import Ending, Interrupted, is_stop, signals, write_crash
+from syncd.cli.options import common_options, pass_session
+from syncd.cli.paper import standard_error, standard_output
+from syncd.cli.session import Session
+from syncd.errors import ExitCode, SyncdError
+
+COMMANDS: Mapping[str, str] = {
+    "check": "Look whether everything is fit for a sync; change nothing.",
+    "approve": "Let waiting items go ahead; without an ID, list what waits.",
+    "restore": "Bring back files whose deletion waits.",
+    "conflicts": "List the files that were changed on both sides.",
+    "trash": "Look into the trash, and bring files back from it.",
+    "adopt": "Bind this desktop anew to a folder, a tree or a bucket.",
+    "completion": "Print the completion script for a shell.",
+}
+"""Each command, in the order of the help, with the first line of its help; its module has the same name."""
 
 
-@click.command()
-@click.version_option(__version__, prog_name="syncd")
-def main() -> None:
-    """Keep a media folder and Gramps Web in step."""
+class Commands(click.Group):
+    """The commands, imported when one of them is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """The names, in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = import_module(f"syncd.cli.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list in the help, without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.option("--once", is_flag=True, help="Sync once, then end: for cron, a timer or by hand.")
+@click.option("--full", is_flag=True, help="With --once: look at everything, trust no shortcut.")
+@click.option("--dry-run", is_flag=True, help="With --once: show what would be done, do nothing.")
+@common_options
+@click.version_option(__version__, prog_name="syncd", message="%(prog)s %(version)s")
+@pass_session
+@click.pass_context
+def cli(context: click.Context, session: Session, *, once: bool, full: bool, dry_run: bool) -> Ending | None:
+    """Keep a media folder and Gramps Web in step, both ways.
+
+    What anyone adds, changes, moves or deletes in the folder or on the web is soon the same on both, and nothing
+    that a person made is lost.
+    """
+    session.dry_run = dry_run
+    if context.invoked_subcommand is not None:
+        if once or full or dry_run:
+            given = "--once" if once else "--full" if full else "--dry-run"
+            raise click.UsageError(f"{given} goes without a command")
+        return None
+    if not once:
+        if full or dry_run:
+            raise click.UsageError(f"{'--full' if full else '--dry-run'} goes with --once")
+        raise click.UsageError(
+            "this version runs with --once, for example from cron or a systemd timer; "
+            "it does not yet stay in the background by itself"
+        )
+    ending: Ending = import_module("syncd.cli.once").run(session, full=full, dry_run=dry_run)
+    return ending
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run(sys.argv[1:], owns_process=True))
+
+
+def run(arguments: Sequence[str], *, owns_process: bool = False) -> int:
+    """Run one invocation to its end and return its exit code.
+
+    With `owns_process` signals are ours until the process is gone.
+    """
+    wants_json = "--json" in _options(arguments)
+    session = Session(out=standard_output(), err=standard_error(), json=wants_json)
+    answer = document.blank(dry_run="--dry-run" in _options(arguments))
+    answered = False
+
+    def finish(code: int) -> None:
+        nonlocal answered
+        if wants_json and not answered:
+            answered = True
+            answer["exit_code"] = int(code)
+            session.out.raw(document.render(answer))
+        session.out.flush()
+        session.err.flush()
+
+    with signals(finish, restore=not owns_process) as watch, _no_strange_output(session):
+        try:
+            ending = _attempt(arguments, session)
+            watch.over = True
+        except Interrupted as interrupted:
+            ending = _interrupted(session, interrupted)
+        except Exception as error:
+            ending = _defect(session, error)
+        watch.over = True
+        answer.update({"seconds": session.seconds(), **ending.document})
+        finish(ending.code)
+    return _delivered(session, ending.code)
+
+
+def _options(arguments: Sequence[str]) -> Sequence[str]:
+    """What may be options: everything before `--`."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _attempt(arguments: Sequence[str], session: Session) -> Ending:
+    """Run the command. Not through click's own `main`: that one takes a broken pipe, wherever, for a quiet end."""
+    try:
+        completing = os.environ.get("_SYNCD_COMPLETE")
+        if completing:
+            return _complete(completing)
+        with cli.make_context("syncd", list(arguments), obj=session) as context:
+            result = cli.invoke(context)
+    except click.exceptions.Exit as done:  # --help and --version
+        return Ending(ExitCode(done.exit_code))
+    except click.ClickException as error:
+        return _wrong_usage(session, error)
+    except SyncdError as error:
+        return _failed(session, error.exit_code, error.reason, error.remedy, stop=is_stop(error))
+    if not isinstance(result, Ending):
+        raise TypeError(f"a command returned {type(result).__name__} instead of an Ending")
+    return result
+
+
+def _complete(instruction: str) -> Ending:
+    """Answer the shell, which runs `syncd` with `_SYNCD_COMPLETE` set."""
+    from click.shell_completion import shell_complete  # noqa: PLC0415  (only the shell asks for it)
+
+    return Ending(ExitCode(shell_complete(cli, {}, "syncd", "_SYNCD_COMPLETE", instruction)))
+
+
+def _wrong_usage(session: Session, error: click.ClickException) -> Ending:
+    message = " ".join(error.format_message().split())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    remedy = f"see: {context.command_path if context else 'syncd'} --help"
+    return _failed(session, ExitCode.USAGE, message[:1].lower() + message[1:].rstrip("."), remedy)
+
+
+def _failed(session: Session, code: ExitCode, reason: str, remedy: str, *, stop: bool = False) -> Ending:
+    if not session.told:
+        report = import_module("syncd.cli.report") if stop else None
+        if report is not None:
+            report.tell_stop(session.err, reason, remedy)
+        else:
+            _tell_failure(session, code, reason, remedy)
+    return Ending(code, document.of_error(reason, remedy, stop=stop))
+
+
+def _tell_failure(session: Session, code: ExitCode, reason: str, remedy: str) -> None:
+    """Mistakes and defects are one line (a line each); what is wrong with the world has its remedy below."""
+    first, *others = reason.splitlines() or [""]
+    if remedy and not others and code in (ExitCode.USAGE, ExitCode.DEFECT):
+        first, remedy = f"{first}; {remedy}", ""
+    session.err.line(f"syncd: {first}", style="bold red")
+    for line in (*others, *remedy.splitlines()):
+        session.err.line(f"  {line}")
+
+
+def _interrupted(session: Session, interrupted: Interrupted) -> Ending:
+    by_hand = interrupted.exit_code is ExitCode.INTERRUPTED
+    reason = "interrupted" if by_hand else "ended from outside (SIGTERM)"
+    return _failed(session, interrupted.exit_code, reason, "nothing is lost; the next run goes on from here")
+
+
+def _defect(session: Session, error: BaseException) -> Ending:
+    """One line: what, where the details are, and how to report it."""
+    path = write_crash(error, session.crash_folder(), session.redact())
+    where = f"the details are in {path}" if path else "its details could not be written anywhere"
+    return _failed(
+        session,
+        ExitCode.DEFECT,
+        f"a defect in syncd ended this run ({type(error).__name__}); {where}",
+        "please open an issue with the project and attach that file; it may name files of yours, but no password",
+    )
+
+
+@contextlib.contextmanager
+def _no_strange_output(session: Session) -> Iterator[None]:
+    """Keep stray output away: prints from the document, and tracebacks of other threads from people."""
+    threads, unraisable = threading.excepthook, sys.unraisablehook
+
+    def thread_failed(failure: threading.ExceptHookArgs) -> None:
+        if failure.exc_value is not None and not isinstance(failure.exc_value, SystemExit):
+            write_crash(failure.exc_value, session.crash_folder(), session.redact())
+
+    threading.excepthook = thread_failed
+    sys.unraisablehook = lambda _failure: None
+    try:
+        with contextlib.redirect_stdout(session.report.stream):
+            yield
+    finally:
+        threading.excepthook, sys.unraisablehook = threads, unraisable
+
+
+def _delivered(session: Session, code: ExitCode) -> int:
+    """The exit code, unless all was well but the answer could not be written (a full disk, not a closed pipe)."""
+    failure = session.out.stream.failure
+    if failure is None or isinstance(failure, BrokenPipeError) or code is not ExitCode.OK:
+        return int(code)
+    session.err.line(f"syncd: the answer could not be written: {os.strerror(failure.errno or 0)}")
+    session.err.flush()
+    return int(ExitCode.PROBLEMS)

@@ -1,0 +1,319 @@
+"""`syncd check`: look whether everything is fit for a sync; change nothing, anywhere.
+
+One failed check does not stop those that do not build on it. The state is looked at in a copy; the right to write
+into the bucket is proved by an upload that is begun and called off.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import click
+
+from syncd.cli.adopt import place
+from syncd.cli.exits import Ending, first_that_applies
+from syncd.cli.options import common_options, pass_session
+from syncd.cli.paper import Paper
+from syncd.cli.report import count, size_in_words
+from syncd.cli.session import Session
+from syncd.errors import ExitCode, SyncdError
+
+if TYPE_CHECKING:
+    from syncd.config import Settings
+    from syncd.model import CatalogSnapshot
+    from syncd.ports import Catalog, MediaLocation, ServerInfo
+    from syncd.state import Binding
+
+ENOUGH_SPACE = 1_000_000_000
+"""Bytes of free space below which a person is warned."""
+
+FEATURES = {
+    "ViewPrivate": "see private media, which would look deleted without it",
+    "AddObject": "add new files to Gramps Web",
+    "EditObject": "carry changes and moves over to Gramps Web",
+    "DeleteObject": "carry deletions over to Gramps Web",
+}
+"""What a sync needs each permission of the login for."""
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bold red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the answer.
+
+    Args:
+        name: what was looked at.
+        text: what was found, in plain words.
+        remedy: what to do, unless all is well.
+        code: the exit code that this alone would have.
+    """
+
+    name: str
+    text: str
+    verdict: Verdict = Verdict.OK
+    remedy: str = ""
+    code: ExitCode = ExitCode.OK
+
+
+@click.command("check")
+@common_options
+@pass_session
+def command(session: Session) -> Ending:
+    """Look whether everything is fit for a sync; change nothing.
+
+    Each line says ok, warning or failed, and what to do about it.
+    """
+    findings = []
+    for finding in Examination(session).findings():
+        findings.append(finding)
+        if session.wants_report and not (session.quiet and finding.verdict is Verdict.OK):
+            _tell(session.report, finding)
+    code = first_that_applies([finding.code for finding in findings])
+    failed = next((finding for finding in findings if finding.code is code and code is not ExitCode.OK), None)
+    return Ending(
+        code,
+        {
+            "error": None if failed is None else {"reason": failed.text, "remedy": failed.remedy},
+            "checks": [
+                {
+                    "name": finding.name,
+                    "verdict": str(finding.verdict),
+                    "text": finding.text,
+                    "remedy": finding.remedy,
+                }
+                for finding in findings
+            ],
+        },
+    )
+
+
+def _tell(paper: Paper, finding: Finding) -> None:
+    first, *others = finding.text.splitlines() or [""]
+    paper.line(f"{finding.verdict:<8} {finding.name}: {first}", style=STYLES[finding.verdict])
+    for line in (*others, *finding.remedy.splitlines()):
+        paper.line(f"         {line}")
+
+
+def _warning(name: str, text: str, remedy: str, code: ExitCode = ExitCode.OK) -> Finding:
+    return Finding(name, text, Verdict.WARNING, remedy, code)
+
+
+def _failed(name: str, error: SyncdError) -> Finding:
+    return Finding(name, error.reason, Verdict.FAILED, error.remedy, error.exit_code)
+
+
+@dataclass(slots=True)
+class Examination:
+    """The checks, in order; what a later one builds on is kept."""
+
+    session: Session
+    binding: Binding | None = None
+    location: MediaLocation | None = None
+
+    def findings(self) -> Iterator[Finding]:
+        """Every check's finding, as it is made."""
+        try:
+            settings = self.session.settings(tell_warnings=False)
+        except SyncdError as error:
+            yield _failed("configuration", error)
+            return
+        yield from self._configuration(settings)
+        yield from self._folder(settings)
+        yield from self._state(settings)
+        yield from self._guarded("free space", lambda: self._space(settings))
+        with ExitStack() as stack:
+            yield from self._guarded("Gramps Web", lambda: self._server(settings, stack))
+            yield from self._guarded("the bucket", lambda: self._bucket(settings))
+
+    def _guarded(self, name: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+        """The findings of one part; what ends it becomes a finding."""
+        try:
+            yield from look()
+        except SyncdError as error:
+            yield _failed(name, error)
+
+    def _configuration(self, settings: Settings) -> Iterator[Finding]:
+        yield Finding(
+            "configuration", str(settings.source) if settings.source else "from the environment alone"
+        )
+        for warning in settings.warnings:
+            yield _warning("configuration", warning, "")
+
+    def _folder(self, settings: Settings) -> Iterator[Finding]:
+        name, folder = "media folder", settings.media_dir
+        person = ExitCode.PERSON_NEEDED
+        if not folder.is_dir():
+            what = "is no folder" if folder.exists() else "does not exist"
+            remedy = "create the folder, plug in its drive, or correct media_dir"
+            yield Finding(name, f"{folder} {what}", Verdict.FAILED, remedy, person)
+            return
+        if not os.access(folder, os.R_OK | os.X_OK):
+            remedy = f"give the user that runs syncd the right to read it: chmod u+rx '{folder}'"
+            yield Finding(name, f"{folder} cannot be read", Verdict.FAILED, remedy, person)
+            return
+        if not os.access(folder, os.W_OK):
+            remedy = "give the user that runs syncd the right to write there, or mount it writable"
+            yield Finding(name, f"{folder} cannot be written", Verdict.FAILED, remedy, person)
+        else:
+            yield Finding(name, f"{folder} can be read and written")
+        yield from self._guarded(name, lambda: self._marker(settings))
+
+    def _marker(self, settings: Settings) -> Iterator[Finding]:
+        owner, ours = self.session.folder_owner()
+        if owner is None:
+            return
+        if owner != ours:
+            yield Finding(
+                "media folder",
+                f"{settings.media_dir} is synced by another state file ({owner})",
+                Verdict.FAILED,
+                "use that one; or, if it is gone for good, bind this one with: syncd adopt",
+                ExitCode.PERSON_NEEDED,
+            )
+
+    def _state(self, settings: Settings) -> Iterator[Finding]:
+        name, path = "state file", settings.state_file
+        try:
+            with self.session.state() as state:
+                self.binding, damage = state.binding(), state.damage
+                waiting = sum(len(held.items) for held in state.held() if not held.approved)
+        except SyncdError as error:
+            yield _failed(name, error)
+            return
+        writable = next(folder for folder in (path.parent, *path.parents) if folder.exists())
+        if not os.access(writable, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+            remedy = "see to its rights, or set state_dir to another folder"
+            yield Finding(name, f"{path} cannot be written", Verdict.FAILED, remedy, ExitCode.STATE)
+            return
+        if damage:
+            remedy = "the next run sets it aside and compares everything anew; nothing is deleted"
+            yield _warning(name, f"{path} is damaged: {damage}", remedy)
+        elif self.binding is None:
+            yield Finding(name, f"{path}: new; the first sync binds it")
+        else:
+            bound = self.binding
+            yield Finding(name, f"{path}: syncs {bound.media_dir} with '{bound.title}' at {bound.server_url}")
+        if waiting:
+            yield _warning(
+                "waiting",
+                f"{count(waiting, 'item')} waiting for you",
+                "see: syncd approve",
+                ExitCode.PERSON_NEEDED,
+            )
+
+    def _space(self, settings: Settings) -> Iterator[Finding]:
+        for what, path in (("media folder", settings.media_dir), ("state file", settings.state_file.parent)):
+            there = next(folder for folder in (path, *path.parents) if folder.exists())
+            try:
+                free = shutil.disk_usage(there).free
+            except OSError:
+                continue
+            text = f"{size_in_words(free)} for the {what}"
+            if free < ENOUGH_SPACE:
+                yield _warning("free space", text, "make room there before the next sync", ExitCode.PROBLEMS)
+            else:
+                yield Finding("free space", text)
+
+    def _server(self, settings: Settings, stack: ExitStack) -> Iterator[Finding]:
+        from syncd import doorstep  # noqa: PLC0415  (HTTP is slow to import)
+
+        catalog: Catalog = stack.enter_context(closing(doorstep.open_catalog(settings)))
+        info = catalog.connect()
+        yield Finding("Gramps Web", f"{info.url}, version {info.version} (Gramps {info.gramps_version})")
+        yield from self._rights(info)
+        yield from self._tree(info)
+        found = catalog.list()[0]
+        files = count(len(found.objects), "media object")
+        yield Finding("contents", f"{count(info.people, 'person').replace('persons', 'people')}, {files}")
+        yield from self._place(settings, catalog, found)
+
+    def _rights(self, info: ServerInfo) -> Iterator[Finding]:
+        missing = [name for name in FEATURES if name not in info.permissions]
+        if not missing:
+            yield Finding("login", f"{info.user} may see, add, change and delete media")
+            return
+        lacking = "; ".join(f"{FEATURES[name]} ({name})" for name in missing)
+        yield Finding(
+            "login",
+            f"{info.user} may not: {lacking}",
+            Verdict.FAILED,
+            "Editor is the least a two-way sync needs: ask who runs Gramps Web for that role",
+            ExitCode.UNREACHABLE,
+        )
+
+    def _tree(self, info: ServerInfo) -> Iterator[Finding]:
+        text = f"'{info.title}' ({info.tree_id})"
+        bound = self.binding
+        if bound is not None and bound.tree_id != info.tree_id:
+            yield Finding(
+                "tree",
+                f"{text}, but '{bound.title}' ({bound.tree_id}) was synced",
+                Verdict.FAILED,
+                "check gramps.url and the login; if you mean the other tree: syncd adopt",
+                ExitCode.PERSON_NEEDED,
+            )
+        else:
+            yield Finding("tree", text)
+
+    def _place(self, settings: Settings, catalog: Catalog, found: CatalogSnapshot) -> Iterator[Finding]:
+        from syncd import doorstep  # noqa: PLC0415
+
+        name = "media kept in"
+        handle = next((handle for handle, item in found.objects.items() if item.digest is not None), None)
+        if handle is None:
+            yield Finding(name, "known with the first file: the tree has none yet")
+            return
+        self.location = catalog.location(handle)
+        text = place(self.location.bucket, self.location.prefix)
+        disagreement = doorstep.compare(settings, self.location)
+        bound = self.binding
+        if disagreement is not None:
+            self.location = None
+            yield _failed(name, disagreement)
+        elif bound is not None and (bound.bucket, bound.prefix) != (
+            self.location.bucket,
+            self.location.prefix,
+        ):
+            yield Finding(
+                name,
+                f"{text}, but {place(bound.bucket, bound.prefix)} was synced",
+                Verdict.FAILED,
+                "ask who runs the server whether it was changed; if it was meant: syncd adopt",
+                ExitCode.PERSON_NEEDED,
+            )
+        else:
+            yield Finding(name, text)
+
+    def _bucket(self, settings: Settings) -> Iterator[Finding]:
+        from syncd import doorstep  # noqa: PLC0415
+        from syncd.ports import MediaLocation  # noqa: PLC0415
+
+        if settings.s3 is None:
+            return
+        # Where the server could not be asked, the configured place is looked at.
+        where = self.location or MediaLocation(settings.s3.bucket, settings.s3.prefix)
+        if where.bucket is None:
+            return
+        with closing(doorstep.open_store(settings, where)) as store:
+            sizes = store.list().sizes
+            facts = store.facts()
+            text = f"{facts.bucket} at {facts.endpoint}: {count(len(sizes), 'file')}"
+            yield Finding("the bucket", f"{text}, {size_in_words(sum(sizes.values()))}")
+            store.probe_write()
+            yield Finding("the bucket", "can be written")

@@ -1,0 +1,64 @@
+"""`syncd conflicts`: the files of which two versions are kept, until a person chooses."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+import click
+
+from syncd.cli import document
+from syncd.cli.exits import Ending
+from syncd.cli.options import common_options, pass_session
+from syncd.cli.session import Session
+
+
+@click.command("conflicts")
+@common_options
+@pass_session
+def command(session: Session) -> Ending:
+    """List the files that were changed on both sides.
+
+    Both versions are in the media folder and in Gramps Web. A conflict is settled when the copy is deleted or
+    renamed.
+    """
+    folder = session.settings().media_dir
+    with session.state() as state:
+        found = [
+            conflict
+            for conflict in state.conflicts()
+            if conflict.kept_as is not None
+            and (not folder.is_dir() or os.path.lexists(folder / conflict.kept_as.text))
+        ]
+    if session.wants_report:
+        paper = session.report
+        if not found:
+            paper.line("No conflicts.")
+        else:
+            paper.table(
+                ("the version of Gramps Web", "the version of the media folder", "since"),
+                [(str(one.path), str(one.kept_as), local_time(one.at)) for one in found],
+            )
+            paper.line(
+                "Compare the two. Then delete the one you do not want; or keep both and rename the copy."
+            )
+            paper.line(f"They are in {folder}")
+    return Ending(
+        document={
+            "conflicts": [document.of_conflict(one) for one in found],
+            "open": [
+                {"path": str(one.path), "kept_as": str(one.kept_as), "since": utc_time(one.at)}
+                for one in found
+            ],
+        }
+    )
+
+
+def local_time(at: float) -> str:
+    """Unix seconds as people read them: `2026-11-22 15:04`."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def utc_time(at: float) -> str:
+    """Unix seconds as scripts read them: `2026-11-22T14:04:05Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

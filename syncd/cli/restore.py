@@ -1,0 +1,67 @@
+"""`syncd restore`: say no to a deletion that waits, and have the missing end brought back."""
+
+from __future__ import annotations
+
+import click
+
+from syncd.cli import document, once
+from syncd.cli.exits import Ending
+from syncd.cli.held import named, tell_waiting, waiting
+from syncd.cli.options import common_options, pass_session
+from syncd.cli.report import count
+from syncd.cli.session import Session
+from syncd.model.plan import HeldSet, HoldKind
+
+
+@click.command("restore")
+@click.argument("numbers", metavar="[ID]...", nargs=-1, type=int)
+@click.option("--now", is_flag=True, help="Sync once right away.")
+@common_options
+@pass_session
+def command(session: Session, *, numbers: tuple[int, ...], now: bool) -> Ending:
+    """Bring back files whose deletion waits; without an ID, list them.
+
+    What was deleted in the media folder is fetched again, what was deleted in Gramps Web is brought back there.
+    """
+    if not numbers:
+        if now:
+            raise click.UsageError("--now goes with a number")
+        with session.state() as state:
+            sets = [held for held in waiting(state.held()) if held.kind is not HoldKind.FIRST_SYNC]
+        if session.wants_report:
+            tell_waiting(session.report, sets)
+        return Ending(document={"restored": [], "held": document.of_held(sets)})
+    with session.state(write=True) as state:
+        sets = waiting(state.held())
+        chosen = named(sets, numbers)
+        _refuse_first_sync(chosen)
+        with state.batch():
+            for held in chosen:
+                state.ask_restore(item.handle for item in held.items)
+                state.drop_held(held.id)
+    if session.wants_report:
+        _tell(session, chosen, now=now)
+    own = {"restored": [held.id for held in chosen]}
+    if not now:
+        return Ending(document={**own, "held": document.of_held(held for held in sets if held not in chosen)})
+    ending = once.run(session, full=False, dry_run=False)
+    return Ending(ending.code, {**ending.document, **own})
+
+
+def _refuse_first_sync(chosen: list[HeldSet]) -> None:
+    for held in chosen:
+        if held.kind is HoldKind.FIRST_SYNC:
+            raise click.UsageError(
+                f"number {held.id} is a first sync: nothing is deleted there; "
+                f"syncd approve {held.id} goes ahead, leaving it alone changes nothing"
+            )
+
+
+def _tell(session: Session, chosen: list[HeldSet], *, now: bool) -> None:
+    actions = [item.action for held in chosen for item in held.items]
+    to_folder, to_web = actions.count("delete"), actions.count("trash")
+    when = "Now" if now else "The next run (syncd --once)"
+    if to_folder:
+        session.report.line(f"{when} brings {count(to_folder, 'file')} back into the media folder.")
+    if to_web:
+        session.report.line(f"{when} brings {count(to_web, 'file')} back into Gramps Web.")

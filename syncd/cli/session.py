@@ -1,0 +1,210 @@
+"""One invocation: what was asked for, where the answer goes, and the rooms below, opened when first wanted.
+
+Everything below the command line is imported here and nowhere else in `cli`, inside functions: `syncd --version` and
+`syncd --help` must not wait for an HTTP client, and tests put fakes in one place.
+"""
+# ruff: noqa: PLC0415  (see above)
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncd.cli.paper import Paper
+from syncd.errors import SyncdError
+
+if TYPE_CHECKING:
+    from syncd.applier.disk import MediaFolder
+    from syncd.config import Settings
+    from syncd.log import LogFormat
+    from syncd.model.plan import Outcome
+    from syncd.ports import MediaLocation, Progress, ServerInfo
+    from syncd.state import State
+
+_TOLD_FAILURE = "told-failure"
+"""The state's note of the failure that was told last."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One invocation.
+
+    Args:
+        out: standard output.
+        err: standard error.
+        json: one JSON document goes to standard output, and everything for people to standard error.
+        config: the file that was named.
+        verbosity: how often `-v` was given.
+        quiet: say only what is new and needs somebody.
+        log_format: `console`, `json` or `auto`.
+        told: the person knows already how this ends; the exit code still says it.
+    """
+
+    out: Paper
+    err: Paper
+    json: bool = False
+    config: Path | None = None
+    verbosity: int = 0
+    quiet: bool = False
+    log_format: LogFormat = "auto"
+    dry_run: bool = False
+    told: bool = False
+    started: float = field(default_factory=time.monotonic)
+    _settings: Settings | None = None
+
+    @property
+    def report(self) -> Paper:
+        """Where the words for people go."""
+        return self.err if self.json else self.out
+
+    @property
+    def wants_report(self) -> bool:
+        """Whether words are wanted besides the document: a script that reads it needs no second telling."""
+        return not self.json or (self.err.is_terminal and not self.quiet)
+
+    def settings(self, *, tell_warnings: bool = True) -> Settings:
+        """The configuration; logging is set up and warnings are printed the first time.
+
+        Raises:
+            ConfigError: see `syncd.config`.
+        """
+        if self._settings is None:
+            from syncd import log
+            from syncd.config import load_settings
+
+            log.configure(verbosity=self.verbosity, quiet=self.quiet, log_format=self.log_format)
+            self._settings = load_settings(self.config, os.environ)
+            for secret in self._settings.secrets():
+                log.guard_secret(secret)
+            if tell_warnings and not self.quiet:
+                for warning in self._settings.warnings:
+                    self.err.line(f"syncd: warning: {warning}", style="yellow")
+        return self._settings
+
+    def run_once(self, *, full: bool, dry_run: bool, progress: Progress) -> Outcome:
+        """One run, to its end."""
+        from syncd.once import run_once
+
+        return run_once(self.settings(), full=full, dry_run=dry_run, progress=progress)
+
+    @contextmanager
+    def state(self, *, write: bool = False, locked: bool = False) -> Iterator[State]:
+        """The state: a copy to look at, or with `write` the file, under its lock unless the caller holds it.
+
+        Raises:
+            LockedError: another syncd is at work.
+            StateError: it cannot be used.
+        """
+        from syncd.doorstep import lock_state
+        from syncd.state import State
+
+        settings = self.settings()
+        with ExitStack() as stack:
+            if write and not locked:
+                stack.enter_context(lock_state(settings))
+            yield stack.enter_context(State.open(settings.state_file, read_only=not write))
+
+    @contextmanager
+    def both_locks(self) -> Iterator[None]:
+        """The state and the media folder, kept from every other run."""
+        from syncd.doorstep import lock_folder, lock_state
+
+        with lock_state(self.settings()), lock_folder(self.settings()):
+            yield
+
+    @contextmanager
+    def folder(self) -> Iterator[MediaFolder]:
+        """The media folder, to move files in."""
+        from syncd.applier.disk import MediaFolder
+
+        with MediaFolder(self.settings().media_dir) as media:
+            yield media
+
+    def look_at_server(self) -> tuple[ServerInfo, MediaLocation | None]:
+        """What the server says of itself, and where it keeps its media (None while the tree has none)."""
+        from syncd.doorstep import open_catalog
+
+        with closing(open_catalog(self.settings())) as catalog:
+            server = catalog.connect()
+            objects = catalog.list()[0].objects
+            handle = next((handle for handle, item in objects.items() if item.digest is not None), None)
+            return server, None if handle is None else catalog.location(handle)
+
+    def folder_owner(self) -> tuple[str | None, str]:
+        """The state file that the media folder's marker names (None without a marker), and ours."""
+        from syncd.adoption import owner, read_marker
+
+        marker = read_marker(self.settings().media_dir)
+        return (marker.state if marker else None), owner(self.settings().state_file)
+
+    def adopt(self, state: State) -> None:
+        """Bind anew; see `syncd.adoption`."""
+        from syncd.adoption import adopt
+
+        adopt(self.settings(), state)
+
+    def remember_told(
+        self, fingerprints: AbstractSet[str], held: AbstractSet[int]
+    ) -> tuple[AbstractSet[str], AbstractSet[int]]:
+        """Note what of a finished run a person is being told, and return what of it is new to them.
+
+        Whatever was told before and is not among `fingerprints` is over, and will be news when it comes back. A
+        held set is news again when it grew. A state that cannot be written knows nothing, so all is new.
+        """
+        with suppress(SyncdError), self.state(write=True) as state, state.batch():
+            state.set_meta(_TOLD_FAILURE, None)
+            news = state.news(fingerprints)
+            untold = {one.id for one in state.untold()} & held
+            state.told(untold)
+            return news, untold
+        return fingerprints, held
+
+    def remember_failure(self, fingerprint: str) -> bool:
+        """Note the failure that a person is being told, and return whether it is new.
+
+        What earlier runs told stays told: an outage over night does not make old problems news in the morning.
+        """
+        with suppress(SyncdError), self.state(write=True) as state:
+            known = state.meta(_TOLD_FAILURE)
+            if known != fingerprint:
+                state.set_meta(_TOLD_FAILURE, fingerprint)
+            return known != fingerprint
+        return True
+
+    def locked_for(self) -> float:
+        """For how many seconds another syncd has held the locks; 0 when nobody can tell."""
+        from syncd.doorstep import folder_lock_file, state_lock_file
+
+        ages = [0.0]
+        for path in (state_lock_file(self.settings()), folder_lock_file(self.settings())):
+            with suppress(OSError):
+                ages.append(time.time() - path.stat().st_mtime)
+        return max(ages)
+
+    def redact(self) -> Callable[[str], str]:
+        """What takes secrets out of a text; when even that is broken, nothing of the text is kept."""
+        try:
+            from syncd.log import redact
+        except Exception:
+            return lambda _text: "(the details could not be cleaned of secrets and were left out)\n"
+        else:
+            return redact
+
+    def crash_folder(self) -> Path | None:
+        """The state's folder, or where it would be by default."""
+        if self._settings is not None:
+            return self._settings.state_file.parent
+        with suppress(RuntimeError):  # no home folder
+            base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+            return base / "syncd"
+        return None
+
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return round(time.monotonic() - self.started, 3)

@@ -1,0 +1,141 @@
+"""From settings to open doors: Gramps Web, the bucket, and the locks of state and folder, each made in one place.
+
+Nothing is asked of a server here; the first call does that.
+"""
+# ruff: noqa: PLC0415  (`syncd check` opens one door after the other, and says of each what it found)
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncd.config import Settings
+from syncd.errors import ConfigError, FolderError
+from syncd.model.paths import INTERNAL_NAME
+from syncd.ports import MediaLocation
+
+if TYPE_CHECKING:
+    from syncd.bucket import S3Store
+    from syncd.gramps.client import GrampsWeb
+    from syncd.state import Lock
+
+
+def open_catalog(settings: Settings) -> GrampsWeb:
+    """The tree of `[gramps]`."""
+    from syncd.gramps.client import GrampsWeb
+    from syncd.gramps.login import Password, SyncToken
+
+    gramps = settings.gramps
+    if gramps.token is not None:
+        return GrampsWeb(gramps.url, SyncToken(gramps.token))
+    if gramps.username is None or gramps.password is None:
+        raise ConfigError(
+            "gramps: neither a password nor a token is set", "set gramps.username and gramps.password"
+        )
+    return GrampsWeb(gramps.url, Password(gramps.username, gramps.password))
+
+
+def open_store(settings: Settings, location: MediaLocation) -> S3Store:
+    """The bucket that the server uses, reached as `[s3]` says.
+
+    Raises:
+        ConfigError: one of the two knows of no bucket, or they name different ones.
+    """
+    from syncd.bucket import open_store as open_s3
+
+    disagreement = compare(settings, location)
+    if disagreement is not None:
+        raise disagreement
+    s3 = settings.s3
+    assert s3 is not None
+    assert location.bucket is not None
+    return open_s3(
+        bucket=location.bucket,
+        prefix=location.prefix,
+        endpoint_url=s3.endpoint_url,
+        region=s3.region,
+        profile=s3.profile,
+        access_key_id=None if s3.access_key_id is None else s3.access_key_id.get_secret_value(),
+        secret_access_key=s3.secret_access_key,
+        session_token=s3.session_token,
+        allow_http=s3.allow_http,
+        transfers=s3.transfers,
+    )
+
+
+def compare(settings: Settings, location: MediaLocation) -> ConfigError | None:
+    """Whether `[s3]` and the server agree on where the media are; None when they do.
+
+    The server's prefix may go on where the configured one ends: with the tree's own.
+    """
+    s3 = settings.s3
+    if s3 is None and location.bucket is None:
+        return None
+    if s3 is None:
+        return ConfigError(
+            f"s3: Gramps Web keeps its media in the bucket {location.bucket}, and no bucket is configured",
+            f'add a section [s3] with url = "s3://{location.bucket}" and its keys',
+        )
+    if location.bucket is None:
+        return ConfigError(
+            "s3: Gramps Web keeps its media on its own disk, but a bucket is configured",
+            "take the section [s3] (and GRAMPSWEB_MEDIA_BASE_DIR) out of the configuration",
+        )
+    if s3.bucket != location.bucket or not location.prefix.startswith(s3.prefix):
+        theirs = f"s3://{location.bucket}/{location.prefix}".rstrip("/")
+        return ConfigError(
+            f"s3.url: it says {s3.url}, but Gramps Web keeps its media in {theirs}",
+            "set s3.url to what MEDIA_BASE_DIR says on the server",
+        )
+    return None
+
+
+def state_lock_file(settings: Settings) -> Path:
+    """Where the lock of the state is."""
+    return settings.state_file.with_name(f"{settings.state_file.name}.lock")
+
+
+def folder_lock_file(settings: Settings) -> Path:
+    """Where the lock of the media folder is."""
+    return settings.media_dir / INTERNAL_NAME / "lock"
+
+
+def lock_state(settings: Settings) -> Lock:
+    """Take the state; its folder is made when it is missing.
+
+    Raises:
+        LockedError: another syncd has it.
+        StateError: it cannot be locked.
+    """
+    from syncd.errors import StateError
+    from syncd.state import hold_lock
+
+    path = state_lock_file(settings)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(
+            f"the folder {path.parent} cannot be made ({error.strerror})", "correct state_dir, or its rights"
+        ) from error
+    return hold_lock(path, f"the state file {settings.state_file}")
+
+
+def lock_folder(settings: Settings) -> Lock:
+    """Take the media folder, which exists.
+
+    Raises:
+        LockedError: another syncd has it.
+        FolderError: it cannot be locked.
+    """
+    from syncd.state import hold_lock
+
+    path = folder_lock_file(settings)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise FolderError(
+            f"the media folder {settings.media_dir} cannot be used ({error.strerror})",
+            "plug in its drive, or see to its rights",
+        ) from error
+    what = f"the media folder {settings.media_dir}"
+    return hold_lock(path, what, required=False, failure=FolderError)
