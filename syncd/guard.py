@@ -30,7 +30,7 @@ from syncd.model.plan import (
     Why,
 )
 from syncd.model.policy import FirstSync, OnWeb, Policy
-from syncd.model.values import Stop
+from syncd.model.values import Checksum, Stop
 
 NEEDED_PERMISSIONS = frozenset({"ViewPrivate", "AddObject", "EditObject", "DeleteObject"})
 """What a two-way sync needs; the role Editor has them."""
@@ -152,7 +152,7 @@ class Circumstances:
         references: for every object that the plan deletes, how many records refer to it, by type.
         standing: the sets that are held (or approved) since earlier cycles.
         first_contact: nothing has been synced with this binding yet.
-        sizes: bytes of an object's file, where known.
+        sizes: bytes by checksum, where known.
     """
 
     links: int
@@ -160,7 +160,7 @@ class Circumstances:
     references: Mapping[str, Mapping[str, int]]
     standing: Sequence[HeldSet]
     first_contact: bool
-    sizes: Mapping[str, int]
+    sizes: Mapping[Checksum, int]
 
 
 def hold(plan: Plan, policy: Policy, now: Circumstances) -> Guarded:
@@ -201,6 +201,9 @@ class _Sieve:
 
     def __init__(self, standing: Sequence[HeldSet]) -> None:
         self._standing = standing
+        self._index = {
+            (held.kind, replace(member, detail="")): held for held in standing for member in held.items
+        }
         self._kept: dict[int, list[HeldItem]] = {}
         self._new: dict[HoldKind, tuple[str, list[HeldItem]]] = {}
         self.released: set[int] = set()
@@ -222,15 +225,14 @@ class _Sieve:
 
     def _place(self, item: HeldItem, kind: HoldKind, reason: str | None) -> bool:
         """Find an item's set; True when it may be done."""
-        plain = replace(item, detail="")
-        for held in self._standing:
-            if held.kind is kind and any(replace(member, detail="") == plain for member in held.items):
-                self._kept.setdefault(held.id, []).append(item)
-                if held.approved:
-                    self.released.add(held.id)
-                    if item.action in ("delete", "trash"):
-                        self.approved_deletions.add(item.handle)
-                return held.approved
+        held = self._index.get((kind, replace(item, detail="")))
+        if held is not None:
+            self._kept.setdefault(held.id, []).append(item)
+            if held.approved:
+                self.released.add(held.id)
+                if item.action in ("delete", "trash"):
+                    self.approved_deletions.add(item.handle)
+            return held.approved
         if item.handle in self.approved_deletions and kind is HoldKind.MANY_DELETIONS:
             return True
         if reason is None:
@@ -240,11 +242,7 @@ class _Sieve:
 
     def stands(self, item: HeldItem, kind: HoldKind) -> bool:
         """Whether a set of this kind has the item already."""
-        return any(
-            held.kind is kind
-            and any(replace(member, detail="") == replace(item, detail="") for member in held.items)
-            for held in self._standing
-        )
+        return (kind, replace(item, detail="")) in self._index
 
     def sets(self) -> tuple[HeldSet, ...]:
         """All sets as they are now: standing ones with what is left of them, and new ones."""

@@ -246,7 +246,7 @@ class LinkedMerge:
         elif item.path != link.named:
             self._moved_in_web(group, link, item, file, after, agreed=agreed, moved_here=moved_here)
         elif moved_here and agreed and not self._policy.found_by_path:
-            self._rename_object(item, file, replace(after, path=file.path), Why.MOVED_FILE, file.path.text)
+            self._rename_object(item, file, replace(after, path=file.path), Why.MOVED_FILE, file.path.key)
         else:
             self._record(link, replace(after, path=file.path))
 
@@ -268,7 +268,7 @@ class LinkedMerge:
         if self._policy.found_by_path:
             self._record(link, replace(after, named=item.path, path=file.path))
             return
-        name = file.path.text if follow or not link.named else link.named
+        name = file.path.key if follow or not link.named else link.named
         self._rename_object(item, file, replace(after, path=file.path), Why.SERVER_NAME, name)
 
     def _moved_in_web(

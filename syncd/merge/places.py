@@ -60,6 +60,7 @@ class Places:
         """Say why a file cannot be put at a path.
 
         Args:
+            path: where the file is to go.
             own: the file that is to move or to be replaced there: its own name is no obstacle.
         """
         return refuse_to_write(path) or self._refuse_parents(path) or self._refuse_taken(path, own)

@@ -178,7 +178,7 @@ class UnlinkedMerge:
         if item.checksum != item.digest:
             self._draft.do(UpdateObject(item, item.path, file.checksum, file, link, Why.STALE_CHECKSUM))
         elif is_server_name(item.path, item.digest) and not self._policy.found_by_path:
-            named = file.path.text
+            named = file.path.key
             self._draft.do(
                 UpdateObject(item, named, file.checksum, file, replace(link, named=named), Why.SERVER_NAME)
             )
@@ -226,7 +226,7 @@ class UnlinkedMerge:
         self._draft.store(file, Why.NEW_FILE)
         if mode is NewFiles.ADD:
             handle = self._free_handle(file.path)
-            link = Link(handle, file.path.text, file.path, file.checksum, file.stamp.inode)
+            link = Link(handle, file.path.key, file.path, file.checksum, file.stamp.inode)
             self._draft.do(AddObject(file, link))
 
     def _free_handle(self, path: MediaPath) -> str:
