@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -60,8 +61,9 @@ def find_api(transport: Transport, url: str) -> str:
     a web page, or somebody else's 401, is not it.
     """
     try:
+        urlsplit(url.strip())  # stricter about brackets
         parsed = httpx2.URL(url.strip())
-    except httpx2.InvalidURL as error:
+    except (httpx2.InvalidURL, ValueError) as error:
         raise ConfigError("gramps.url is no address", "such as https://family.example") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ConfigError(
