@@ -133,7 +133,10 @@ _PATTERNS = (
         re.compile(r"(\bX-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"'<>]+", re.IGNORECASE),
         rf"\1{BLANK}",
     ),
-    (re.compile(r"(\bauthorization['\"]?\s*[:=]\s*b?['\"]?)[^\r\n'\"]+", re.IGNORECASE), rf"\1{BLANK}"),
+    (
+        re.compile(r"(\bauthorization['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?)[^\r\n'\"]+", re.IGNORECASE),
+        rf"\1{BLANK}",
+    ),
     (re.compile(r"(\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1{BLANK}"),
     # A JSON Web Token.
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), BLANK),
@@ -160,6 +163,7 @@ def guard_secret(value: str | SecretStr) -> None:
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
+        repr(secret.encode(errors="replace"))[2:-1],
     }
     with _guard_lock:
         _guarded |= written
@@ -199,6 +203,8 @@ def _cleaned_value(value: object, depth: int) -> object:
         return value
     if isinstance(value, SecretStr) or hasattr(value, "get_secret_value"):
         return BLANK
+    if isinstance(value, bytes):
+        return redact(value.decode(errors="backslashreplace"))
     if depth < _DEEPEST:
         if isinstance(value, Mapping):
             return {

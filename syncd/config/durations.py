@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Annotated
 
@@ -31,7 +30,8 @@ def parse_duration(written: object) -> float:
         raise ValueError(f"is no duration; {HOW}")  # noqa: TRY004 - pydantic reports ValueErrors
     if isinstance(written, str):
         return _parse_text(written.strip())
-    if not math.isfinite(written) or not 0 <= written < 1e12:
+    # False for NaN too; and an integer may be too large for a float.
+    if not 0 <= written < 1e12:
         raise ValueError(f"is no duration; {HOW}")
     return float(written)
 

@@ -119,13 +119,14 @@ def unknown_key(path: KeyPath) -> tuple[str, str]:
     `path` is below an existing section.
     """
     section, name = path[:-1], path[-1]
+    elsewhere = _OTHER_WORDS.get(name.lower())
     siblings = {key[len(section)] for key in all_keys() if key[: len(section)] == section}
-    near = nearest(name, sorted(siblings))
+    near = nearest(name, sorted(siblings)) if elsewhere is None else None
     if near is not None:
         meant = (*section, near)
         shown = f"[{file_key(meant)}]" if meant in all_sections() else file_key(meant)
         return f"unknown key; did you mean {shown}?", file_key(meant)
-    elsewhere = next((key for key in all_keys() if key[-1] == name), _OTHER_WORDS.get(name.lower()))
+    elsewhere = elsewhere or next((key for key in all_keys() if key[-1] == name), None)
     if elsewhere is None:
         written = {file_key(key): key for key in all_keys()}
         elsewhere = written.get(nearest(file_key(path), written) or "")
@@ -137,5 +138,7 @@ def unknown_key(path: KeyPath) -> tuple[str, str]:
 
 def unknown_variable(name: str) -> tuple[str, str]:
     """What to say of a `SYNCD_…` variable that does not exist, and the one that may be meant (or "")."""
-    near = nearest(name, all_variables()) or ""
+    # Without the beginning that all have in common, or everything would be similar.
+    ends = {one.removeprefix("SYNCD_"): one for one in all_variables()}
+    near = ends.get(nearest(name.removeprefix("SYNCD_"), ends) or "", "")
     return (f"unknown variable; did you mean {near}?" if near else "unknown variable"), near

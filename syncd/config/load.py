@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from syncd.config.credentials import choose_keys, choose_login
 from syncd.config.keys import Kind, all_keys
 from syncd.config.mistakes import (
+    ENVIRONMENT,
     KeyPath,
     Mistake,
     config_error,
@@ -169,11 +170,10 @@ def _explained(
         path = tuple(str(part) for part in location)
         written = next((path[:end] for end in range(len(path), 0, -1) if path[:end] in values), None)
         if written is None:
-            what = (
-                f'missing; for example: {path[-1]} = "{_EXAMPLES[path]}"'
-                if path in _EXAMPLES
-                else explain(error)
-            )
+            example = _EXAMPLES.get(path)
+            if example and main.where != ENVIRONMENT:
+                example = f'{path[-1]} = "{example}"'
+            what = f"missing; for example: {example}" if example else explain(error)
             yield Mistake(main.where, main.spell(path), what, missing=True)
             continue
         origin = values[written].origin

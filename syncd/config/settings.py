@@ -7,13 +7,21 @@ only as `SecretStr`. Where the values come from, and how files are read into sec
 
 from __future__ import annotations
 
-import math
 import os.path
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+)
 from pydantic import field_validator as checked
 
 from syncd.config.addresses import bucket_address, web_address
@@ -35,10 +43,15 @@ def _absolute(path: Path) -> Path:
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError("must be a number")
-    return number
+def _no_truth(written: object) -> object:
+    # pydantic takes true for 1.
+    if isinstance(written, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic reports ValueErrors
+    return written
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth)]
+Share = Annotated[float, BeforeValidator(_no_truth)]
 
 
 def _one_line(text: str) -> str:
@@ -141,7 +154,7 @@ class S3Settings(_Section):
         description="Make the bucket when it is missing. A bucket that Gramps Web itself names is made "
         "without asking.",
     )
-    transfers: int = Field(default=16, ge=1, le=256, description="How many files travel at once.")
+    transfers: Whole = Field(default=16, ge=1, le=256, description="How many files travel at once.")
 
     @checked("url")
     @classmethod
@@ -180,11 +193,15 @@ class NewObjectsSettings(_Section):
 class HoldAboveSettings(_Section):
     """`hold_above`: more deletions within 24 hours wait for a person."""
 
-    count: int = Field(default=200, ge=0, description="More deletions than this are held.")
-    percent: Annotated[float, AfterValidator(_finite)] = Field(
-        default=5, ge=0, le=100, description="So are more than this share of all files …"
+    count: Whole = Field(default=200, ge=0, description="More deletions than this are held.")
+    percent: Share = Field(
+        default=5,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="So are more than this share of all files …",
     )
-    always_allow: int = Field(default=10, ge=0, description="… unless they are no more than this.")
+    always_allow: Whole = Field(default=10, ge=0, description="… unless they are no more than this.")
 
 
 class DeletionsSettings(_Section):
@@ -200,7 +217,7 @@ class DeletionsSettings(_Section):
         description="A media object deleted in Gramps Web moves its file to the `trash` of syncd, or `never`.",
     )
     hold_above: HoldAboveSettings = HoldAboveSettings()
-    trash_days: int = Field(
+    trash_days: Whole = Field(
         default=30, ge=1, le=36_500, description="How many days the trash keeps a file at least."
     )
 
