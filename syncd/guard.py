@@ -171,11 +171,11 @@ def hold(plan: Plan, policy: Policy, now: Circumstances) -> Guarded:
         as long as some item of it has not been done.
     """
     sieve = _Sieve(now.standing)
+    actions: Sequence[Action] = plan.actions
+    if policy.first_sync is not FirstSync.GO:
+        actions = sieve.strain(actions, HoldKind.FIRST_SYNC, _first_items, _first_contact_reason(plan, now))
     actions = sieve.strain(
-        plan.actions, HoldKind.FIRST_SYNC, _first_items, _first_contact_reason(plan, policy, now)
-    )
-    actions = sieve.strain(
-        actions, HoldKind.REFERENCED, _referenced_items(policy, now), "people or events refer to it"
+        actions, HoldKind.REFERENCED, _referenced_items(policy, now, sieve), "people or events refer to it"
     )
     actions = sieve.strain(
         actions, HoldKind.MANY_DELETIONS, _deletions, _mass_reason(actions, sieve, policy, now)
@@ -244,6 +244,11 @@ class _Sieve:
         """Whether a set of this kind has the item already."""
         return (kind, replace(item, detail="")) in self._index
 
+    def is_approved(self, item: HeldItem, kind: HoldKind) -> bool:
+        """Whether an approved set of this kind has the item."""
+        held = self._index.get((kind, replace(item, detail="")))
+        return held is not None and held.approved
+
     def sets(self) -> tuple[HeldSet, ...]:
         """All sets as they are now: standing ones with what is left of them, and new ones."""
         kept = [
@@ -265,7 +270,7 @@ def _item(action: Action) -> HeldItem | None:
         case DeleteObject(expected=item, link=link):
             return HeldItem("delete", link.path.text, item.handle, link.checksum)
         case TrashFile(file=file, links=links):
-            return HeldItem("trash", file.path.text, links[0].handle, file.checksum)
+            return HeldItem("trash", file.path.text, min(link.handle for link in links), file.checksum)
         case AddObject(file=file, link=link):
             return HeldItem("add", file.path.text, link.handle, file.checksum)
         case Fetch(object=item, path=path, checksum=checksum, why=why):
@@ -293,17 +298,22 @@ def _deletions(action: Action) -> Sequence[HeldItem]:
     return [item] if item is not None else []
 
 
-def _referenced_items(policy: Policy, now: Circumstances) -> _Items:
-    """Deletions of objects that something refers to, where the policy spares those."""
+def _referenced_items(policy: Policy, now: Circumstances, sieve: _Sieve) -> _Items:
+    """Deletions of objects that something refers to (or may: nobody looked), where the policy spares those."""
 
     def items(action: Action) -> Sequence[HeldItem]:
         if not isinstance(action, DeleteObject) or policy.on_web is not OnWeb.UNREFERENCED:
             return []
-        references = now.references.get(action.expected.handle, {})
         item = _item(action)
-        if item is None or not any(references.values()):
+        references = now.references.get(action.expected.handle)
+        if item is None or (
+            references is not None
+            and not any(references.values())
+            and not sieve.stands(item, HoldKind.REFERENCED)
+        ):
             return []
-        return [replace(item, detail=describe_references(references))]
+        detail = describe_references(references) if references is not None else "not known who refers to it"
+        return [replace(item, detail=detail)]
 
     return items
 
@@ -319,14 +329,16 @@ def describe_references(references: Mapping[str, int]) -> str:
 
 
 def _mass_reason(actions: Sequence[Action], sieve: _Sieve, policy: Policy, now: Circumstances) -> str | None:
-    """Why all deletions of this plan are held, or None."""
-    planned = 0
-    for action in actions:
-        for item in _deletions(action):
-            if item.handle not in sieve.approved_deletions and not sieve.stands(
-                item, HoldKind.MANY_DELETIONS
-            ):
-                planned += 1
+    """Why the deletions of this plan are held, or None.
+
+    Those that are held already count: while a mass deletion waits for a person, the rest of it, seen a cycle
+    later, must not slip through below the limit.
+    """
+    planned = sum(
+        item.handle not in sieve.approved_deletions and not sieve.is_approved(item, HoldKind.MANY_DELETIONS)
+        for action in actions
+        for item in _deletions(action)
+    )
     total = planned + now.recent_deletions
     limit = policy.hold_above
     share = 100 * total / now.links if now.links else 100.0
@@ -335,13 +347,17 @@ def _mass_reason(actions: Sequence[Action], sieve: _Sieve, policy: Policy, now: 
     return None
 
 
-def _first_contact_reason(plan: Plan, policy: Policy, now: Circumstances) -> str | None:
-    """Why the transfers of a first contact are held, or None."""
-    if not now.first_contact or policy.first_sync is FirstSync.GO:
+def _first_contact_reason(plan: Plan, now: Circumstances) -> str | None:
+    """Why the transfers of a first contact are held, or None. A copy within the folder is no transfer."""
+    if not now.first_contact:
         return None
     adds = sum(isinstance(action, AddObject) for action in plan.actions)
     up = sum(action.file.size for action in plan.actions if isinstance(action, Upload))
-    down = sum(now.sizes.get(action.checksum, 0) for action in plan.actions if isinstance(action, Fetch))
+    down = sum(
+        now.sizes.get(action.checksum, 0)
+        for action in plan.actions
+        if isinstance(action, KeepLoser) or (isinstance(action, Fetch) and action.source is None)
+    )
     found = [
         f"{adds} new objects in Gramps Web" if adds > FIRST_ADDS else "",
         f"{up / 1000**3:.1f} GB to send" if up > FIRST_BYTES else "",

@@ -249,6 +249,9 @@ class Store(Protocol):
             MovedOn: there is no such key.
         """
 
+    def create_bucket(self) -> None:
+        """Make the place where the bytes live; nothing happens when it is there."""
+
     def close(self) -> None:
         """Close connections; abandon what is under way."""
 

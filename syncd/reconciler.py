@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from syncd.merge.draft import Draft, Inputs
 from syncd.merge.linked import LinkedMerge
-from syncd.merge.moves import locate
+from syncd.merge.moves import Holders, locate
 from syncd.merge.places import Places
 from syncd.merge.unlinked import UnlinkedMerge
 from syncd.model.plan import Plan
@@ -48,10 +48,11 @@ def reconcile(inputs: Inputs) -> Plan:
     for key, what in inputs.folder.occupied.items():
         if what is Occupant.BUSY:
             draft.wait("the file is being written", key)
-    places = Places(inputs)
     located = locate(inputs)
-    LinkedMerge(draft, places).merge(located)
-    UnlinkedMerge(draft, places, located).merge()
+    places = Places(inputs, located)
+    holders = Holders(located, inputs.catalog.objects)
+    LinkedMerge(draft, places, holders).merge(located)
+    UnlinkedMerge(draft, places, holders).merge()
     return draft.plan()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,18 @@ from contextlib import contextmanager
 from syncd.bucket.failures import Abandoned
 
 MIB = 1 << 20
+_M_MMAP_THRESHOLD = -3
+"""Of glibc's malloc.h."""
+
+
+def give_freed_memory_back() -> None:
+    """Make the C library return large pieces to the system as soon as they are freed; once for the process.
+
+    Left alone, glibc keeps freed pieces of some MiB in the arena of each thread: sixteen transfers then held 254 MB
+    where 107 MB were in use. Does nothing on other C libraries.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MIB)
 
 
 class Budget:

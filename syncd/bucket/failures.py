@@ -152,9 +152,9 @@ def _of_botocore(error: Exception) -> S3Error:
     )
     for kind, fault in kinds:
         if isinstance(error, kind):
-            if fault is Fault.CONNECT and "resol" in str(error).lower():
-                fault = Fault.NAME  # noqa: PLW2901 - urllib3 says "Failed to resolve"
-            return S3Error(fault)
+            below = str(getattr(error, "kwargs", {}).get("error", ""))
+            # urllib3's "Failed to resolve", of which botocore shows nothing.
+            return S3Error(Fault.NAME if fault is Fault.CONNECT and "resol" in below else fault)
     if type(error).__name__ == "ResponseParserError":
         return S3Error(Fault.FOREIGN)
     if isinstance(error, exceptions.BotoCoreError):

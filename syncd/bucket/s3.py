@@ -27,7 +27,7 @@ from pydantic import SecretStr
 
 from syncd.bucket import administration
 from syncd.bucket.access import Login, Patience, S3Location
-from syncd.bucket.budget import MIB, Budget
+from syncd.bucket.budget import MIB, Budget, give_freed_memory_back
 from syncd.bucket.download import Begun, Download
 from syncd.bucket.failures import Abandoned, Fault, S3Error, understand
 from syncd.bucket.listing import list_sizes
@@ -106,6 +106,7 @@ class S3Store:
         self._transfers = transfers
         self._closed = threading.Event()
         self._budget = budget or Budget()
+        give_freed_memory_back()
         self._loop = Loop()
         self._multipart = Multipart(session, self._budget, self._closed)
 

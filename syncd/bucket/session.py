@@ -170,7 +170,8 @@ class Session:
                 "max_retries": self.patience.retries,
                 "retry_timeout": timedelta(minutes=3),
                 "backoff": {
-                    "init_backoff": timedelta(milliseconds=200),
+                    # More than the longest makes object_store panic.
+                    "init_backoff": timedelta(seconds=min(0.2, self.patience.longest_pause)),
                     "max_backoff": timedelta(seconds=self.patience.longest_pause),
                     "base": 2,
                 },

@@ -29,7 +29,7 @@ from syncd.errors import ExitCode, SyncdError
 COMMANDS: Mapping[str, str] = {
     "check": "Look whether everything is fit for a sync; change nothing.",
     "approve": "Let waiting items go ahead; without an ID, list what waits.",
-    "restore": "Bring back files whose deletion waits.",
+    "restore": "Bring back files whose deletion waits; without an ID, list them.",
     "conflicts": "List the files that were changed on both sides.",
     "trash": "Look into the trash, and bring files back from it.",
     "adopt": "Bind this desktop anew to a folder, a tree or a bucket.",
@@ -139,7 +139,7 @@ def _attempt(arguments: Sequence[str], session: Session) -> Ending:
     try:
         completing = os.environ.get("_SYNCD_COMPLETE")
         if completing:
-            return _complete(completing)
+            return _complete(session, completing)
         with cli.make_context("syncd", list(arguments), obj=session) as context:
             result = cli.invoke(context)
     except click.exceptions.Exit as done:  # --help and --version
@@ -153,11 +153,16 @@ def _attempt(arguments: Sequence[str], session: Session) -> Ending:
     return result
 
 
-def _complete(instruction: str) -> Ending:
-    """Answer the shell, which runs `syncd` with `_SYNCD_COMPLETE` set."""
-    from click.shell_completion import shell_complete  # noqa: PLC0415  (only the shell asks for it)
+def _complete(session: Session, instruction: str) -> Ending:
+    """Answer the shell, which runs `syncd` with `_SYNCD_COMPLETE` set to `bash_complete` or the like."""
+    from click.shell_completion import get_completion_class  # noqa: PLC0415  (only the shell asks for it)
 
-    return Ending(ExitCode(shell_complete(cli, {}, "syncd", "_SYNCD_COMPLETE", instruction)))
+    shell, _, action = instruction.partition("_")
+    completion = get_completion_class(shell)
+    if completion is None or action != "complete":
+        raise click.UsageError(f"_SYNCD_COMPLETE={instruction} asks for what syncd does not know")
+    session.out.raw(completion(cli, {}, "syncd", "_SYNCD_COMPLETE").complete() + "\n")
+    return Ending()
 
 
 def _wrong_usage(session: Session, error: click.ClickException) -> Ending:

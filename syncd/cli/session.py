@@ -138,16 +138,18 @@ class Session:
 
     def folder_owner(self) -> tuple[str | None, str]:
         """The state file that the media folder's marker names (None without a marker), and ours."""
-        from syncd.adoption import owner, read_marker
+        from syncd.adoption import owner
 
-        marker = read_marker(self.settings().media_dir)
+        with self.folder() as folder:
+            marker = folder.marker()
         return (marker.state if marker else None), owner(self.settings().state_file)
 
     def adopt(self, state: State) -> None:
         """Bind anew; see `syncd.adoption`."""
         from syncd.adoption import adopt
 
-        adopt(self.settings(), state)
+        with self.folder() as folder:
+            adopt(state, folder)
 
     def remember_told(
         self, fingerprints: AbstractSet[str], held: AbstractSet[int]

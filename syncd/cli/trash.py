@@ -12,7 +12,7 @@ from syncd.cli.exits import Ending
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.report import ROWS, size_in_words
 from syncd.cli.session import Session
-from syncd.errors import FolderError
+from syncd.errors import FolderError, MovedOn
 from syncd.model import MediaPath, PathRules, Refusal
 from syncd.model.paths import free_name, parse_catalog_path, refuse_to_write
 
@@ -77,9 +77,14 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
     with session.state(write=True) as state:
         entry = _find(state, which)
         wanted = entry.path if target is None else _target(target, folder)
-        path = _free(folder, wanted)
         with session.folder() as media:
-            media.restore(entry.kept_as, path)
+            try:
+                path = media.restore(entry.kept_as, _free(folder, wanted)).path
+            except MovedOn as error:
+                raise FolderError(
+                    f"the trash no longer holds '{entry.path}'",
+                    f"look for it in {folder / '.syncd' / 'trash'}",
+                ) from error
         state.drop_trash([entry.id])
     if session.wants_report:
         session.report.line(f"Brought back: {path}")
@@ -114,7 +119,7 @@ def _target(text: str, folder: Path) -> MediaPath:
 def _free(folder: Path, path: MediaPath) -> MediaPath:
     """The path itself, or a free name beside it; case and normal form count as the same name.
 
-    RACE: somebody may take the name before the file arrives there; the move itself then refuses.
+    RACE: somebody may take the name before the file arrives there; `restore` then finds another.
     """
     try:
         names = [entry.name for entry in (folder / path.parent).iterdir()]

@@ -16,6 +16,7 @@ from syncd.model.snapshots import (
     FolderSnapshot,
     Link,
     MediaObject,
+    Occupant,
 )
 from syncd.model.values import Checksum, Problem
 
@@ -60,12 +61,23 @@ class Inputs:
     def unlinked_by_path(self) -> Mapping[str, list[MediaObject]]:
         """The objects without a link that mean a path of the folder, by its key, in order of age."""
         found: dict[str, list[MediaObject]] = {}
-        for item in sorted(self.catalog.objects.values(), key=lambda item: (item.change, item.handle)):
-            if item.handle not in self.linked_handles:
-                target = self.target(item.path)
-                if isinstance(target, MediaPath):
-                    found.setdefault(target.key, []).append(item)
+        for item in self.unlinked:
+            target = self.target(item.path)
+            if isinstance(target, MediaPath):
+                found.setdefault(target.key, []).append(item)
         return found
+
+    @cached_property
+    def unlinked(self) -> Sequence[MediaObject]:
+        """The objects without a link, in order of age."""
+        linked = self.linked_handles
+        found = [item for handle, item in self.catalog.objects.items() if handle not in linked]
+        return sorted(found, key=lambda item: (item.change, item.handle))
+
+    @cached_property
+    def is_something_busy(self) -> bool:
+        """Whether a file is being written, so that it cannot be told yet what it holds."""
+        return Occupant.BUSY in self.folder.occupied.values()
 
     def target(self, raw: str) -> MediaPath | Refusal:
         """The folder path that a path of Gramps Web means here."""
@@ -97,22 +109,34 @@ class Draft:
     notices: list[Notice] = field(default_factory=list)
     unchanged: int = 0
     _uploads: dict[Checksum, Upload] = field(default_factory=dict)
-    _claimed: set[str] = field(default_factory=set)
+    _claimed: dict[str, Checksum] = field(default_factory=dict)
 
     def do(self, *actions: Action) -> None:
         """Add actions."""
         self.actions.extend(actions)
 
-    def claim(self, file: FolderFile) -> bool:
-        """Take the sole right to move or replace a file in this pass; False when another item has it."""
+    def claim(self, file: FolderFile, becomes: Checksum | None = None) -> bool:
+        """Take the sole right to move, replace or restore a file in this pass; False when another item has it.
+
+        Args:
+            file: the file.
+            becomes: the content that its path will have, where that changes.
+        """
         if file.path.key in self._claimed:
             return False
-        self._claimed.add(file.path.key)
+        self._claimed[file.path.key] = becomes or file.checksum
         return True
 
-    def is_claimed(self, file: FolderFile) -> bool:
-        """Whether some action of this pass will move or replace the file."""
-        return file.path.key in self._claimed
+    def claimed_for(self, file: FolderFile) -> Checksum | None:
+        """The content for which some action of this pass has claimed the file; None when none did."""
+        return self._claimed.get(file.path.key)
+
+    def source(self, checksum: Checksum, handle: str) -> FolderFile | None:
+        """A file to copy instead of fetching; the bucket gets its bytes if it lacks them."""
+        file = self.inputs.copy_of(checksum)
+        if file is not None:
+            self.store(file, Why.MISSING_BYTES, handle)
+        return file
 
     def store(self, file: FolderFile, why: Why, handle: str | None = None) -> None:
         """See to it that the bucket holds a file's bytes: at once where it lacks them or has them damaged."""

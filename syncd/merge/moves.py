@@ -7,11 +7,12 @@ ties between files of equal content: inodes are reused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from syncd.merge.draft import Inputs
+from syncd.model.paths import MediaPath
 from syncd.model.snapshots import Detached, FolderFile, Link, Occupant
 from syncd.model.values import Checksum
 
@@ -43,6 +44,34 @@ class Located:
         return self.links[0]
 
 
+class Holders:
+    """Which links have which file of the folder."""
+
+    def __init__(self, located: Iterable[Located], living: Mapping[str, object]) -> None:
+        self._living = living
+        self._groups: dict[str, list[Located]] = {}
+        for group in located:
+            if group.file is not None:
+                self._groups.setdefault(group.file.path.key, []).append(group)
+
+    def groups(self, file: FolderFile) -> Sequence[Located]:
+        """The groups of links that have the file. More than one only while they disagree about its content."""
+        return self._groups.get(file.path.key, ())
+
+    def has(self, key: str) -> bool:
+        """Whether any link has the file with this key."""
+        return key in self._groups
+
+    def others(self, link: Link, file: FolderFile) -> list[Link]:
+        """The other links that have the file and whose objects live."""
+        return [
+            other
+            for group in self.groups(file)
+            for other in group.links
+            if other.handle != link.handle and other.handle in self._living
+        ]
+
+
 def locate(inputs: Inputs) -> list[Located]:
     """Find every link's file."""
     found: list[Located] = []
@@ -69,10 +98,10 @@ def locate(inputs: Inputs) -> list[Located]:
         file = moved.get(id(group))
         if file is not None:
             found.append(Located(group.links, At.MOVED, file))
-        elif group.file is not None and group.file.path.key not in arrived:
+        elif group.file is not None and not _is_anothers(group, settled, arrived):
             found.append(Located(group.links, At.EDITED, group.file))
         else:
-            found.append(Located(group.links, At.GONE, None))
+            found.extend(_absent(inputs, group))
     return found
 
 
@@ -110,99 +139,147 @@ def _why_absent(inputs: Inputs, link: Link) -> At:
     return At.ASLEEP if inputs.policy.ignored(link.path) else At.GONE
 
 
+def _is_anothers(group: _Group, settled: set[str], arrived: set[str]) -> bool:
+    """Whether the file at a group's path is another link's, and no edit of this one's.
+
+    Links of one path that disagree in the checksum shared an edited file, and a pass broke off between them: that
+    is an edit. A link whose file was accepted as gone has none to be edited.
+    """
+    key = group.link.path.key
+    return key in arrived or (group.link.detached is Detached.FILE_GONE and key in settled)
+
+
+def _absent(inputs: Inputs, group: _Group) -> list[Located]:
+    """A group without a file: gone, except for objects that name another file of the same content by now."""
+    gone: list[Link] = []
+    found: list[Located] = []
+    for link in group.links:
+        file = _named_file(inputs, link)
+        if file is None:
+            gone.append(link)
+        else:
+            found.append(Located((link,), At.MOVED, file))
+    if gone:
+        found.append(Located(tuple(gone), At.GONE, None))
+    return found
+
+
+def _named_file(inputs: Inputs, link: Link) -> FolderFile | None:
+    """The file that a link's object was renamed to, where it has the link's content."""
+    item = inputs.catalog.objects.get(link.handle)
+    if item is None or item.path == link.named or link.detached is not None:
+        return None
+    target = inputs.target(item.path)
+    file = inputs.folder.at(target) if isinstance(target, MediaPath) else None
+    return file if file is not None and file.checksum == link.checksum == item.digest else None
+
+
 def _match(
     inputs: Inputs, settled: set[str], edited: Sequence[_Group], vacated: Sequence[_Group]
 ) -> dict[int, FolderFile]:
     """Pair displaced groups with the files that have their content now, by `id(group)`."""
     moved: dict[int, FolderFile] = {}
     taken: set[str] = set(settled)
-    waiting = list(vacated)
     displaced: dict[str, list[_Group]] = {}
     for group in edited:
         displaced.setdefault(group.link.path.key, []).append(group)
-    while waiting:
-        batch, waiting = waiting, []
-        for checksum, groups in _by_checksum(batch):
-            arrivals = [
-                file for file in inputs.files_by_checksum.get(checksum, ()) if file.path.key not in taken
-            ]
-            for group, file in _pair(groups, arrivals):
-                moved[id(group)] = file
-                taken.add(file.path.key)
-                waiting.extend(displaced.pop(file.path.key, []))
+    # A path that another link holds by right was left by all others, if their content is elsewhere.
+    ousted = [group for key in settled.intersection(displaced) for group in displaced.pop(key)]
+    for start in (vacated, ousted):
+        waiting = list(start)
+        while waiting:
+            batch, waiting = waiting, []
+            for checksum, groups in _by_checksum(batch):
+                arrivals = [
+                    file for file in inputs.files_by_checksum.get(checksum, ()) if file.path.key not in taken
+                ]
+                for group, file in _pair(inputs, groups, arrivals):
+                    moved[id(group)] = file
+                    taken.add(file.path.key)
+                    waiting.extend(displaced.pop(file.path.key, []))
     _match_circles({key: groups[0] for key, groups in displaced.items() if len(groups) == 1}, moved)
     return moved
 
 
 def _by_checksum(groups: Iterable[_Group]) -> list[tuple[Checksum, list[_Group]]]:
+    """Groups by content, in path order; links that have an object come before detached ones."""
     sorted_groups: dict[Checksum, list[_Group]] = {}
-    for group in sorted(groups, key=lambda group: group.link.path.key):
+    for group in sorted(groups, key=lambda group: (group.link.detached is not None, group.link.path.key)):
         sorted_groups.setdefault(group.link.checksum, []).append(group)
     return list(sorted_groups.items())
 
 
-def _pair(groups: Sequence[_Group], arrivals: Sequence[FolderFile]) -> list[tuple[_Group, FolderFile]]:
-    """Pair groups and files of one content: the same inode, then the same name; a lone rest pairs in order.
+def _pair(
+    inputs: Inputs, groups: Sequence[_Group], arrivals: Sequence[FolderFile]
+) -> list[tuple[_Group, FolderFile]]:
+    """Pair groups and files of one content: the same inode, the object's new name, the same base name.
 
-    More files left than groups means that somebody copied; which one is the original cannot be told, so none is.
+    What is left pairs in order, unless more files are left than groups: then somebody copied; which one is the
+    original cannot be told, so none is.
     """
     pairs: list[tuple[_Group, FolderFile]] = []
-    groups, arrivals = list(groups), list(arrivals)
-    for same in (_same_inode, _same_name):
-        for group in list(groups):
-            matches = [file for file in arrivals if same(group.link, file)]
-            if len(matches) == 1 or (matches and same is _same_name and len(groups) >= len(arrivals)):
-                pairs.append((group, matches[0]))
-                groups.remove(group)
-                arrivals.remove(matches[0])
-    if len(arrivals) <= len(groups):
-        pairs.extend(zip(groups, arrivals, strict=False))
+    waiting, free = dict.fromkeys(groups), {file.path.key: file for file in arrivals}
+    if not free:
+        return pairs
+
+    def match(
+        of_link: Callable[[Link], int | str | None], of_file: Callable[[FolderFile], int | str]
+    ) -> None:
+        by_trait: dict[int | str, dict[str, FolderFile]] = {}
+        for key, file in free.items():
+            by_trait.setdefault(of_file(file), {})[key] = file
+        for group in list(waiting):
+            trait = of_link(group.link)
+            alike = by_trait.get(trait, {}) if trait else {}
+            if len(alike) == 1 or (alike and len(waiting) >= len(free)):
+                key, file = next(iter(alike.items()))
+                pairs.append((group, file))
+                del waiting[group], free[key], alike[key]
+
+    match(lambda link: link.inode, lambda file: file.stamp.inode)
+    match(lambda link: _renamed_to(inputs, link), lambda file: file.path.key)
+    match(lambda link: _base(link.path), lambda file: _base(file.path))
+    if len(free) <= len(waiting):
+        pairs.extend(zip(waiting, free.values(), strict=False))
     return pairs
 
 
-def _same_inode(link: Link, file: FolderFile) -> bool:
-    return link.inode != 0 and link.inode == file.stamp.inode
+def _renamed_to(inputs: Inputs, link: Link) -> str | None:
+    """The key of the path that a link's object has now, where that changed."""
+    item = inputs.catalog.objects.get(link.handle)
+    target = inputs.target(item.path) if item is not None and item.path != link.named else None
+    return target.key if isinstance(target, MediaPath) else None
 
 
-def _same_name(link: Link, file: FolderFile) -> bool:
-    return link.path.key.rpartition("/")[2] == file.path.key.rpartition("/")[2]
+def _base(path: MediaPath) -> str:
+    return path.key.rpartition("/")[2]
 
 
-def _match_circles(displaced: dict[str, _Group], moved: dict[int, FolderFile]) -> None:
+def _match_circles(displaced: Mapping[str, _Group], moved: dict[int, FolderFile]) -> None:
     """Recognise files that changed places among themselves: every path still has a file, each another's."""
-    by_content: dict[Checksum, list[_Group]] = {}
+    by_content: dict[Checksum, list[FolderFile]] = {}
+    by_inode: dict[tuple[Checksum, int], list[FolderFile]] = {}
     for group in displaced.values():
         if group.file is not None:
-            by_content.setdefault(group.file.checksum, []).append(group)
-    remaining = dict(displaced)
-    for start in list(displaced):
-        circle: list[tuple[_Group, _Group]] = []
-        seen: set[str] = set()
+            by_content.setdefault(group.file.checksum, []).append(group.file)
+            by_inode.setdefault((group.file.checksum, group.file.stamp.inode), []).append(group.file)
+    went: dict[str, FolderFile] = {}
+    for key, group in displaced.items():
+        link = group.link
+        there = (by_inode.get((link.checksum, link.inode)) if link.inode else None) or by_content.get(
+            link.checksum, []
+        )
+        if len(there) == 1:
+            went[key] = there[0]
+    walked: set[str] = set()
+    for start in went:
+        trail: dict[str, None] = {}
         key = start
-        while key in remaining and key not in seen:
-            seen.add(key)
-            group = remaining[key]
-            holder = _holder(group, by_content.get(group.link.checksum, []), remaining)
-            if holder is None or holder.file is None:
-                circle = []
-                break
-            circle.append((group, holder))
-            key = holder.file.path.key
-        if key == start and circle:
-            for group, holder in circle:
-                if holder.file is not None:
-                    moved[id(group)] = holder.file
-            for key in seen:
-                del remaining[key]
-
-
-def _holder(group: _Group, holders: Sequence[_Group], remaining: dict[str, _Group]) -> _Group | None:
-    """Of the paths that now have a group's content, the one it went to; None when that cannot be told."""
-    there = [
-        holder
-        for holder in holders
-        if holder is not group and holder.file and holder.file.path.key in remaining
-    ]
-    by_inode = [holder for holder in there if holder.file and _same_inode(group.link, holder.file)]
-    candidates = by_inode or there
-    return candidates[0] if len(candidates) == 1 else None
+        while key in went and key not in walked:
+            walked.add(key)
+            trail[key] = None
+            key = went[key].path.key
+        if key in trail:
+            circle = list(trail)
+            for member in circle[circle.index(key) :]:
+                moved[id(displaced[member])] = went[member]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cached_property
 
 from syncd.merge.draft import Inputs
+from syncd.merge.moves import At, Located
 from syncd.model.paths import MediaPath, Refusal, free_name, refuse_to_write
 from syncd.model.plan import MoveFile
-from syncd.model.snapshots import FolderFile, Occupant
+from syncd.model.snapshots import FolderFile, Link, Occupant
 
 _RENAME = "rename one of them in Gramps Web"
 
@@ -16,10 +17,11 @@ _RENAME = "rename one of them in Gramps Web"
 class Places:
     """The names in use. Built when the first file is to be created, which most cycles never do."""
 
-    def __init__(self, inputs: Inputs) -> None:
+    def __init__(self, inputs: Inputs, located: Sequence[Located]) -> None:
         self._inputs = inputs
+        self._located = located
         self._promised: dict[str, MediaPath] = {}
-        self._promised_keys: set[str] = set()
+        self._promised_folders: dict[str, str] = {}
         self._leaving: set[str] = set()
 
     @cached_property
@@ -47,6 +49,39 @@ class Places:
         )
         return found
 
+    @cached_property
+    def _borne(self) -> dict[str, list[Link]]:
+        """Names that links of living objects still bear although their file is gone from there, folded.
+
+        Nothing else may take such a name before the link has let go of it: the next pass would take the newcomer
+        for an edit of the link's file.
+        """
+        borne: dict[str, list[Link]] = {}
+        for group in self._located:
+            if group.at in (At.GONE, At.MOVED):
+                for link in group.links:
+                    if link.handle in self._inputs.catalog.objects:
+                        borne.setdefault(link.path.fold, []).append(link)
+        return borne
+
+    @cached_property
+    def _wanted(self) -> set[str]:
+        """Names that links have and that objects without a link want, folded: no free name is one of these."""
+        wanted = {link.path.fold for link in self._inputs.links}
+        wanted.update(key.casefold() for key in self._inputs.unlinked_by_path)
+        return wanted
+
+    @cached_property
+    def _given_up(self) -> dict[str, list[Link]]:
+        """Attached links of living objects whose file is gone, by the key of its path."""
+        given_up: dict[str, list[Link]] = {}
+        for group in self._located:
+            if group.at is At.GONE:
+                for link in group.links:
+                    if link.detached is None and link.handle in self._inputs.catalog.objects:
+                        given_up.setdefault(link.path.key, []).append(link)
+        return given_up
+
     def spelt(self, path: MediaPath) -> MediaPath:
         """The same path with its folders spelt as they are on disk (NFD on some systems)."""
         for above in path.ancestors():
@@ -56,20 +91,31 @@ class Places:
                 return MediaPath.of(on_disk + rest)
         return path
 
-    def refuse(self, path: MediaPath, *, own: FolderFile | None = None) -> Refusal | None:
+    def is_given_up(self, path: MediaPath) -> bool:
+        """Whether another object bears a file's name whose own file is gone, and its deletion is not done yet."""
+        return path.key in self._given_up
+
+    def refuse(self, path: MediaPath, link: Link, *, own: FolderFile | None = None) -> Refusal | None:
         """Say why a file cannot be put at a path.
 
         Args:
             path: where the file is to go.
-            own: the file that is to move or to be replaced there: its own name is no obstacle.
+            link: the link that it will have; names that this very object bears are no obstacle.
+            own: the file that is to move there: its own name is no obstacle.
         """
-        return refuse_to_write(path) or self._refuse_parents(path) or self._refuse_taken(path, own)
+        return (
+            refuse_to_write(path)
+            or self._refuse_parents(path)
+            or self._refuse_taken(path, own)
+            or self._refuse_borne(path, link)
+        )
 
     def _refuse_parents(self, path: MediaPath) -> Refusal | None:
         folder = self._inputs.folder
         for above in path.ancestors():
             what = folder.occupied.get(above)
-            if above in folder.files or above in self._promised_keys:
+            fold = above.casefold()
+            if above in folder.files or fold in self._promised:
                 return Refusal(f"a file named '{above}' stands where a folder is needed", _RENAME)
             if what is Occupant.SYMLINK:
                 return Refusal(
@@ -80,7 +126,7 @@ class Places:
                 return Refusal(
                     f"'{above}' is no folder that can be written: {what}", "move it out of the way"
                 )
-            other = self._folders.get(above.casefold())
+            other = self._folders.get(fold) or self._promised_folders.get(fold)
             if other is not None and other != above:
                 return Refusal(
                     f"the folder '{above}' differs from '{other}' only in upper and lower case", _RENAME
@@ -88,10 +134,14 @@ class Places:
         return None
 
     def _refuse_taken(self, path: MediaPath, own: FolderFile | None) -> Refusal | None:
-        promised = self._promised.get(path.fold)
+        fold = path.fold
+        promised = self._promised.get(fold)
         if promised is not None:
             return Refusal(f"two objects in Gramps Web want the name '{promised}'", _RENAME)
-        key = self._present.get(path.fold)
+        folder = self._folders.get(fold) or self._promised_folders.get(fold)
+        if folder is not None:
+            return Refusal(f"a folder has that name: '{folder}'", "rename the object's path in Gramps Web")
+        key = self._present.get(fold)
         if key is None or (own is not None and key == own.path.key) or key in self._leaving:
             return None
         what = self._inputs.folder.occupied.get(key)
@@ -101,41 +151,79 @@ class Places:
             return Refusal(f"something else stands at that name: {what}", "move it out of the way")
         return Refusal("another file has that name already", _RENAME)
 
+    def _refuse_borne(self, path: MediaPath, link: Link) -> Refusal | None:
+        for other in self._borne.get(path.fold, ()):
+            if other.handle != link.handle and other.checksum != link.checksum:
+                return Refusal(
+                    "the name still belongs to another object, whose own file was deleted or moved in the folder",
+                    "approve or restore that one if it waits for you, or rename one of them in Gramps Web",
+                )
+        return None
+
     def promise(self, path: MediaPath) -> None:
         """Reserve a name for a file that this pass creates."""
         self._promised[path.fold] = path
-        self._promised_keys.add(path.key)
+        for above in path.ancestors():
+            self._promised_folders.setdefault(above.casefold(), above)
 
-    def taken(self) -> set[str]:
-        """All folded names that a new name must avoid."""
-        return set(self._present) | set(self._promised)
+    def is_promised(self, path: MediaPath) -> bool:
+        """Whether this pass puts a file at this very path."""
+        return self._promised.get(path.fold) == path
 
-    def free(self, path: MediaPath) -> MediaPath:
-        """The path, or a numbered one beside it, that nothing has."""
-        return free_name(path, self.taken())
+    def __contains__(self, fold: object) -> bool:
+        """Whether a new name must avoid this folded name."""
+        return (
+            fold in self._present
+            or fold in self._promised
+            or fold in self._folders
+            or fold in self._promised_folders
+            or fold in self._wanted
+        )
+
+    def at_or_beside(self, path: MediaPath, link: Link) -> MediaPath | Refusal:
+        """The path itself if it is free, else a numbered name beside it; reserved."""
+        if self.refuse(path, link) is not None:
+            return self.beside(path, link)
+        self.promise(path)
+        return path
+
+    def beside(self, path: MediaPath, link: Link) -> MediaPath | Refusal:
+        """A numbered name beside a path that nothing has, reserved; or why there can be none."""
+        found = free_name(path, self)
+        refusal = self.refuse(found, link)
+        if refusal is not None:
+            return refusal
+        self.promise(found)
+        return found
 
     def settle_moves(
-        self, wishes: Iterable[MoveFile]
+        self, wishes: Sequence[MoveFile]
     ) -> tuple[list[MoveFile], list[tuple[MoveFile, Refusal]]]:
         """Decide which of the wished moves can be made together, and reserve their names.
 
         A move may go to a name that another move of the same pass leaves: chains and circles work. A refused
         move keeps its name, which may refuse others in turn.
         """
-        possible = list(wishes)
+        self._leaving = {move.file.path.key for move in wishes}
+        possible: dict[str, MoveFile] = {}
+        to_name: dict[str, MoveFile] = {}
         refused: list[tuple[MoveFile, Refusal]] = []
-        promised, promised_keys = dict(self._promised), set(self._promised_keys)
-        while True:
-            self._promised, self._promised_keys = dict(promised), set(promised_keys)
-            self._leaving = {move.file.path.key for move in possible}
-            kept: list[MoveFile] = []
-            for move in possible:
-                refusal = self.refuse(move.to, own=move.file)
-                if refusal is None:
-                    self.promise(move.to)
-                    kept.append(move)
-                else:
-                    refused.append((move, refusal))
-            if len(kept) == len(possible):
-                return possible, refused
-            possible = kept
+        stuck: list[MoveFile] = []
+        for move in wishes:
+            refusal = self.refuse(move.to, move.link, own=move.file)
+            if refusal is None:
+                possible[move.file.path.key] = move
+                to_name[move.to.fold] = move
+                self.promise(move.to)
+            else:
+                refused.append((move, refusal))
+                stuck.append(move)
+        while stuck:
+            kept = stuck.pop().file.path
+            self._leaving.discard(kept.key)
+            blocked = to_name.pop(kept.fold, None)
+            if blocked is not None and blocked.file.path.key in possible:
+                del possible[blocked.file.path.key], self._promised[blocked.to.fold]
+                refused.append((blocked, Refusal("another file has that name already", _RENAME)))
+                stuck.append(blocked)
+        return list(possible.values()), refused

@@ -6,28 +6,34 @@ a union.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from syncd.merge.content import settle_conflict
 from syncd.merge.draft import Draft
-from syncd.merge.linked import settle_conflict
-from syncd.merge.moves import At, Located
+from syncd.merge.moves import At, Holders
 from syncd.merge.places import Places
 from syncd.model.paths import MediaPath, Refusal, handle_for, is_server_name
 from syncd.model.plan import AddObject, Fetch, Forget, Record, UpdateObject, Why
 from syncd.model.policy import NewFiles
 from syncd.model.snapshots import Detached, FolderFile, Link, MediaObject
+from syncd.model.values import Checksum
+
+
+def _base_name(item: MediaObject) -> str:
+    return MediaPath.of(item.path.replace("\\", "/")).key.rpartition("/")[2]
 
 
 class UnlinkedMerge:
     """Pairs unlinked objects and files into a draft."""
 
-    def __init__(self, draft: Draft, places: Places, located: Sequence[Located]) -> None:
+    def __init__(self, draft: Draft, places: Places, holders: Holders) -> None:
         self._draft = draft
         self._inputs = draft.inputs
         self._policy = draft.inputs.policy
         self._places = places
-        self._owners: dict[str, Located] = {group.file.path.key: group for group in located if group.file}
+        self._holders = holders
         self._used: set[str] = set()
         """Keys of files that got an object in this pass."""
 
@@ -46,12 +52,7 @@ class UnlinkedMerge:
 
     def _objects(self) -> Iterable[tuple[MediaObject, MediaPath | Refusal]]:
         """The objects without a link that are in scope, oldest first, with the paths they mean here."""
-        unlinked = (
-            item
-            for item in self._inputs.catalog.objects.values()
-            if item.handle not in self._inputs.linked_handles
-        )
-        for item in sorted(unlinked, key=lambda item: (item.change, item.handle)):
+        for item in self._inputs.unlinked:
             target = self._inputs.target(item.path)
             if isinstance(target, Refusal):
                 if not target.silent:
@@ -65,18 +66,16 @@ class UnlinkedMerge:
 
     def _is_free(self, file: FolderFile) -> bool:
         """Whether no object has the file: no link, or one that is detached because its object is gone."""
-        owner = self._owners.get(file.path.key)
-        if owner is None:
-            return True
-        return all(link.detached is Detached.OBJECT_GONE for link in owner.links)
+        return all(
+            link.detached is Detached.OBJECT_GONE and link.handle not in self._inputs.catalog.objects
+            for group in self._holders.groups(file)
+            for link in group.links
+        )
 
-    def _take(self, item: MediaObject, file: FolderFile) -> None:
-        """A free file gets an object; a detached link that it may have had is dropped."""
+    def _take(self, file: FolderFile) -> None:
+        """A free file gets an object; detached links that it may have had are dropped."""
         self._used.add(file.path.key)
-        owner = self._owners.get(file.path.key)
-        if owner is not None:
-            self._draft.do(*(Forget(link) for link in owner.links if link.detached is not None))
-        self._draft.store(file, Why.MISSING_BYTES, item.handle)
+        self._draft.do(*(Forget(link) for group in self._holders.groups(file) for link in group.links))
 
     # --- the same path --------------------------------------------------------------------------------------------
 
@@ -93,14 +92,15 @@ class UnlinkedMerge:
             return True
         theirs = item.digest
         if theirs == file.checksum and item.checksum == theirs:
-            self._take(item, file)
+            self._take(file)
+            self._draft.store(file, Why.MISSING_BYTES, item.handle)
             self._draft.do(Record(self._link(item, file), new=True))
         elif theirs is None or theirs == file.checksum:
             self._correct(item, file)
         elif self._inputs.has_bytes(theirs):
-            if self._draft.claim(file):
-                self._take_for_conflict(file)
-                settle_conflict(self._draft, self._places, self._link(item, file), item, file, theirs)
+            if self._draft.claim(file, theirs):
+                self._take(file)
+                settle_conflict(self._draft, self._places, self._link(item, file), item, file)
         elif self._inputs.is_fresh(item):
             self._used.add(file.path.key)
             self._draft.await_bytes(item)
@@ -108,39 +108,42 @@ class UnlinkedMerge:
             self._correct(item, file)
         return True
 
-    def _take_for_conflict(self, file: FolderFile) -> None:
-        """Like `_take`, for a file whose content is not the object's."""
-        self._used.add(file.path.key)
-        owner = self._owners.get(file.path.key)
-        if owner is not None:
-            self._draft.do(*(Forget(link) for link in owner.links))
-
     def _correct(self, item: MediaObject, file: FolderFile) -> None:
         """The object's checksum is empty or stale, nobody has such bytes: the folder's file is the truth."""
-        self._take(item, file)
-        self._draft.do(
-            UpdateObject(item, item.path, file.checksum, file, self._link(item, file), Why.STALE_CHECKSUM)
-        )
+        if self._is_free(file) and file.path.key not in self._used:
+            self._take(file)
+        self._draft.store(file, Why.MISSING_BYTES, item.handle)
+        link = self._link(item, file)
+        if is_server_name(item.path, file.checksum) and item.path != file.path.key:
+            link = replace(link, named="")  # nobody's name: the next pass gives it the folder's
+        self._draft.do(UpdateObject(item, item.path, file.checksum, file, link, Why.STALE_CHECKSUM))
 
     def _second_object(self, item: MediaObject, target: MediaPath, file: FolderFile) -> None:
         """The file at the object's path belongs to another object."""
-        owner = self._owners.get(file.path.key)
-        if self._draft.is_claimed(file) or (owner is not None and owner.at is not At.SAME):
+        moving = any(group.at is not At.SAME for group in self._holders.groups(file))
+        if moving or self._draft.claimed_for(file) is not None:
             return  # something is happening to that file: the next pass sees what became of it
-        if item.digest == file.checksum:
+        theirs = item.digest
+        if theirs == file.checksum and item.checksum == theirs:
             self._draft.store(file, Why.MISSING_BYTES, item.handle)
             self._draft.do(Record(self._link(item, file), new=True))
-        elif item.digest is not None and self._inputs.has_bytes(item.digest):
-            path = self._places.free(target)
-            self._places.promise(path)
-            self._fetch(item, path)
+        elif theirs is None or theirs == file.checksum:
+            self._correct(item, file)
+        elif self._inputs.has_bytes(theirs):
+            path = self._places.beside(target, Link(item.handle, item.path, target, theirs))
+            if isinstance(path, Refusal):
+                self._draft.problems.append(path.as_problem(path=item.path, handle=item.handle))
+                return
+            self._fetch(item, path, theirs)
             self._draft.notice(
                 f"two objects in Gramps Web have the name '{target}'; the second was fetched under another name",
                 str(path),
                 item.handle,
             )
-        else:
+        elif self._inputs.is_fresh(item):
             self._draft.await_bytes(item)
+        else:
+            self._correct(item, file)
 
     # --- the same content -----------------------------------------------------------------------------------------
 
@@ -148,11 +151,15 @@ class UnlinkedMerge:
         self, rest: Sequence[tuple[MediaObject, MediaPath | Refusal]]
     ) -> list[tuple[MediaObject, MediaPath | Refusal]]:
         """Link objects with free files of the same content as they are: by base name, then in order."""
+        free, named = self._free_files({item.digest for item, _target in rest if item.digest is not None})
         unpaired = list(rest)
         for same_name in (True, False):
             still: list[tuple[MediaObject, MediaPath | Refusal]] = []
             for item, target in unpaired:
-                file = self._same_content(item, same_name=same_name)
+                queue = (
+                    named.get((item.digest, _base_name(item)), ()) if same_name else free.get(item.digest, ())
+                )
+                file = self._next(queue)
                 if file is None:
                     still.append((item, target))
                 else:
@@ -160,24 +167,38 @@ class UnlinkedMerge:
             unpaired = still
         return unpaired
 
-    def _same_content(self, item: MediaObject, *, same_name: bool) -> FolderFile | None:
-        """A free file with an object's content, and with its base name if asked."""
-        if item.digest is None:
-            return None
-        name = MediaPath.of(item.path.replace("\\", "/")).key.rpartition("/")[2]
-        for file in self._inputs.files_by_checksum.get(item.digest, ()):
-            named_so = file.path.key.rpartition("/")[2] == name
-            if file.path.key not in self._used and self._is_free(file) and (named_so or not same_name):
+    def _free_files(
+        self, wanted: Collection[Checksum]
+    ) -> tuple[
+        Mapping[Checksum | None, deque[FolderFile]], Mapping[tuple[Checksum | None, str], deque[FolderFile]]
+    ]:
+        """The free files of the wanted contents, in path order: by content, and by content and base name."""
+        free: dict[Checksum | None, deque[FolderFile]] = {}
+        named: dict[tuple[Checksum | None, str], deque[FolderFile]] = {}
+        for checksum in wanted:
+            for file in self._inputs.files_by_checksum.get(checksum, ()):
+                if self._is_free(file):
+                    free.setdefault(checksum, deque()).append(file)
+                    named.setdefault((checksum, file.path.key.rpartition("/")[2]), deque()).append(file)
+        return free, named
+
+    def _next(self, queue: deque[FolderFile] | tuple[()]) -> FolderFile | None:
+        """The first file of a queue that got no object yet."""
+        while queue:
+            file = queue.popleft()
+            if file.path.key not in self._used:
                 return file
         return None
 
     def _link_as_is(self, item: MediaObject, file: FolderFile) -> None:
         """Nobody's layout is tidied: the names may differ. Only the server's own naming gives way to the folder's."""
-        self._take(item, file)
-        link = self._link(item, file)
         if item.checksum != item.digest:
-            self._draft.do(UpdateObject(item, item.path, file.checksum, file, link, Why.STALE_CHECKSUM))
-        elif is_server_name(item.path, item.digest) and not self._policy.found_by_path:
+            self._correct(item, file)
+            return
+        self._take(file)
+        self._draft.store(file, Why.MISSING_BYTES, item.handle)
+        link = self._link(item, file)
+        if is_server_name(item.path, item.digest) and not self._policy.found_by_path:
             named = file.path.key
             self._draft.do(
                 UpdateObject(item, named, file.checksum, file, replace(link, named=named), Why.SERVER_NAME)
@@ -189,31 +210,32 @@ class UnlinkedMerge:
 
     def _new_object(self, item: MediaObject, target: MediaPath | Refusal) -> None:
         """Fetch what Gramps Web has and the folder has not."""
-        if item.digest is None or not self._inputs.has_bytes(item.digest):
+        if isinstance(target, Refusal):
+            self._draft.problems.append(target.as_problem(path=item.path, handle=item.handle))
+            return
+        checksum = item.digest
+        if checksum is None or not self._inputs.has_bytes(checksum):
             self._draft.await_bytes(item)
             return
-        refusal = target if isinstance(target, Refusal) else self._places.refuse(target)
+        if self._places.is_promised(target):
+            return  # an older object of that very name comes first, the next pass sees to this one
+        refusal = self._places.refuse(target, Link(item.handle, item.path, target, checksum))
         if refusal is not None:
             self._draft.problems.append(refusal.as_problem(path=item.path, handle=item.handle))
-        elif isinstance(target, MediaPath):
-            self._places.promise(target)
-            self._fetch(item, target)
-
-    def _fetch(self, item: MediaObject, path: MediaPath) -> None:
-        """Bring an object's bytes to a free path, from the folder itself where it has them."""
-        checksum = item.digest
-        if checksum is None:
             return
-        source = self._inputs.copy_of(checksum)
-        if source is not None:
-            self._draft.store(source, Why.MISSING_BYTES, item.handle)
+        self._places.promise(target)
+        self._fetch(item, target, checksum)
+
+    def _fetch(self, item: MediaObject, path: MediaPath, checksum: Checksum) -> None:
+        """Bring an object's bytes to a free path, from the folder itself where it has them."""
+        source = self._draft.source(checksum, item.handle)
         link = Link(item.handle, item.path, path, checksum)
         self._draft.do(Fetch(item, checksum, path, link, Why.NEW_OBJECT, source=source))
 
     def _new_files(self) -> Iterable[FolderFile]:
         """The files that no object has, in path order."""
         for key, file in sorted(self._inputs.folder.files.items()):
-            if key not in self._owners and key not in self._used:
+            if key not in self._used and not self._holders.has(key):
                 yield file
 
     def _new_file(self, file: FolderFile) -> None:

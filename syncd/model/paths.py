@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from syncd.model.values import Checksum, Problem
@@ -23,6 +24,9 @@ MAX_COMPONENT_BYTES = 255
 
 MAX_PATH_BYTES = 3072
 """Longest relative path that is created: `PATH_MAX` is 4096 with the media folder in front."""
+
+_MAX_SUFFIX_BYTES = 64
+"""A longer "extension" is part of a sentence with a full stop in it."""
 
 INTERNAL_NAME = ".syncd"
 """The folder, in the media folder, that belongs to syncd."""
@@ -130,7 +134,7 @@ def parse_catalog_path(raw: str, rules: PathRules) -> MediaPath | Refusal:
         return Refusal("the object in Gramps Web names no file", "give the object a path in Gramps Web")
     if _URL.match(raw):
         return Refusal("the object is a web address, not a file", "nothing to do", silent=True)
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in raw):
+    if not raw.isprintable() and any(unicodedata.category(char) in ("Cc", "Cs") for char in raw):
         return Refusal(
             "the path in Gramps Web holds a control character or is not proper text",
             "rename the object's path in Gramps Web",
@@ -207,7 +211,7 @@ def is_server_name(raw: str, checksum: Checksum | None) -> bool:
     return raw.split(".", maxsplit=1)[0].lower() == checksum and raw.count(".") <= 1
 
 
-def conflict_name(path: MediaPath, date: str, host: str, taken: frozenset[str] | set[str]) -> MediaPath:
+def conflict_name(path: MediaPath, date: str, host: str, taken: Container[str]) -> MediaPath:
     """The free name `stem (conflict <date> <host>).ext` beside a file.
 
     Args:
@@ -220,20 +224,23 @@ def conflict_name(path: MediaPath, date: str, host: str, taken: frozenset[str] |
     return _free_name(path, f" (conflict {date} {host}", ")", taken)
 
 
-def free_name(path: MediaPath, taken: frozenset[str] | set[str]) -> MediaPath:
+def free_name(path: MediaPath, taken: Container[str]) -> MediaPath:
     """The path itself, or `stem (2).ext`, `stem (3).ext` … beside it, whichever is free first."""
     return path if path.fold not in taken else _free_name(path, " (", ")", taken, start=2)
 
 
 def _free_name(
-    path: MediaPath, opening: str, closing: str, taken: frozenset[str] | set[str], start: int = 1
+    path: MediaPath, opening: str, closing: str, taken: Container[str], start: int = 1
 ) -> MediaPath:
     counter = start
+    stem, suffix = path.stem, path.suffix
+    if len(suffix.encode()) > _MAX_SUFFIX_BYTES:
+        stem, suffix = path.name, ""
     while True:
         number = "" if counter == 1 else (str(counter) if opening == " (" else f" {counter}")
-        tail = f"{opening}{number}{closing}{path.suffix}"
+        tail = f"{opening}{number}{closing}{suffix}"
         room = MAX_COMPONENT_BYTES - len(tail.encode())
-        found = path.beside(_cut(path.stem, room) + tail)
+        found = path.beside(_cut(stem, room) + tail)
         if found.fold not in taken:
             return found
         counter += 1

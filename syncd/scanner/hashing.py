@@ -12,8 +12,14 @@ from syncd.model import Checksum, FileStamp
 CHUNK = 1 << 20
 """Bytes read at a time; one such buffer per thread is all the memory that a file takes, whatever its size."""
 
+COARSE_NS = 10_000_000
+"""exFAT's times step by 10 ms, FAT's by 2 s, those of some others by 1 s; all are multiples of this."""
+
 _COARSEST_NS = 2_000_000_000
-"""Two seconds: the grain of times on FAT, the coarsest file system in use."""
+"""FAT: the coarsest file system in use."""
+
+_TICK_NS = 20_000_000
+"""Elsewhere a time is that of the kernel's last tick, 10 ms old at most; with room to spare."""
 
 _NO_LONGER_A_FILE = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO])
 """Gone, or something else has taken its place since it was listed."""
@@ -45,13 +51,14 @@ def can_vouch(stamp: FileStamp, now_ns: int) -> bool:
 
     As git's "racily clean": a file changed in the very grain of time in which it was read would look the same
     afterwards. The change time decides, for it cannot be set by hand: a photo of a camera whose clock runs ahead
-    is not read anew for years. Only where there is none, the modification time.
+    is not read anew for years. Only where there is none, the modification time. A time that is a multiple of the
+    coarse step is taken for one of a coarse clock.
 
-    RACE: a server's clock may be behind ours by more than the grain of its times; a change within that grain
+    RACE: a file server's clock may be behind ours by more than the grain of its times; a change within that grain
     right after the reading is then seen at the file's next change only.
     """
     changed = stamp.ctime_ns or stamp.mtime_ns
-    return changed <= now_ns - _COARSEST_NS
+    return changed <= now_ns - (_TICK_NS if changed % COARSE_NS else _COARSEST_NS)
 
 
 class Unsettled(Exception):  # noqa: N818 - no failure, a finding

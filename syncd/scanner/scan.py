@@ -30,7 +30,7 @@ class Scan:
         snapshot: what stands where.
         fresh: rows to write into the cache. A file that changed within the grain of time in which it was read
             is not among them: it is read again the next time.
-        vanished: keys of rows to drop, because the file is gone or has other bytes. First these, then `fresh`.
+        vanished: keys of rows to drop, because the file is gone or has other bytes.
     """
 
     snapshot: FolderSnapshot

@@ -16,16 +16,12 @@ from dataclasses import dataclass, field
 from syncd.ignore import IgnoreRules
 from syncd.model import Checksum, FileStamp, FolderFile, MediaPath, Occupant, Problem
 from syncd.scanner import trouble
-from syncd.scanner.hashing import same_content, stamp_of
+from syncd.scanner.hashing import COARSE_NS, same_content, stamp_of
 
 Known = Mapping[str, tuple[FileStamp, Checksum]]
 """The stat cache, by `MediaPath.key`."""
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-_FINE_GRAIN_NS = 10_000_000
-"""exFAT's times step by 10 ms, FAT's by 2 s; both number their inodes as they like."""
-
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -199,7 +195,7 @@ class Walk:
             self._moved = {
                 (stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns): checksum
                 for stamp, checksum in self.known.values()
-                if stamp.ctime_ns % _FINE_GRAIN_NS
+                if stamp.ctime_ns % COARSE_NS
             }
         content = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         checksum = self._moved.get(content)

@@ -15,7 +15,7 @@ class Caches(Database):
     """Stat cache, catalog cache and bucket cache."""
 
     def stamps(self) -> dict[str, tuple[FileStamp, Checksum]]:
-        """What the file system said of each file when it was hashed, and the hash, by `MediaPath.text`."""
+        """What the file system said of each file when it was hashed, and the hash, by `MediaPath.key`."""
         rows = self._rows("SELECT path, size, mtime_ns, ctime_ns, inode, device, checksum FROM stamps")
         return {
             path: (
@@ -37,7 +37,7 @@ class Caches(Database):
             "INSERT OR REPLACE INTO stamps VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 (
-                    file.path.text,
+                    file.path.key,
                     file.stamp.size,
                     file.stamp.mtime_ns,
                     file.stamp.ctime_ns,
@@ -50,7 +50,7 @@ class Caches(Database):
         )
 
     def drop_stamps(self, paths: Iterable[str]) -> None:
-        """Forget files by `MediaPath.text`."""
+        """Forget files by `MediaPath.key`."""
         self._execute_many("DELETE FROM stamps WHERE path = ?", ((path,) for path in paths))
 
     def objects(self) -> dict[str, MediaObject]:

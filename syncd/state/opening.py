@@ -24,6 +24,7 @@ from syncd.state.migrations import APPLICATION_ID, known_migrations, migrate
 BUSY_SECONDS = 10.0
 """How long one process waits for another's transaction."""
 
+_PAUSE_SECONDS = 0.02
 _SIDECARS = ("-wal", "-shm", "-journal")
 
 
@@ -174,8 +175,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         uri(path, "mode=rw"), uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
     )
     try:
-        # Where a file system cannot have a write-ahead log, SQLite keeps its older journal, which is as safe.
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         migrate(connection)
@@ -183,6 +183,24 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log, which a file remembers.
+
+    Where a file system cannot have one, SQLite keeps its older journal, which is as safe. SQLite's own busy timeout
+    does not cover the switch: of several processes that start with a new file, all but one are refused at first.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _memory() -> sqlite3.Connection:

@@ -1,0 +1,1 @@
+"""Carries a plan out: in the media folder, in the bucket and in Gramps Web."""

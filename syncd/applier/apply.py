@@ -1,0 +1,150 @@
+"""Carries a plan out, in the one order that is safe at every point of interruption.
+
+1.  What needs no transfer is recorded.
+2.  Bytes go into the bucket; the loser of a conflict goes into the trash.
+3.  Files of the folder move (their new names may be needed below).
+4.  Objects are added, changed and brought back: only such as name bytes that arrived.
+5.  Bytes come into the folder.
+6.  Files go to the trash, objects are deleted: last, when everything that was to be kept is safe.
+
+Whatever fails by itself is reported by itself. An unreachable server ends the run after what is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from syncd.applier.files import FileChanges
+from syncd.applier.ledger import Ledger
+from syncd.applier.transfers import Transfers
+from syncd.applier.web import WebChanges
+from syncd.model import Checksum
+from syncd.model.plan import (
+    Action,
+    AddObject,
+    DeleteObject,
+    Done,
+    Fetch,
+    Forget,
+    KeepLoser,
+    MoveFile,
+    Record,
+    RestoreObject,
+    TrashFile,
+    UpdateObject,
+    Upload,
+)
+from syncd.ports import Phase, Progress
+
+_Kind = TypeVar("_Kind")
+
+
+class Applier:
+    """Carries out plans."""
+
+    def __init__(
+        self,
+        *,
+        files: FileChanges,
+        transfers: Transfers,
+        web: WebChanges,
+        ledger: Ledger,
+        progress: Progress,
+        sizes: Mapping[Checksum, int],
+    ) -> None:
+        self._files = files
+        self._transfers = transfers
+        self._web = web
+        self._ledger = ledger
+        self._progress = progress
+        self._sizes = sizes
+
+    def apply(self, actions: Sequence[Action]) -> None:
+        """Carry out the actions of one plan; results are in the ledger.
+
+        Raises:
+            ServerError: when a server is unreachable or refuses us as a whole; what was done is recorded.
+        """
+        todo = [action for action in actions if not self._ledger.has_failed(action)]
+        try:
+            self._in_order(todo)
+        finally:
+            self._ledger.flush()
+        if self._ledger.fatal is not None:
+            raise self._ledger.fatal
+
+    def _in_order(self, todo: Sequence[Action]) -> None:
+        self._record(todo)
+        missing = self._upload(_only(Upload, todo))
+        lost = self._keep_losers(_only(KeepLoser, todo))
+        self._files.move(_only(MoveFile, todo))
+        self._change_objects(todo, missing, lost)
+        self._fetch(_only(Fetch, todo), missing)
+        self._remove(todo)
+
+    def _record(self, todo: Sequence[Action]) -> None:
+        for record in _only(Record, todo):
+            link = record.link
+            done = (
+                [Done("linked", str(link.path), link.handle, link.checksum, None, record.why)]
+                if record.new
+                else []
+            )
+            self._ledger.note(*done, links=[link])
+        for forget in _only(Forget, todo):
+            self._ledger.note(dropped=[forget.link.handle])
+        self._ledger.flush()
+
+    def _upload(self, uploads: Sequence[Upload]) -> set[Checksum]:
+        if not uploads:
+            return set()
+        self._progress.phase(
+            Phase("Sending files", len(uploads), sum(action.file.size for action in uploads))
+        )
+        missing = self._transfers.upload(uploads)
+        self._ledger.flush()
+        return missing
+
+    def _keep_losers(self, losers: Sequence[KeepLoser]) -> set[str]:
+        """Returns the handles whose losing bytes could not be kept: their object is not changed then."""
+        return {action.object.handle for action in losers if not self._transfers.keep_loser(action)}
+
+    def _change_objects(self, todo: Sequence[Action], missing: set[Checksum], lost: set[str]) -> None:
+        adds = [action for action in _only(AddObject, todo) if action.file.checksum not in missing]
+        updates = [
+            action
+            for action in _only(UpdateObject, todo)
+            if action.checksum not in missing and action.expected.handle not in lost
+        ]
+        restores = [action for action in _only(RestoreObject, todo) if action.file.checksum not in missing]
+        if adds or updates or restores:
+            self._progress.phase(Phase("Telling Gramps Web", len(adds) + len(updates) + len(restores)))
+        self._web.add(adds)
+        self._web.update(updates)
+        for action in restores:
+            self._web.restore(action)
+        self._ledger.flush()
+
+    def _fetch(self, fetches: Sequence[Fetch], missing: set[Checksum]) -> None:
+        safe = [
+            action for action in fetches if action.replaces is None or action.replaces.checksum not in missing
+        ]
+        if safe and self._ledger.fatal is None:
+            size = sum(self._sizes.get(action.checksum, 0) for action in safe)
+            self._progress.phase(Phase("Fetching files", len(safe), size))
+            self._transfers.fetch(safe)
+            self._ledger.flush()
+
+    def _remove(self, todo: Sequence[Action]) -> None:
+        trashes, deletions = _only(TrashFile, todo), _only(DeleteObject, todo)
+        if trashes or deletions:
+            self._progress.phase(Phase("Removing", len(trashes) + len(deletions)))
+        for trash in trashes:
+            self._files.trash(trash)
+        for deletion in deletions:
+            self._web.delete(deletion)
+
+
+def _only(kind: type[_Kind], actions: Iterable[Action]) -> list[_Kind]:
+    return [action for action in actions if isinstance(action, kind)]

@@ -1,0 +1,86 @@
+"""What the disk refuses, in words a person can act on: the one place where the folder's OS errors are translated."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from syncd.errors import FolderError, MovedOn
+
+_GONE = frozenset([errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ETIMEDOUT])
+_BAD_NAME = frozenset([errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG])
+
+
+class Blocked(FolderError):  # noqa: N818 - named as its siblings are
+    """One path of the folder cannot be used; the others can."""
+
+
+@contextmanager
+def translated(root: Path, path: str) -> Iterator[None]:
+    """Translate the OS errors of one operation.
+
+    Args:
+        root: the media folder.
+        path: the path concerned, relative to it.
+
+    Raises:
+        MovedOn: something has appeared, vanished or changed at the path.
+        Blocked: this path cannot be used.
+        FolderError: the folder as a whole cannot be used: full, read-only, gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise translate(error, root, path) from error
+
+
+def translate(error: OSError, root: Path, path: str) -> MovedOn | FolderError:
+    """The error to raise for an OS error at a path."""
+    code = error.errno
+    if code == errno.ENOSPC:
+        return FolderError(
+            f"the disk that holds {root} is full", f"free some space: df -h {shlex.quote(str(root))}"
+        )
+    if code == errno.EDQUOT:
+        return FolderError(
+            f"your quota on the disk that holds {root} is used up", "free some space, or ask for more"
+        )
+    if code == errno.EROFS:
+        return FolderError(
+            f"the disk that holds {root} is read-only",
+            "an adapter's lock switch, a mount option, or a disk that had errors: mount it writable again",
+        )
+    if code in _GONE:
+        return FolderError(
+            f"the disk that holds {root} does not answer ({error.strerror})",
+            "check the disk and its connection",
+        )
+    if code == errno.EXDEV:
+        return Blocked(
+            f"'{path}' lies on another disk in a way that syncd cannot handle", "move the file by hand"
+        )
+    if code == errno.EFBIG:
+        return Blocked(
+            f"the disk cannot hold a file as large as '{path}'", "FAT ends at 4 GB: use another file system"
+        )
+    if code in _BAD_NAME:
+        return Blocked(f"the disk cannot hold the name '{path}'", "rename it in Gramps Web")
+    if code in (errno.ELOOP, errno.ENOTDIR):
+        return Blocked(
+            f"the way to '{path}' leads through a link or a file",
+            "rename what is in the way, or the object's path",
+        )
+    if code in (errno.EACCES, errno.EPERM):
+        above = shlex.quote(str(root / os.path.dirname(path)))  # noqa: PTH120 - text, not a place
+        return Blocked(
+            f"syncd may not change '{path}'", f"chmod u+rwx {above}, or let syncd run as the user who owns it"
+        )
+    if code == errno.EEXIST:
+        return MovedOn(f"something else has appeared at '{path}'", "syncd looks again in the next run")
+    if code == errno.ENOENT:
+        return MovedOn(f"'{path}' is no longer there", "syncd looks again in the next run")
+    return Blocked(f"'{path}' cannot be changed ({error.strerror})", "check the disk")

@@ -1,0 +1,88 @@
+"""Recovery notes: what a crash may leave behind, and where it belongs.
+
+Before a person's file stands, for an instant, under a name of ours, a note about it is on the disk. A note whose
+file is not there means that nothing happened or that all is done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from syncd.applier import syscalls
+from syncd.applier.ground import TMP, Ground, random_name
+from syncd.model import Checksum
+
+SUFFIX = ".note"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One file under a name of ours.
+
+    Args:
+        slot: that name, relative to the media folder.
+        path: the person's name for it.
+        keep_as: where it shall go when its own name is taken; None for the trash.
+        checksum: what stands at `slot` is ours when it has this checksum; None when it is the person's anyway.
+    """
+
+    slot: str
+    path: str
+    keep_as: str | None = None
+    checksum: Checksum | None = None
+
+
+def write(ground: Ground, note: Note) -> str:
+    """Have a note on the disk; returns its path."""
+    rel = f"{TMP}/{random_name()}{SUFFIX}"
+    with ground.at(rel) as spot:
+        descriptor = syscalls.create(spot.folder, spot.name, 0o600)
+        with os.fdopen(descriptor, "wb", buffering=0):
+            syscalls.write(descriptor, json.dumps(asdict(note)).encode())
+            syscalls.sync_file(descriptor)
+        syscalls.sync_folder(spot.folder)
+    return rel
+
+
+def drop(ground: Ground, rel: str) -> None:
+    """Remove a note; should it survive a crash, it does no harm."""
+    with ground.at(rel) as spot:
+        syscalls.unlink(spot.folder, spot.name)
+
+
+@contextmanager
+def noted(ground: Ground, note: Note, *, ours: int = 0) -> Iterator[None]:
+    """A note for the time of a step. After a failure it stays as long as a person's file has our name.
+
+    Args:
+        ground: the media folder.
+        note: what to write.
+        ours: the inode of our own file, when that may stand at the slot.
+    """
+    rel = write(ground, note)
+    try:
+        yield
+    except Exception:
+        with ground.at(note.slot) as spot:
+            left = spot.stamp()
+            if left.inode == ours if left is not None else not syscalls.is_there(spot.folder, spot.name):
+                drop(ground, rel)
+        raise
+    drop(ground, rel)
+
+
+def read(ground: Ground, rel: str) -> Note | None:
+    """A note, or None when it was not written to its end (nothing was done then)."""
+    with ground.at(rel) as spot:
+        descriptor = spot.open()
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(1 << 16)
+    try:
+        found = json.loads(content)
+        return Note(found["slot"], found["path"], found["keep_as"], found["checksum"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,121 @@
+"""After a crash: every file that was left under a name of ours goes where it belongs."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+
+from syncd.applier import notes, syscalls
+from syncd.applier.ground import TMP, Ground, Spot
+from syncd.applier.moving import ASIDE
+from syncd.applier.notes import Note
+from syncd.applier.stage import PART, READY
+from syncd.applier.trash import put_back, shelve, shelve_ours
+from syncd.model import FolderFile, MediaPath, parse_checksum
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A person's file that a crash had left under a name of ours.
+
+    Args:
+        file: the file, with the person's name for it.
+        stands_at: where it is now in the folder; None when it went to the trash.
+        kept_as: where it is in the trash.
+    """
+
+    file: FolderFile
+    stands_at: MediaPath | None
+    kept_as: str | None
+
+
+def recover(ground: Ground, day: str) -> list[Found]:
+    """Put everything in its place; nobody else may be at work in the folder.
+
+    What cannot be put in its place now (a disk that is not mounted) keeps its note for the next time.
+
+    Raises:
+        OSError: `.syncd/tmp` cannot be read.
+    """
+    found: list[Found] = []
+    for name in _names(ground):
+        if name.endswith(notes.SUFFIX):
+            found += _replay(ground, f"{TMP}/{name}", day)
+    for name in _names(ground):
+        found += _leftover(ground, name, day)
+    return found
+
+
+def _names(ground: Ground) -> list[str]:
+    with ground.at(f"{TMP}/x") as spot:
+        return sorted(os.listdir(spot.folder))  # noqa: PTH208 - of a descriptor
+
+
+def _replay(ground: Ground, rel: str, day: str) -> list[Found]:
+    """Do what a note says; it goes when that is done or there is nothing to do."""
+    note = notes.read(ground, rel)
+    found: list[Found] = []
+    if note is not None:
+        try:
+            with ground.at(note.slot) as slot:
+                if slot.stamp() is None:
+                    if not _is_over(slot):
+                        return []
+                else:
+                    found += _settle(ground, slot, note, day)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise
+            return []
+    notes.drop(ground, rel)
+    return found
+
+
+def _is_over(slot: Spot) -> bool:
+    """Whether an empty slot means that nothing is left to do; an empty folder may be a disk that is missing."""
+    return slot.text.startswith(TMP) or bool(os.listdir(slot.folder))  # noqa: PTH208 - of a descriptor
+
+
+def _settle(ground: Ground, slot: Spot, note: Note, day: str) -> list[Found]:
+    """One file under our name: ours goes, a person's goes to its own name, to where it was to go, or to the trash."""
+    checksum, stamp = slot.checksum(), slot.stamp()
+    if checksum == note.checksum or stamp is None:
+        syscalls.unlink(slot.folder, slot.name)
+        return []
+    path = MediaPath.of(note.path)
+    file = FolderFile(path, stamp, checksum)
+    if note.keep_as is not None or not _is_taken(ground, note.path):
+        wanted = (
+            path if note.keep_as is None or not _is_taken(ground, note.path) else MediaPath.of(note.keep_as)
+        )
+        return [Found(file, put_back(ground, slot, wanted), None)]
+    return [Found(file, None, shelve_ours(ground, slot, file, day))]
+
+
+def _leftover(ground: Ground, name: str, day: str) -> list[Found]:
+    """One file in `.syncd/tmp` of which no note tells."""
+    with ground.at(f"{TMP}/{name}") as spot:
+        stamp = spot.stamp()
+        if stamp is None:
+            return []
+        if name.endswith(PART):
+            syscalls.unlink(spot.folder, spot.name)  # received or copied in part: its source has it all
+            return []
+        if not name.endswith((READY, ASIDE)):
+            return []
+        checksum = spot.checksum()
+        if name.endswith(READY) and checksum == parse_checksum(name.partition(".")[0]):
+            syscalls.unlink(spot.folder, spot.name)  # the bucket, or the file it was copied from, has it
+            return []
+        path = MediaPath.of(f"recovered/{name}")
+        kept = shelve(ground, spot, path, day)
+        return [Found(FolderFile(path, stamp, checksum), None, kept)]
+
+
+def _is_taken(ground: Ground, rel: str) -> bool:
+    try:
+        with ground.at(rel) as spot:
+            return syscalls.is_there(spot.folder, spot.name)
+    except FileNotFoundError:
+        return False

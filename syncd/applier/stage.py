@@ -1,0 +1,224 @@
+"""Bytes that have arrived but stand under no name of the person's yet: verified, on the disk, ready to be placed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, BinaryIO, Self, cast
+
+from syncd.applier import syscalls
+from syncd.applier.failures import translate, translated
+from syncd.applier.ground import TMP, Ground, Spot, changed, random_name
+from syncd.errors import FolderError, Unexpected
+from syncd.model import Checksum, FileStamp
+from syncd.scanner.hashing import CHUNK, checksum_of, stamp_of
+
+KEEP_FREE = 16 << 20
+"""Bytes that are left free, so that notes, the trash and the person still have room."""
+
+PART = ".part"
+READY = ".ready"
+
+
+@dataclass(slots=True)
+class Ready:
+    """A verified file in `.syncd/tmp`. As a context manager it takes itself away, unless it was placed.
+
+    Args:
+        rel: its path relative to the media folder.
+        checksum: of its bytes.
+        stamp: as it lies there.
+    """
+
+    ground: Ground = field(repr=False)
+    rel: str
+    checksum: Checksum
+    stamp: FileStamp
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stamp.size
+
+    def discard(self) -> None:
+        """Remove it, if it is still there. After an exchange a person's file may lie there: that stays."""
+        try:
+            with self.ground.at(self.rel) as spot:
+                now = spot.stamp()
+                if now is not None and now.inode == self.stamp.inode:
+                    syscalls.unlink(spot.folder, spot.name)
+        except OSError:
+            return  # `recover` takes it away
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+
+class _Target(io.RawIOBase):
+    """What a download writes to: hashes on the way, writes all of what it is given, translates the disk's errors."""
+
+    def __init__(self, ground: Ground, descriptor: int) -> None:
+        super().__init__()
+        self._ground = ground
+        self._descriptor = descriptor
+        self.digest = hashlib.md5(usedforsecurity=False)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:
+        """Write all of it.
+
+        Raises:
+            FolderError: the disk is full or gone.
+        """
+        view = memoryview(content).cast("B")
+        with translated(self._ground.root, "a new file"):
+            syscalls.write(self._descriptor, view)
+        self.digest.update(view)
+        return len(view)
+
+
+class Incoming:
+    """A file that is being received. As a context manager it leaves nothing behind unless it was finished.
+
+    `file` is what to write to, from the first byte to the last.
+    """
+
+    def __init__(self, ground: Ground, checksum: Checksum, size: int) -> None:
+        require_space(ground, size)
+        self._ground = ground
+        self._checksum = checksum
+        self._name = random_name()
+        with translated(ground.root, "a new file"), ground.at(f"{TMP}/{self._name}{PART}") as spot:
+            # Nobody else can enter .syncd: the final mode may as well be there from the beginning.
+            self._descriptor = syscalls.create(spot.folder, spot.name, 0o666)
+        self._target = _Target(ground, self._descriptor)
+        self._open = True
+
+    @property
+    def file(self) -> BinaryIO:
+        """What to write to."""
+        return cast("BinaryIO", self._target)
+
+    @property
+    def descriptor(self) -> int:
+        """The open file; what is written past `file` is read again by `finish`."""
+        return self._descriptor
+
+    def finish(self, *, read_again: bool = False) -> Ready:
+        """Verify, have it on the disk, and give it its name.
+
+        Args:
+            read_again: hash what lies on the disk, because not all was written through `file`.
+
+        Raises:
+            Unexpected: the bytes do not have the checksum.
+            FolderError: the disk is full or gone.
+        """
+        rel = f"{TMP}/{self._checksum}.{self._name}{READY}"
+        with translated(self._ground.root, "a new file"):
+            found = checksum_of(self._descriptor) if read_again else self._target.digest.hexdigest()
+            if found != self._checksum:
+                raise Unexpected(
+                    f"the bytes that arrived do not have the checksum {self._checksum}",
+                    "syncd tries again next time",
+                )
+            syscalls.sync_file(self._descriptor)
+            with self._ground.at(rel) as spot:
+                syscalls.move_inside(spot.folder, self._name + PART, spot.folder, spot.name)
+            stamp = stamp_of(os.fstat(self._descriptor))
+        self._close()
+        return Ready(self._ground, rel, self._checksum, stamp)
+
+    def _close(self) -> None:
+        if self._open:
+            self._open = False
+            os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if not self._open:
+            return
+        self._close()
+        try:
+            with self._ground.at(f"{TMP}/{self._name}{PART}") as spot:
+                syscalls.unlink(spot.folder, spot.name)
+        except OSError:
+            pass  # `recover` takes it away
+        if isinstance(error, OSError) and error.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EROFS,
+            errno.EFBIG,
+        ):
+            raise translate(error, self._ground.root, "a new file") from error
+
+
+def free_space(ground: Ground) -> int:
+    """Bytes that may still be written."""
+    found = os.fstatvfs(ground.fd)
+    return found.f_bavail * found.f_frsize
+
+
+def require_space(ground: Ground, size: int) -> None:
+    """See that a file of this size still fits.
+
+    Raises:
+        FolderError: it does not.
+    """
+    free = free_space(ground)
+    if free < size + KEEP_FREE:
+        mib = 1 << 20
+        raise FolderError(
+            f"the disk that holds {ground.root} is full: {free // mib} MiB are free, {(size + KEEP_FREE) // mib} MiB are needed",
+            "free some space; syncd goes on by itself in the next run",
+        )
+
+
+def copy(ground: Ground, source: Spot, stamp: FileStamp, checksum: Checksum) -> Ready:
+    """Copy a file of the folder, sharing its blocks where the file system can.
+
+    Raises:
+        MovedOn: the source is not, or does not stay, as expected.
+        OSError: it cannot be read.
+    """
+    descriptor = source.open()
+    try:
+        if stamp_of(os.fstat(descriptor)) != stamp:
+            raise changed(source.text)
+        with Incoming(ground, checksum, stamp.size) as part:
+            cloned = syscalls.clone(descriptor, part.descriptor)
+            if not cloned:
+                transfer(descriptor, part.file)
+            if stamp_of(os.fstat(descriptor)) != stamp:
+                raise changed(source.text)
+            try:
+                return part.finish(read_again=cloned)
+            except Unexpected as error:
+                raise changed(source.text) from error
+    finally:
+        os.close(descriptor)
+
+
+def transfer(descriptor: int, target: int | BinaryIO) -> None:
+    """Write all of an open file to another."""
+    buffer = memoryview(bytearray(CHUNK))
+    offset = 0
+    while count := os.preadv(descriptor, [buffer], offset):
+        if isinstance(target, int):
+            syscalls.write(target, buffer[:count])
+        else:
+            target.write(buffer[:count])
+        offset += count

@@ -1,0 +1,164 @@
+"""Bytes on their way: from the folder into the bucket, and from the bucket (or the folder itself) into the folder.
+
+Transfers run in threads; obstore, hashing and disk all release the interpreter lock. What is uploaded is exactly what
+was hashed, and what is fetched stands under no real name before it is verified and on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from typing import TypeVar
+
+from syncd.applier.disk import MediaFolder, Ready
+from syncd.applier.ledger import Ledger
+from syncd.errors import MovedOn
+from syncd.gramps.mime import mime_of
+from syncd.model import Checksum
+from syncd.model.plan import Done, Fetch, KeepLoser, Upload
+from syncd.ports import Progress, Store
+
+_Item = TypeVar("_Item")
+
+
+class Transfers:
+    """Carries bytes both ways.
+
+    Args:
+        folder: the media folder.
+        store: where bytes live by checksum.
+        ledger: told of every result.
+        progress: told of every byte.
+        threads: transfers under way at once.
+        sizes: bytes by checksum, as far as the bucket told.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: MediaFolder,
+        store: Store,
+        ledger: Ledger,
+        progress: Progress,
+        threads: int,
+        sizes: Mapping[Checksum, int],
+    ) -> None:
+        self._folder = folder
+        self._store = store
+        self._ledger = ledger
+        self._progress = progress
+        self._threads = threads
+        self._sizes = sizes
+
+    def upload(self, uploads: Sequence[Upload]) -> set[Checksum]:
+        """Upload; returns the checksums that did not get there."""
+        missing = {action.file.checksum for action in uploads}
+
+        def send(action: Upload) -> None:
+            if self._ledger.attempt(action, str(action.file.path), action.handle, lambda: self._send(action)):
+                missing.discard(action.file.checksum)
+
+        self._each(uploads, send)
+        return missing
+
+    def _send(self, action: Upload) -> None:
+        file = action.file
+        with self._folder.open_verified(file) as source:
+            self._store.put(source, file.checksum, file.size, mime_of(file.path.name), advance=self._moved)
+        self._progress.advance(files=1)
+        self._ledger.count(up=file.size)
+        self._ledger.note(
+            Done("uploaded", str(file.path), action.handle, file.checksum, file.size, action.why),
+            stored={file.checksum: file.size},
+        )
+
+    def fetch(self, fetches: Sequence[Fetch]) -> None:
+        """Fetch or copy each, and put it in its place."""
+
+        def receive(action: Fetch) -> None:
+            self._ledger.attempt(
+                action, str(action.path), action.object.handle, lambda: self._receive(action)
+            )
+
+        self._each(fetches, receive)
+
+    def _receive(self, action: Fetch) -> None:
+        ready, copied = self._bring(action.checksum, action)
+        with ready:
+            placed = self._folder.place(
+                ready,
+                action.path,
+                replaces=action.replaces,
+                keep_as=action.aside,
+                reason=action.why,
+                handle=action.object.handle,
+            )
+        file = placed.file
+        self._progress.advance(files=1)
+        link = action.link
+        if link.path == file.path:
+            link = replace(link, inode=file.stamp.inode)
+        kind = "conflict" if action.aside is not None else ("copied" if copied else "fetched")
+        if placed.trashed is not None:
+            self._ledger.state.add_trash(placed.trashed)
+        self._ledger.note(
+            Done(kind, str(file.path), action.object.handle, action.checksum, file.size, action.why),
+            links=[link],
+            files=[file],
+        )
+
+    def _bring(self, checksum: Checksum, action: Fetch) -> tuple[Ready, bool]:
+        """Have verified bytes ready beside the folder; says whether they came from the folder itself."""
+        if action.source is not None:
+            try:
+                return self._folder.copy_in(action.source), True
+            except MovedOn:
+                if not self._store.sizes([checksum]):
+                    raise
+        return self._download(checksum), False
+
+    def _download(self, checksum: Checksum) -> Ready:
+        with self._folder.incoming(checksum, self._sizes.get(checksum, 0)) as target:
+            size = self._store.get(checksum, target.file, advance=self._moved)
+            ready = target.finish()
+        self._ledger.count(down=size)
+        return ready
+
+    def keep_loser(self, action: KeepLoser) -> bool:
+        """Put the bucket's bytes of a lost conflict into the trash."""
+
+        def keep() -> None:
+            with self._download(action.checksum) as ready:
+                trashed = self._folder.keep_in_trash(
+                    ready, action.path, reason="lost a conflict", handle=action.object.handle
+                )
+            self._ledger.state.add_trash(trashed)
+
+        return self._ledger.attempt(action, str(action.path), action.object.handle, keep)
+
+    def _moved(self, size: int) -> None:
+        self._progress.advance(size=size)
+
+    def _each(self, items: Iterable[_Item], work: Callable[[_Item], None]) -> None:
+        """Do all items, several at once; an error that ends the run ends this, and what was not begun is left.
+
+        Only a few items wait in the pool at any time, so that an interruption need not wait for thousands.
+        """
+        under_way: set[Future[None]] = set()
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="transfer") as pool:
+            try:
+                for item in items:
+                    if self._ledger.fatal is not None:
+                        break
+                    under_way.add(pool.submit(work, item))
+                    if len(under_way) >= 2 * self._threads:
+                        finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                        for future in finished:
+                            future.result()
+                for future in under_way:
+                    future.result()
+            except BaseException:
+                self._store.close()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise

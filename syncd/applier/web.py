@@ -1,0 +1,231 @@
+"""Changes to media objects: added, changed, brought back, deleted.
+
+Every call re-checks what it is about to change. Bytes come before names: what the bucket did not get (`missing`) is
+not named by any object.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from syncd.applier.disk import MediaFolder
+from syncd.applier.ledger import Ledger
+from syncd.errors import MovedOn, Refused
+from syncd.gramps.mime import mime_of
+from syncd.model import Checksum, FolderFile, MediaObject, MediaPath
+from syncd.model.plan import AddObject, DeleteObject, Done, RestoreObject, UpdateObject, Waiting
+from syncd.model.policy import OnWeb
+from syncd.ports import (
+    AlreadyThere,
+    Catalog,
+    Changed,
+    Made,
+    NewObject,
+    ObjectChange,
+    Progress,
+    Rejected,
+)
+from syncd.state import Intent
+
+_CHANGED_MEANWHILE = "changed in Gramps Web meanwhile; the next run looks again"
+BATCH = 100
+"""Objects that are added or changed in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewObjects:
+    """How new objects look beyond their file: `[new_objects]` of the configuration."""
+
+    private: bool = False
+    tag: str = ""
+
+
+class WebChanges:
+    """Carries out what a plan changes in Gramps Web.
+
+    Args:
+        approved: handles whose deletion a person approved, references and all.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        folder: MediaFolder,
+        ledger: Ledger,
+        progress: Progress,
+        new_objects: NewObjects,
+        on_web: OnWeb,
+        approved: frozenset[str],
+    ) -> None:
+        self._catalog = catalog
+        self._folder = folder
+        self._ledger = ledger
+        self._progress = progress
+        self._new_objects = new_objects
+        self._on_web = on_web
+        self._approved = approved
+
+    # --- add ------------------------------------------------------------------------------------------------------
+
+    def add(self, actions: Sequence[AddObject]) -> None:
+        """Create objects, journaled first: after a crash or a lost answer none is made twice."""
+        if not actions:
+            return
+        tags = (self._catalog.tag(self._new_objects.tag),) if self._new_objects.tag else ()
+        for start in range(0, len(actions), BATCH):
+            if self._ledger.fatal is None:
+                self._add_batch(actions[start : start + BATCH], tags)
+
+    def _add_batch(self, actions: Sequence[AddObject], tags: tuple[str, ...]) -> None:
+        state = self._ledger.state
+        intents = state.begin_many(_intent(action) for action in actions)
+        answers = self._catalog.create([self._new_object(action, tags) for action in actions])
+        for action, intent, answer in zip(actions, intents, answers, strict=True):
+            if isinstance(answer, Rejected):
+                self._ledger.reject(action, replace(answer.problem, path=str(action.file.path)))
+                self._ledger.note(intents=[intent])
+            elif isinstance(answer, AlreadyThere) and not _is_same(answer.object, action):
+                waiting = Waiting(_CHANGED_MEANWHILE, str(action.file.path), action.link.handle)
+                self._ledger.waiting.append(waiting)
+                self._ledger.note(intents=[intent])
+            else:
+                self._progress.advance(files=1)
+                self._ledger.note(
+                    _done("added", action.file, action.link.handle, action.why),
+                    links=[action.link],
+                    intents=[intent],
+                )
+
+    def _new_object(self, action: AddObject, tags: tuple[str, ...]) -> NewObject:
+        path = action.file.path
+        return NewObject(
+            handle=action.link.handle,
+            path=action.link.named,
+            checksum=action.file.checksum,
+            mime=mime_of(path.name),
+            desc=MediaPath.of(path.key).stem,
+            private=self._new_objects.private,
+            tags=tags,
+        )
+
+    # --- change ---------------------------------------------------------------------------------------------------
+
+    def update(self, actions: Sequence[UpdateObject]) -> None:
+        """Give objects another path or checksum; every other field stays."""
+        for start in range(0, len(actions), BATCH):
+            if self._ledger.fatal is not None:
+                return
+            batch = actions[start : start + BATCH]
+            answers = self._catalog.update([_change(action) for action in batch])
+            for action, answer in zip(batch, answers, strict=True):
+                self._updated(action, answer)
+
+    def _updated(self, action: UpdateObject, answer: Made | Changed | Rejected) -> None:
+        path, handle = str(action.file.path), action.expected.handle
+        if isinstance(answer, Rejected):
+            self._ledger.reject(action, replace(answer.problem, path=path, handle=handle))
+        elif isinstance(answer, Changed):
+            self._ledger.waiting.append(Waiting(_CHANGED_MEANWHILE, path, handle))
+        else:
+            kind = "moved" if action.path != action.expected.path else "updated"
+            self._progress.advance(files=1)
+            self._ledger.note(_done(kind, action.file, handle, action.why), links=[action.link])
+
+    def restore(self, action: RestoreObject) -> None:
+        """Bring an object back, by the server's history if it can, else anew under its handle."""
+
+        def work() -> None:
+            item = self._catalog.restore(action.link.handle)
+            if item is None:
+                item = self._create_again(action)
+            item = self._agree(item, action.file)
+            link = replace(action.link, named=item.path)
+            self._progress.advance(files=1)
+            self._ledger.note(_done("restored", action.file, item.handle, action.why), links=[link])
+
+        self._ledger.attempt(action, str(action.file.path), action.link.handle, work)
+
+    def _create_again(self, action: RestoreObject) -> MediaObject:
+        path = action.file.path
+        new = NewObject(
+            handle=action.link.handle,
+            path=action.link.named or path.key,
+            checksum=action.file.checksum,
+            mime=mime_of(path.name),
+            desc=MediaPath.of(path.key).stem,
+            private=self._new_objects.private,
+        )
+        (answer,) = self._catalog.create([new])
+        if isinstance(answer, Rejected):
+            raise Refused(answer.problem.reason, answer.problem.remedy)
+        return answer.object
+
+    def _agree(self, item: MediaObject, file: FolderFile) -> MediaObject:
+        """Give a restored object the folder's content."""
+        if item.checksum == file.checksum:
+            return item
+        (answer,) = self._catalog.update([ObjectChange(item, checksum=file.checksum)])
+        if isinstance(answer, Made):
+            return answer.object
+        if isinstance(answer, Rejected):
+            raise Refused(answer.problem.reason, answer.problem.remedy)
+        raise MovedOn(_CHANGED_MEANWHILE)
+
+    # --- delete ---------------------------------------------------------------------------------------------------
+
+    def delete(self, action: DeleteObject) -> None:
+        """Delete an object whose file is gone; a reference made this very second undoes it at once."""
+        handle = action.expected.handle
+
+        def work() -> None:
+            if self._folder.exists(action.link.path):
+                raise MovedOn("the file is back in the folder; the next run looks again")
+            spared = self._on_web is OnWeb.UNREFERENCED and handle not in self._approved
+            if spared and any(self._catalog.references(handle).values()):
+                raise MovedOn(
+                    "something in Gramps Web refers to it since a moment ago; the next run holds it"
+                )
+            answer = self._catalog.delete(action.expected)
+            if isinstance(answer, Changed):
+                raise MovedOn(_CHANGED_MEANWHILE)
+            if spared and answer.touched:
+                self._catalog.undo(answer.undo)
+                raise MovedOn(
+                    "something in Gramps Web refers to it since a moment ago; the deletion was undone"
+                )
+            self._ledger.state.add_undo(
+                handle, action.link.path.text, action.link.checksum, answer.undo, time.time()
+            )
+            self._progress.advance(files=1)
+            done = Done("deleted", str(action.link.path), handle, action.link.checksum, None, action.why)
+            self._ledger.note(done, dropped=[handle])
+
+        self._ledger.attempt(action, str(action.link.path), handle, work)
+
+
+def _intent(action: AddObject) -> Intent:
+    return Intent(
+        "add",
+        path=action.file.path.text,
+        handle=action.link.handle,
+        checksum=action.file.checksum,
+        detail={"named": action.link.named},
+    )
+
+
+def _is_same(item: MediaObject, action: AddObject) -> bool:
+    """Whether an object that has our handle is the one that we were to make (an earlier answer was lost)."""
+    return item.digest == action.file.checksum and item.path == action.link.named
+
+
+def _change(action: UpdateObject) -> ObjectChange:
+    path = action.path if action.path != action.expected.path else None
+    checksum: Checksum | None = action.checksum if action.checksum != action.expected.checksum else None
+    return ObjectChange(action.expected, path=path, checksum=checksum)
+
+
+def _done(kind: str, file: FolderFile, handle: str, why: str) -> Done:
+    return Done(kind, str(file.path), handle, file.checksum, file.size, why)

@@ -1,0 +1,193 @@
+"""One cycle: observe, reconcile, guard, apply, record; repeated until nothing is left to do.
+
+A pass settles one thing about each item (content before name, say), so a pass that changed something is followed by
+another. When that one finds nothing to do, the run has *verified* that both sides agree.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from syncd.applier.apply import Applier
+from syncd.applier.ledger import Ledger
+from syncd.errors import StopError
+from syncd.guard import Circumstances, hold
+from syncd.model import Checksum, Link, MediaPath, Stop
+from syncd.model.plan import AddObject, Conflict, DeleteObject, Guarded, HoldKind, Notice, Outcome, Plan, Why
+from syncd.model.policy import Moment, OnWeb, Policy
+from syncd.observer import Observed, Observer
+from syncd.outcome import counted, foreseen
+from syncd.ports import Catalog
+from syncd.reconciler import Inputs, reconcile
+from syncd.state import State
+
+log = structlog.get_logger(__name__)
+
+PASSES = 6
+"""Passes of one run at most. Three settle anything that stands still; what keeps changing waits for the next run."""
+
+DAY_SECONDS = 24 * 3600
+
+
+@dataclass
+class Cycle:
+    """Runs passes until both sides agree.
+
+    Args:
+        tree_id: the tree, for the handles of new objects.
+        applier: makes an applier for what the guard let through, writing to a ledger; the sizes are the bucket's.
+        moment: makes the moment of a pass.
+        dry_run: only say what the first pass would do.
+    """
+
+    state: State
+    observer: Observer
+    catalog: Catalog
+    policy: Policy
+    tree_id: str
+    applier: Callable[[Guarded, Ledger, Mapping[Checksum, int]], Applier]
+    moment: Callable[[], Moment]
+    dry_run: bool = False
+    name: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+
+    _notices: dict[Notice, None] = field(default_factory=dict)
+    _conflicts: dict[Conflict, None] = field(default_factory=dict)
+    _newly_held: set[int] = field(default_factory=set)
+
+    def run(self) -> Outcome:
+        """Make passes until a plan is empty, or nothing moves any more.
+
+        Returns:
+            What was done and what is left; with `stop` when a look gave a reason to do nothing (more).
+
+        Raises:
+            ServerError: a server cannot be reached; what was done until then is recorded.
+        """
+        begun = time.monotonic()
+        ledger = Ledger(self.state, self.name)
+        plan, guarded = Plan(), Guarded(Plan())
+        stop: Stop | None = None
+        for number in range(1, PASSES + 1):
+            try:
+                observed = self.observer.observe()
+            except StopError as error:
+                stop = Stop(error.reason, error.remedy)
+                break
+            plan, guarded = self._decide(observed)
+            log.info("decided", cycle=self.name, number=number, actions=len(guarded.plan.actions))
+            if self.dry_run:
+                return foreseen(plan, guarded, observed.bucket.sizes, time.monotonic() - begun)
+            guarded = self._remember(plan, guarded)
+            if not self._apply(guarded, ledger, observed.bucket.sizes, number):
+                self.observer.finished_full()
+                break
+        return replace(self._outcome(plan, guarded, ledger), stop=stop, seconds=time.monotonic() - begun)
+
+    def _decide(self, observed: Observed) -> tuple[Plan, Guarded]:
+        """Reconcile and guard: both pure."""
+        links = self._settle_journal(observed)
+        moment = self.moment()
+        plan = reconcile(
+            Inputs(
+                tree_id=self.tree_id,
+                links=links,
+                folder=observed.folder,
+                catalog=observed.catalog,
+                bucket=observed.bucket,
+                policy=self.policy,
+                moment=moment,
+                conflict_copies=self.state.conflict_copies(),
+            )
+        )
+        binding = self.state.binding()
+        circumstances = Circumstances(
+            links=len(links),
+            recent_deletions=self.state.deletions_since(moment.now - DAY_SECONDS),
+            references=self._references(plan),
+            standing=self.state.held(),
+            first_contact=binding is None or binding.first_contact,
+            sizes=observed.bucket.sizes,
+        )
+        return plan, hold(plan, self.policy, circumstances)
+
+    def _settle_journal(self, observed: Observed) -> tuple[Link, ...]:
+        """Settle additions whose answer never came: made and then deleted by somebody is a deletion, not a new file."""
+        links = observed.links
+        intents = [intent for intent in self.state.open_intents() if intent.kind == "add"]
+        if self.dry_run or not intents:
+            return links
+        deleted = [
+            Link(
+                intent.handle,
+                intent.detail.get("named", intent.path),
+                MediaPath.of(intent.path),
+                intent.checksum,
+            )
+            for intent in intents
+            if intent.handle and intent.path and intent.checksum and intent.handle in observed.gone_lately
+        ]
+        with self.state.batch():
+            self.state.put_links(deleted)
+            self.state.finish([intent.id for intent in intents])
+        return (*links, *deleted)
+
+    def _references(self, plan: Plan) -> dict[str, Mapping[str, int]]:
+        """Who refers to the objects that the plan would delete."""
+        if self.policy.on_web is not OnWeb.UNREFERENCED:
+            return {}
+        handles = [action.expected.handle for action in plan.actions if isinstance(action, DeleteObject)]
+        return {handle: self.catalog.references(handle) for handle in handles}
+
+    def _remember(self, plan: Plan, guarded: Guarded) -> Guarded:
+        """Write down what is held, and give new sets their numbers."""
+        known = {held.id for held in guarded.held}
+        held = self.state.hold(guarded.held)
+        self._newly_held |= {each.id for each in held} - known
+        self._notices.update(dict.fromkeys(plan.notices))
+        return replace(guarded, held=held)
+
+    def _apply(self, guarded: Guarded, ledger: Ledger, sizes: Mapping[Checksum, int], number: int) -> bool:
+        """Carry out a pass; True when it changed anything, or was overtaken at first, so that another is due."""
+        before, steps = len(ledger.done), ledger.steps
+        adds = [action for action in guarded.plan.actions if isinstance(action, AddObject)]
+        if self.observer.store is None and adds:
+            self.observer.introduce(min((action.file for action in adds), key=lambda file: file.size))
+            return True
+        ledger.approved = guarded.approved_deletions
+        ledger.waiting.clear()
+        try:
+            self.applier(guarded, ledger, sizes).apply(guarded.plan.actions)
+        finally:
+            self._remember_conflicts(guarded.plan, ledger, before)
+        if not any(held.kind is HoldKind.FIRST_SYNC and not held.approved for held in guarded.held):
+            self.state.first_contact_done()
+        return ledger.steps > steps or (bool(ledger.waiting) and number == 1)
+
+    def _remember_conflicts(self, plan: Plan, ledger: Ledger, before: int) -> None:
+        """Keep the conflicts that were really settled."""
+        settled = {item.handle for item in ledger.done[before:] if item.why == Why.CONFLICT}
+        for conflict in plan.conflicts:
+            if conflict.handle in settled and conflict not in self._conflicts:
+                self._conflicts[conflict] = None
+                self.state.add_conflict(conflict, time.time())
+
+    def _outcome(self, plan: Plan, guarded: Guarded, ledger: Ledger) -> Outcome:
+        problems = dict.fromkeys((*plan.problems, *ledger.problems, *ledger.failed.values()))
+        waiting = dict.fromkeys((*plan.waiting, *ledger.waiting))
+        return Outcome(
+            actions=tuple(ledger.done),
+            conflicts=tuple(self._conflicts),
+            problems=tuple(problems),
+            waiting=tuple(waiting),
+            notices=tuple(self._notices),
+            held=tuple(held for held in guarded.held if not held.approved),
+            newly_held=frozenset(self._newly_held),
+            counts=counted(ledger.done, unchanged=plan.unchanged, waiting=len(waiting)),
+            bytes_up=ledger.bytes_up,
+            bytes_down=ledger.bytes_down,
+        )

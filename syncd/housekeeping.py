@@ -1,0 +1,65 @@
+"""What is done around a run: what a crash left is put in its place before, and what has had its time is tidied after."""
+
+from __future__ import annotations
+
+import time
+
+from syncd.applier.disk import MediaFolder
+from syncd.errors import SyncdError
+from syncd.model.plan import Notice
+from syncd.ports import Store
+from syncd.state import State, TrashEntry
+
+DAY_SECONDS = 24 * 3600
+
+
+def recover(media: MediaFolder, state: State) -> list[Notice]:
+    """Put in its place what a crash left under a name of ours; says what was found."""
+    notices = []
+    for found in media.recover():
+        if found.trashed is not None:
+            state.add_trash(found.trashed)
+            notices.append(Notice("left by an interrupted run; it is in the trash now", str(found.path)))
+        elif found.stands_at is not None:
+            notices.append(
+                Notice("left by an interrupted run; it is back in the folder", str(found.stands_at))
+            )
+    return notices
+
+
+def keep_house(media: MediaFolder, state: State, store: Store | None, *, trash_days: int) -> None:
+    """Empty the trash of what is old and safe, and close conflicts that a person has settled.
+
+    Args:
+        media: the media folder.
+        state: where trash and conflicts are listed.
+        store: the bucket; without it nothing is deleted.
+        trash_days: days that the trash keeps a file at least.
+    """
+    now = time.time()
+    settled = [
+        conflict.id
+        for conflict in state.conflicts()
+        if conflict.kept_as is None or not media.exists(conflict.kept_as)
+    ]
+    if settled:
+        state.resolve_conflicts(settled)
+    horizon = now - trash_days * DAY_SECONDS
+    old = [entry for entry in state.trash() if entry.at < horizon]
+    if old and store is not None:
+        _purge(media, state, store, old)
+    forgotten = [undo.handle for undo in state.undos() if undo.at < horizon]
+    if forgotten:
+        state.drop_undos(forgotten)
+
+
+def _purge(media: MediaFolder, state: State, store: Store, old: list[TrashEntry]) -> None:
+    """Delete for good what is old, and only what the bucket says at this moment that it holds whole."""
+    try:
+        held = store.sizes(sorted({entry.checksum for entry in old if entry.checksum is not None}))
+        for entry in old:
+            if entry.checksum is not None and held.get(entry.checksum) == entry.size:
+                media.purge(entry.kept_as)
+                state.drop_trash([entry.id])
+    except SyncdError:
+        return  # it keeps; the next run tries again

@@ -1,0 +1,121 @@
+"""The content of what is linked: who has new bytes, and where they go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from syncd.merge.draft import Draft
+from syncd.merge.moves import Holders
+from syncd.merge.places import Places
+from syncd.model.paths import Refusal, conflict_name
+from syncd.model.plan import Conflict, Fetch, KeepLoser, UpdateObject, Why
+from syncd.model.policy import Conflicts
+from syncd.model.snapshots import FolderFile, Link, MediaObject
+from syncd.model.values import Checksum
+
+
+class ContentMerge:
+    """Merges the content of an object and a file."""
+
+    def __init__(self, draft: Draft, places: Places, holders: Holders) -> None:
+        self._draft = draft
+        self._inputs = draft.inputs
+        self._objects = draft.inputs.catalog.objects
+        self._places = places
+        self._holders = holders
+
+    def merge(self, link: Link, item: MediaObject, file: FolderFile) -> bool:
+        """Merge one item's content; True when that took this pass's action (or the item waits)."""
+        ours, theirs = file.checksum, item.digest
+        if theirs == ours:
+            self._draft.store(file, Why.MISSING_BYTES, link.handle)
+            if item.checksum != theirs:  # in capitals, say: the bucket's key is not
+                self._send(link, item, file, Why.STALE_CHECKSUM)
+                return True
+            return False
+        if theirs is None:
+            self._send(link, item, file, Why.STALE_CHECKSUM)
+        elif theirs == link.checksum:
+            self._send(link, item, file, Why.EDITED_FILE)
+        elif self._inputs.has_bytes(theirs):
+            self._receive(link, item, file, theirs)
+        elif ours != link.checksum and not self._inputs.is_fresh(item):
+            self._send(link, item, file, Why.STALE_CHECKSUM)
+        else:
+            self._draft.await_bytes(item)
+        return True
+
+    def _send(self, link: Link, item: MediaObject, file: FolderFile, why: Why) -> None:
+        """The folder's content goes to Gramps Web."""
+        self._draft.store(file, why, link.handle)
+        after = replace(link, checksum=file.checksum, inode=file.stamp.inode, restore=False)
+        self._draft.do(UpdateObject(item, item.path, file.checksum, file, after, why))
+
+    def _receive(self, link: Link, item: MediaObject, file: FolderFile, theirs: Checksum) -> None:
+        """Gramps Web's content comes to the folder: in place of the file, or beside it if others keep the file."""
+        edited = file.checksum != link.checksum
+        if edited and self._inputs.policy.conflicts is Conflicts.PREFER_FOLDER:
+            settle_conflict(self._draft, self._places, link, item, file)
+        elif any(self._keeps(other, file) for other in self._holders.others(link, file)):
+            self._own_file(link, item, file, theirs)
+        elif self._draft.claim(file, theirs):
+            if edited:
+                settle_conflict(self._draft, self._places, link, item, file)
+                return
+            after = replace(link, checksum=theirs, inode=0, restore=False)
+            source = self._draft.source(theirs, link.handle)
+            self._draft.do(
+                Fetch(item, theirs, file.path, after, Why.EDITED_OBJECT, replaces=file, source=source)
+            )
+        elif self._draft.claimed_for(file) != theirs:
+            self._own_file(link, item, file, theirs)
+
+    def _keeps(self, other: Link, file: FolderFile) -> bool:
+        """Whether another object of the same file goes on with the file's content."""
+        digest = self._objects[other.handle].digest
+        return (
+            digest is None or digest in (other.checksum, file.checksum) or not self._inputs.has_bytes(digest)
+        )
+
+    def _own_file(self, link: Link, item: MediaObject, file: FolderFile, theirs: Checksum) -> None:
+        """Objects that shared a file part: this one's content gets a file of its own."""
+        after = replace(link, checksum=theirs, inode=0, restore=False)
+        path = self._places.beside(file.path, after)
+        if isinstance(path, Refusal):
+            self._draft.problems.append(path.as_problem(path=item.path, handle=item.handle))
+            return
+        source = self._draft.source(theirs, link.handle)
+        self._draft.do(Fetch(item, theirs, path, replace(after, path=path), Why.EDITED_OBJECT, source=source))
+        self._draft.notice(
+            f"several objects in Gramps Web had the file '{file.path}'; this one's new content "
+            "was fetched under another name",
+            str(path),
+            item.handle,
+        )
+
+
+def settle_conflict(draft: Draft, places: Places, link: Link, item: MediaObject, file: FolderFile) -> None:
+    """Settle a file that differs on both sides, as the strategy says. The file must have been claimed.
+
+    `link` is the link as it is (or, at first contact, as it would be).
+    """
+    inputs, theirs = draft.inputs, item.digest
+    if theirs is None:
+        return
+    source = draft.source(theirs, item.handle)
+    if inputs.policy.conflicts is Conflicts.PREFER_FOLDER:
+        draft.store(file, Why.CONFLICT, item.handle)
+        after = replace(link, checksum=file.checksum, inode=file.stamp.inode, restore=False)
+        draft.do(KeepLoser(item, theirs, file.path))
+        draft.do(UpdateObject(item, item.path, file.checksum, file, after, Why.CONFLICT))
+        draft.conflicts.append(Conflict(file.path, item.handle, None))
+        return
+    after = replace(link, checksum=theirs, inode=0, restore=False)
+    aside = None
+    if inputs.policy.conflicts is Conflicts.KEEP_BOTH:
+        aside = conflict_name(file.path, inputs.moment.date, inputs.moment.host, places)
+        places.promise(aside)
+    else:
+        draft.store(file, Why.CONFLICT, item.handle)
+    draft.do(Fetch(item, theirs, file.path, after, Why.CONFLICT, replaces=file, aside=aside, source=source))
+    draft.conflicts.append(Conflict(file.path, item.handle, aside))

@@ -1,0 +1,336 @@
+"""Looks at both sides and the bucket, and stops where what it finds is not what was synced before.
+
+The order matters. The folder's marker is looked at before anything else is; the server's identity before its
+objects; the objects before the bucket, so that "nobody has these bytes" is never said of bytes that arrived in
+between.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from syncd.applier.disk import Marker, MediaFolder
+from syncd.bucket import BucketMissing
+from syncd.errors import Denied, MovedOn, Refused, StopError
+from syncd.gramps.mime import mime_of
+from syncd.guard import (
+    NEEDED_PERMISSIONS,
+    Identity,
+    find_folder_stop,
+    find_history_stop,
+    find_listing_stop,
+    find_server_stop,
+)
+from syncd.ignore import IgnoreRules
+from syncd.model import (
+    BucketSnapshot,
+    CatalogSnapshot,
+    Checksum,
+    FolderFile,
+    FolderSnapshot,
+    Link,
+    MediaObject,
+    Stop,
+)
+from syncd.ports import Catalog, Cursor, MediaLocation, Phase, Progress, ServerInfo, Store
+from syncd.scanner import scan
+from syncd.state import Binding, State
+
+log = structlog.get_logger(__name__)
+
+LOOK_UP_AT_MOST = 500
+"""Keys that are looked up one by one; for more, the bucket is listed."""
+
+ASK_AT_MOST = 5
+"""Objects that are asked where their file is, before giving up (they may be deleted just now)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that a pass rests on; what `reconcile` and `hold` are given."""
+
+    links: tuple[Link, ...]
+    folder: FolderSnapshot
+    catalog: CatalogSnapshot
+    bucket: BucketSnapshot
+    gone_lately: frozenset[str] = frozenset()
+    """Handles that the feed saw deleted since the last run."""
+
+
+@dataclass
+class Observer:
+    """Observes for one run; the passes after the first look only at what changed.
+
+    Args:
+        media_dir: the media folder, absolute.
+        state_name: how the folder's marker names this state file.
+        open_store: opens the bucket at the place that the server names; raises ConfigError where `[s3]` disagrees.
+        keep: whether what was seen may be written to the state and the folder (no, in a dry run).
+        full: list everything, whatever the feed says.
+        full_check_every: seconds after which everything is listed anyway.
+        threads: how many files are hashed at once.
+    """
+
+    media_dir: Path
+    media: MediaFolder
+    state: State
+    state_name: str
+    catalog: Catalog
+    open_store: Callable[[MediaLocation], Store]
+    ignored: IgnoreRules
+    progress: Progress
+    keep: bool
+    full: bool
+    full_check_every: float
+    threads: int = 4
+
+    store: Store | None = None
+    _server: ServerInfo | None = None
+    _folder_id: str | None = None
+    _listed: bool = False
+    _seen: CatalogSnapshot | None = None
+    _cursor: Cursor | None = None
+    _stored: dict[Checksum, int] | None = None
+
+    # --- identity -------------------------------------------------------------------------------------------------
+
+    def check_folder(self) -> None:
+        """Look at the folder's marker.
+
+        Raises:
+            StopError: when this is not the folder that was synced.
+        """
+        binding = self.state.binding()
+        marker = self.media.marker()
+        folder_id = marker.id if marker else None
+        named = marker.state if marker else None
+        bound = identity_of(binding) if binding else None
+        _raise(find_folder_stop(bound, folder_id, named, self.state_name))
+        self._folder_id = folder_id
+
+    def check_server(self) -> ServerInfo:
+        """Log in, and compare the server with what this state was bound to.
+
+        Raises:
+            StopError: it is another tree, was restored from a backup, or the login lost rights.
+            Denied: the login never had the rights that a two-way sync needs.
+        """
+        self._server = found = self.catalog.connect()
+        binding = self.state.binding()
+        lacking = sorted(NEEDED_PERMISSIONS - found.permissions)
+        if binding is None and lacking:
+            raise Denied(
+                f"the Gramps Web account '{found.user}' lacks rights that a two-way sync needs: {', '.join(lacking)}",
+                "ask who runs Gramps Web to give it the role Editor",
+            )
+        if binding is not None:
+            _raise(find_server_stop(identity_of(binding), self._identity(binding.bucket, binding.prefix)))
+        cursor = self.state.cursor()
+        if cursor is not None and not self.catalog.still_knows(cursor):
+            _raise(find_history_stop())
+        return found
+
+    def _identity(self, bucket: str | None, prefix: str) -> Identity:
+        """What was found, at a place for the media."""
+        found = self._server
+        assert found is not None
+        return Identity(
+            found.tree_id, found.title, bucket, prefix, self._folder_id, self.state_name, found.permissions
+        )
+
+    def arrive(self, location: MediaLocation) -> Store:
+        """Take note of where the server keeps its media, bind the state at first contact, and open the bucket.
+
+        Raises:
+            StopError: the media are not where they were when this state was bound.
+            ConfigError: `[s3]` names another place.
+        """
+        found = self._server
+        assert found is not None
+        binding = self.state.binding()
+        if binding is not None:
+            _raise(find_server_stop(identity_of(binding), self._identity(location.bucket, location.prefix)))
+        self.store = self.open_store(location)
+        if self.keep and (
+            binding is None or binding.permissions != found.permissions or binding.title != found.title
+        ):
+            folder_id = self._folder_id or uuid.uuid4().hex
+            if self._folder_id is None:
+                self.media.write_marker(Marker(folder_id, self.state_name))
+                self._folder_id = folder_id
+            self.state.bind(
+                Binding(
+                    tree_id=found.tree_id,
+                    bucket=location.bucket,
+                    prefix=location.prefix,
+                    folder_id=folder_id,
+                    media_dir=str(self.media_dir),
+                    server_url=found.url,
+                    title=found.title,
+                    permissions=found.permissions,
+                    first_contact=True if binding is None else binding.first_contact,
+                )
+            )
+        return self.store
+
+    def introduce(self, file: FolderFile) -> None:
+        """Give an empty tree its first object, through the API: it then shows where it keeps media."""
+        item = self.catalog.upload_first(
+            self.media_dir / file.path.text, file.checksum, mime_of(file.path.name)
+        )
+        self.arrive(self.catalog.location(item.handle))
+
+    def _find_place(self, objects: CatalogSnapshot) -> None:
+        """Ask the server where it keeps its media, by one of its objects."""
+        candidates = [item.handle for item in objects.objects.values() if item.digest is not None]
+        for handle in candidates[:ASK_AT_MOST]:
+            try:
+                self.arrive(self.catalog.location(handle))
+            except (MovedOn, Refused):
+                continue
+            return
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def observe(self) -> Observed:
+        """Look at folder, Gramps Web and bucket.
+
+        Raises:
+            StopError: a listing cannot be trusted.
+            ServerError: a server cannot be reached.
+        """
+        links = tuple(self.state.links())
+        catalog, gone = self._look_at_web(links)
+        if self.store is None:
+            self._find_place(catalog)
+        folder = self._look_at_folder()
+        bucket = self._look_at_bucket(folder, catalog)
+        return Observed(links, folder, catalog, bucket, gone)
+
+    def _look_at_folder(self) -> FolderSnapshot:
+        self.progress.phase(Phase("Looking at the media folder"))
+        known = self.state.stamps()
+        found = scan(
+            self.media_dir,
+            known,
+            self.ignored,
+            now_ns=time.time_ns(),
+            progress=self.progress,
+            threads=self.threads,
+        )
+        if self.keep and (found.fresh or found.vanished):
+            with self.state.batch():
+                self.state.drop_stamps(found.vanished)
+                self.state.put_stamps(found.fresh)
+        return found.snapshot
+
+    def _look_at_web(self, links: tuple[Link, ...]) -> tuple[CatalogSnapshot, frozenset[str]]:
+        """All objects as they are now: from the feed where it suffices, else listed."""
+        self.progress.phase(Phase("Asking Gramps Web"))
+        seen, cursor = self._known_objects()
+        gone: frozenset[str] = frozenset()
+        must_list = seen is None or self._is_full_due()
+        if cursor is not None:
+            feed = self.catalog.changes(cursor)
+            gone = frozenset(handle for handle, item in feed.changed.items() if item is None)
+            if seen is not None and feed.complete and not must_list:
+                return self._remember_changes(seen, feed.changed, feed.cursor or cursor), gone
+        snapshot, cursor = self.catalog.list()
+        _raise(find_listing_stop(len(snapshot.objects), sum(link.detached is None for link in links)))
+        self._seen, self._cursor, self._listed = snapshot, cursor, True
+        self._stored = None
+        if self.keep:
+            with self.state.batch():
+                self.state.replace_objects(snapshot.objects.values())
+                self.state.set_cursor(cursor)
+        return snapshot, gone
+
+    def _known_objects(self) -> tuple[CatalogSnapshot | None, Cursor | None]:
+        if self._seen is not None:
+            return self._seen, self._cursor
+        cursor = self.state.cursor()
+        return (CatalogSnapshot(self.state.objects()) if cursor is not None else None), cursor
+
+    def _is_full_due(self) -> bool:
+        if self._listed:
+            return False
+        last = self.state.last_full()
+        return self.full or last is None or not 0 <= time.time() - last < self.full_check_every
+
+    def _remember_changes(
+        self, seen: CatalogSnapshot, changed: Mapping[str, MediaObject | None], cursor: Cursor
+    ) -> CatalogSnapshot:
+        if changed:
+            objects = dict(seen.objects)
+            for handle, item in changed.items():
+                if item is None:
+                    objects.pop(handle, None)
+                else:
+                    objects[handle] = item
+            seen = CatalogSnapshot(objects)
+        self._seen, self._cursor = seen, cursor
+        if self.keep:
+            with self.state.batch():
+                self.state.change_objects(changed)
+                self.state.set_cursor(cursor)
+        return seen
+
+    def _look_at_bucket(self, folder: FolderSnapshot, catalog: CatalogSnapshot) -> BucketSnapshot:
+        """Which of the keys that matter the bucket has; asked after Gramps Web was read."""
+        if self.store is None:
+            return BucketSnapshot({})
+        self.progress.phase(Phase("Looking into the bucket"))
+        if self._stored is None and not self._listed:
+            self._stored = dict(self.state.stored())
+        if self._stored is not None:
+            wanted = {file.checksum for file in folder.files.values()}
+            wanted |= {item.digest for item in catalog.objects.values() if item.digest is not None}
+            unsure = sorted(wanted - self._stored.keys())
+            if len(unsure) <= LOOK_UP_AT_MOST:
+                found = dict(self.store.sizes(unsure)) if unsure else {}
+                self._stored.update(found)
+                if self.keep and found:
+                    self.state.add_stored(found)
+                return BucketSnapshot(dict(self._stored))
+        try:
+            snapshot = self.store.list()
+        except BucketMissing:
+            snapshot = BucketSnapshot({})
+            if self.keep:
+                self.store.create_bucket()
+        self._stored = dict(snapshot.sizes)
+        if self.keep:
+            self.state.replace_stored(snapshot.sizes)
+        return snapshot
+
+    def finished_full(self) -> None:
+        """Note that everything was listed, if it was."""
+        if self.keep and self._listed:
+            self.state.set_last_full(time.time())
+
+
+def identity_of(binding: Binding) -> Identity:
+    """A binding as the guard compares it."""
+    return Identity(
+        binding.tree_id,
+        binding.title,
+        binding.bucket,
+        binding.prefix,
+        binding.folder_id,
+        None,
+        frozenset(binding.permissions),
+    )
+
+
+def _raise(stop: Stop | None) -> None:
+    if stop is not None:
+        raise StopError(stop.reason, stop.remedy)
+
+
+__all__ = ["Observed", "Observer", "identity_of"]

@@ -1,0 +1,187 @@
+"""One run, as `syncd --once` makes it: open the rooms, run the cycle, tidy up, close."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from syncd import doorstep
+from syncd.adoption import owner
+from syncd.applier.apply import Applier
+from syncd.applier.disk import MediaFolder
+from syncd.applier.files import FileChanges
+from syncd.applier.ledger import Ledger
+from syncd.applier.transfers import Transfers
+from syncd.applier.web import NewObjects, WebChanges
+from syncd.config import Settings, check_media_dir
+from syncd.cycle import Cycle
+from syncd.errors import StopError
+from syncd.housekeeping import keep_house, recover
+from syncd.ignore import IgnoreRules
+from syncd.model import Checksum, Stop
+from syncd.model.plan import Guarded, Notice, Outcome
+from syncd.model.policy import Moment
+from syncd.observer import Observer
+from syncd.ports import Catalog, MediaLocation, Progress, Store
+from syncd.state import State
+
+
+def run_once(settings: Settings, *, full: bool, dry_run: bool, progress: Progress) -> Outcome:
+    """Bring folder, Gramps Web and bucket in step, once.
+
+    Args:
+        settings: the configuration.
+        full: list everything, whatever the history says.
+        dry_run: only find out what would be done; not a byte is written anywhere.
+        progress: told what is going on.
+
+    Returns:
+        What was done (or would be) and what is left; a stop is part of it.
+
+    Raises:
+        SyncdError: the run could not begin or not go on; what was done until then is recorded.
+    """
+    begun = time.monotonic()
+    try:
+        with _opened(settings, full=full, dry_run=dry_run, progress=progress) as (cycle, notices):
+            outcome = cycle.run()
+    except StopError as error:
+        outcome, notices = Outcome(dry_run=dry_run, stop=Stop(error.reason, error.remedy)), []
+    return replace(outcome, notices=(*notices, *outcome.notices), seconds=time.monotonic() - begun)
+
+
+@contextmanager
+def _opened(
+    settings: Settings, *, full: bool, dry_run: bool, progress: Progress
+) -> Iterator[tuple[Cycle, list[Notice]]]:
+    """Open everything in the order in which it may be refused, and close it again, tidied up."""
+    with ExitStack() as rooms:
+        if not dry_run:
+            rooms.enter_context(doorstep.lock_state(settings))
+        state = rooms.enter_context(State.open(settings.state_file, read_only=dry_run))
+        notices = _told_of_damage(state)
+        if state.binding() is None:
+            check_media_dir(settings)
+        media = rooms.enter_context(_media_folder(settings))
+        ignored = IgnoreRules.load(settings.media_dir, settings.ignore)
+        catalog = doorstep.open_catalog(settings)
+        rooms.callback(catalog.close)
+        observer = Observer(
+            media_dir=settings.media_dir,
+            media=media,
+            state=state,
+            state_name=owner(settings.state_file),
+            catalog=catalog,
+            open_store=lambda location: _bucket(settings, location, rooms),
+            ignored=ignored,
+            progress=progress,
+            keep=not dry_run,
+            full=full,
+            full_check_every=settings.daemon.full_check_every,
+        )
+        observer.check_folder()
+        if not dry_run:
+            rooms.enter_context(doorstep.lock_folder(settings))
+            notices += recover(media, state)
+        server = observer.check_server()
+        yield (
+            _cycle(settings, state, observer, catalog, media, progress, server.tree_id, ignored, dry_run),
+            notices,
+        )
+        if not dry_run:
+            keep_house(media, state, observer.store, trash_days=settings.deletions.trash_days)
+
+
+@contextmanager
+def _media_folder(settings: Settings) -> Iterator[MediaFolder]:
+    """The folder, or a stop where it is missing though it was synced before."""
+    if not settings.media_dir.is_dir():
+        raise StopError(
+            f"the media folder {settings.media_dir} is missing (is the drive not mounted?)",
+            "mount the drive, or correct media_dir in the configuration",
+        )
+    with MediaFolder(settings.media_dir) as media:
+        yield media
+
+
+def _bucket(settings: Settings, location: MediaLocation, rooms: ExitStack) -> Store:
+    """Open the bucket where Gramps Web says it is."""
+    store = doorstep.open_store(settings, location)
+    rooms.callback(store.close)
+    return store
+
+
+def _told_of_damage(state: State) -> list[Notice]:
+    """Say that a damaged state file was set aside."""
+    if state.set_aside is None:
+        return []
+    return [
+        Notice(
+            f"the state file was damaged ({state.damage}) and was set aside; everything is compared anew, "
+            "and nothing is deleted",
+            str(state.set_aside),
+        )
+    ]
+
+
+def _cycle(
+    settings: Settings,
+    state: State,
+    observer: Observer,
+    catalog: Catalog,
+    media: MediaFolder,
+    progress: Progress,
+    tree_id: str,
+    ignored: IgnoreRules,
+    dry_run: bool,
+) -> Cycle:
+    """Put the cycle together."""
+    policy = settings.policy(ignored.matches)
+
+    def applier(guarded: Guarded, ledger: Ledger, sizes: Mapping[Checksum, int]) -> Applier:
+        store = observer.store
+        assert store is not None
+        return Applier(
+            files=FileChanges(folder=media, catalog=catalog, ledger=ledger, progress=progress),
+            transfers=Transfers(
+                folder=media,
+                store=store,
+                ledger=ledger,
+                progress=progress,
+                threads=settings.s3.transfers if settings.s3 else 4,
+                sizes=sizes,
+            ),
+            web=WebChanges(
+                catalog=catalog,
+                folder=media,
+                ledger=ledger,
+                progress=progress,
+                new_objects=NewObjects(settings.new_objects.private, settings.new_objects.tag),
+                on_web=policy.on_web,
+                approved=guarded.approved_deletions,
+            ),
+            ledger=ledger,
+            progress=progress,
+            sizes=sizes,
+        )
+
+    return Cycle(
+        state=state,
+        observer=observer,
+        catalog=catalog,
+        policy=policy,
+        tree_id=tree_id,
+        applier=applier,
+        moment=_moment,
+        dry_run=dry_run,
+    )
+
+
+def _moment() -> Moment:
+    """Now and here."""
+    now = datetime.now().astimezone()
+    return Moment(int(now.timestamp()), now.date().isoformat(), socket.gethostname())
