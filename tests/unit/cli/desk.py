@@ -27,11 +27,15 @@ class Strict(BaseModel):
 
 
 class Reason(Strict):
+    """Why, and what to do."""
+
     reason: str
     remedy: str
 
 
 class Counts(Strict):
+    """How many of each kind."""
+
     uploaded: int
     fetched: int
     copied: int
@@ -46,6 +50,8 @@ class Counts(Strict):
 
 
 class Action(Strict):
+    """Something that was done."""
+
     kind: str
     path: str
     handle: str | None
@@ -54,12 +60,16 @@ class Action(Strict):
 
 
 class Conflict(Strict):
+    """A file of which both versions are kept."""
+
     path: str
     kept_as: str | None
     handle: str
 
 
 class Problem(Strict):
+    """An item that could not be done."""
+
     path: str | None
     handle: str | None
     reason: str
@@ -67,6 +77,8 @@ class Problem(Strict):
 
 
 class Held(Strict):
+    """An item that waits."""
+
     id: int
     kind: str
     path: str
@@ -122,14 +134,17 @@ class Desk:
 
     @property
     def config(self) -> Path:
+        """The configuration file."""
         return self.home / "syncd.toml"
 
     @property
     def media(self) -> Path:
+        """The media folder."""
         return self.home / "media"
 
     @property
     def state_file(self) -> Path:
+        """The state file."""
         return self.home / "state" / "state.sqlite"
 
     def syncd(self, *arguments: str) -> Answer:
@@ -144,6 +159,7 @@ class Desk:
         return State.open(self.state_file)
 
     def run_once(self, _settings: Settings, **asked: Any) -> Outcome:
+        """What stands in for a run."""
         self.asked.append(asked)
         if isinstance(self.outcome, BaseException):
             raise self.outcome

@@ -6,8 +6,8 @@ import stat
 import sys
 
 import pytest
-from tests.unit.cli.desk import Desk, Document
 
+from syncd.cli.exits import Interrupted
 from syncd.errors import (
     ConfigError,
     Denied,
@@ -21,7 +21,7 @@ from syncd.errors import (
 )
 from syncd.model import Checksum, MediaPath, Problem, Stop
 from syncd.model.plan import Conflict, Counts, Done, HeldItem, HeldSet, HoldKind, Outcome
-from syncd.cli.exits import Interrupted
+from tests.unit.cli.desk import Desk, Document
 
 MD5 = Checksum("0123456789abcdef0123456789abcdef")
 PROBLEM = Problem("the file cannot be read", "chmod u+r it", "a.jpg", "h1")

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from tests.unit.cli.desk import Document, write_config
 
 PROGRAM = """
@@ -70,6 +71,7 @@ def environment(home: Path, **more: str) -> Mapping[str, str]:
 
 
 def command(body: str, *arguments: str) -> list[str]:
+    """The command line of a syncd whose runs have this body."""
     return [sys.executable, "-c", PROGRAM.format(body=body), *arguments]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.unit.cli.desk import Desk
 
 from syncd.cli import report
 from syncd.errors import LockedError, StopError, Unreachable
@@ -21,11 +20,13 @@ from syncd.model.plan import (
     Outcome,
     Waiting,
 )
+from tests.unit.cli.desk import Desk
 
 MD5 = Checksum("0123456789abcdef0123456789abcdef")
 
 
 def held(number: int = 3, kind: HoldKind = HoldKind.REFERENCED, *actions: str) -> HeldSet:
+    """A set of items with these actions."""
     items = tuple(
         HeldItem(action, f"oma{index}.jpg", f"h{index}", MD5, "3 people refer to it")
         for index, action in enumerate(actions or ("delete",))
@@ -77,6 +78,7 @@ def test_a_run_with_nothing_to_do_is_one_line(desk: Desk) -> None:
 
 
 def everything() -> Outcome:
+    """A run that left something of every kind."""
     return Outcome(
         counts=Counts(uploaded=1, waiting=1),
         conflicts=[Conflict(MediaPath.of("b.jpg"), "h4", MediaPath.of("b (conflict).jpg"))],

@@ -1,0 +1,369 @@
+"""`approve`, `restore`, `conflicts`, `trash`, `adopt` and `completion`, over a real state."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from syncd import doorstep
+from syncd.adoption import owner
+from syncd.applier.disk import Marker, MediaFolder
+from syncd.cli.main import cli
+from syncd.model import CatalogSnapshot, Checksum, Link, MediaObject, MediaPath
+from syncd.model.plan import Conflict, Counts, HeldItem, HeldSet, HoldKind, Outcome
+from syncd.ports import MediaLocation, ServerInfo
+from syncd.state import Binding, TrashEntry, hold_lock
+from tests.unit.cli.desk import Desk
+
+MD5 = Checksum("0123456789abcdef0123456789abcdef")
+BINDING = Binding(
+    "tree1",
+    "bucket",
+    "tree1/",
+    "f" * 32,
+    "/old/media",
+    "https://old.example",
+    "Smith",
+    frozenset(),
+    first_contact=False,
+)
+
+
+def hold(desk: Desk) -> tuple[int, int]:
+    """Let a deletion and a first sync wait; their numbers."""
+    deletion = HeldSet(HoldKind.REFERENCED, "people refer to it", (HeldItem("delete", "oma.jpg", "h1", MD5),))
+    first = HeldSet(HoldKind.FIRST_SYNC, "more than expected", (HeldItem("add", "b.jpg", "h2", MD5),))
+    with desk.state() as state:
+        state.put_links([Link("h1", "oma.jpg", MediaPath.of("oma.jpg"), MD5)])
+        one, two = state.hold([deletion, first])
+    return one.id, two.id
+
+
+def test_approve_alone_lists_what_waits(desk: Desk) -> None:
+    """What waits, why, and the commands that let it go; nothing changes."""
+    deletion, first = hold(desk)
+    answer = desk.syncd("approve")
+    assert answer.code == 0
+    assert f"syncd approve {deletion}" in answer.out
+    assert f"syncd restore {deletion}" in answer.out
+    assert f"syncd approve {first}" in answer.out
+    document = desk.syncd("approve", "--json").document
+    assert {entry["id"] for entry in document["held"]} == {deletion, first}
+
+
+def test_approve_when_nothing_waits(desk: Desk) -> None:
+    """It says so, and makes no state for it."""
+    assert desk.syncd("approve").out == "Nothing waits for you.\n"
+    assert not desk.state_file.exists()
+
+
+def test_approve_takes_the_named_sets(desk: Desk) -> None:
+    """The named set is approved, the others wait on; the next step is told."""
+    deletion, first = hold(desk)
+    answer = desk.syncd("approve", str(deletion))
+    assert (answer.code, answer.err) == (0, "")
+    assert "syncd --once" in answer.out
+    with desk.state() as state:
+        assert [held.id for held in state.held() if held.approved] == [deletion]
+    document = desk.syncd("approve", "--all", "--json").document
+    assert document["approved"] == [first]
+    assert document["held"] == []
+
+
+def test_an_unknown_number_approves_nothing(desk: Desk) -> None:
+    """One wrong number among several: nothing is approved, what waits is named."""
+    deletion, first = hold(desk)
+    answer = desk.syncd("approve", str(deletion), "99")
+    assert answer.code == 2
+    assert f"{deletion}, {first}" in answer.err
+    with desk.state() as state:
+        assert not any(held.approved for held in state.held())
+
+
+@pytest.mark.parametrize("command", ["approve", "restore"])
+def test_now_runs_at_once_and_reports_both(desk: Desk, command: str) -> None:
+    """`--now`: the run's outcome and exit code, with the command's own key."""
+    deletion, _ = hold(desk)
+    desk.outcome = Outcome(counts=Counts(deleted=1))
+    document = desk.syncd(command, str(deletion), "--now", "--json").document
+    assert document["counts"]["deleted"] == 1
+    assert document[{"approve": "approved", "restore": "restored"}[command]] == [deletion]
+    assert len(desk.asked) == 1
+
+
+def test_restore_asks_for_the_missing_end(desk: Desk) -> None:
+    """The links are marked, the set waits no longer, and what the next run will do is said."""
+    deletion, first = hold(desk)
+    answer = desk.syncd("restore", str(deletion))
+    assert answer.code == 0
+    assert "brings 1 file back into the media folder" in answer.out
+    with desk.state() as state:
+        assert [link.restore for link in state.links()] == [True]
+        assert [held.id for held in state.held()] == [first]
+
+
+def test_a_first_sync_cannot_be_restored(desk: Desk) -> None:
+    """There is nothing to bring back: the message says what can be done, and nothing changes."""
+    deletion, first = hold(desk)
+    answer = desk.syncd("restore", str(deletion), str(first))
+    assert answer.code == 2
+    assert f"syncd approve {first}" in answer.err
+    with desk.state() as state:
+        assert len(state.held()) == 2
+
+
+@pytest.mark.parametrize("arguments", [("approve", "1"), ("restore", "1"), ("trash", "restore", "1")])
+def test_commands_that_write_wait_for_no_run(desk: Desk, arguments: tuple[str, ...]) -> None:
+    """While a run holds the state: exit 5, nothing changed. Looking is allowed."""
+    hold(desk)
+    lock = desk.state_file.with_name("state.sqlite.lock")
+    with hold_lock(lock, "the state file"):
+        locked = subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode
+        assert locked != 0
+        answer = desk.syncd(*arguments)
+        assert answer.code == 5
+        assert "another syncd" in answer.err
+        for looking in (("approve",), ("conflicts",), ("trash", "list")):
+            assert desk.syncd(*looking).code == 0
+
+
+def test_conflicts_lists_both_names_and_how_to_settle(desk: Desk) -> None:
+    """Open conflicts only: one whose copy is gone or renamed is settled."""
+    copy = "b (conflict 2026-11-22 desk).jpg"
+    with desk.state() as state:
+        state.add_conflict(Conflict(MediaPath.of("b.jpg"), "h", MediaPath.of(copy)), 1_790_000_000)
+        state.add_conflict(
+            Conflict(MediaPath.of("c.jpg"), "i", MediaPath.of("c (conflict).jpg")), 1_790_000_000
+        )
+    (desk.media / copy).touch()
+    answer = desk.syncd("conflicts")
+    assert "b.jpg" in answer.out
+    assert copy in answer.out
+    assert "c.jpg" not in answer.out
+    assert "rename" in answer.out
+    document = desk.syncd("conflicts", "--json").document
+    assert document["conflicts"] == [{"path": "b.jpg", "kept_as": copy, "handle": "h"}]
+    assert document["open"][0]["since"] == "2026-09-21T14:13:20Z"
+    (desk.media / copy).unlink()
+    assert desk.syncd("conflicts").out == "No conflicts.\n"
+
+
+def fill_trash(desk: Desk, number: int = 1) -> list[int]:
+    """Put files into the trash as a run does; their numbers."""
+    folder = desk.media / ".syncd" / "trash"
+    folder.mkdir(parents=True)
+    ids = []
+    with desk.state() as state:
+        for index in range(number):
+            kept_as = f".syncd/trash/{index}"
+            (desk.media / kept_as).write_text(f"photo {index}")
+            entry = TrashEntry(
+                MediaPath.of("album/oma.jpg"), kept_as, MD5, 7, 1_790_000_000 + index, "deleted in Gramps Web"
+            )
+            ids.append(state.add_trash(entry).id)
+    return ids
+
+
+def test_trash_lists_the_newest(desk: Desk) -> None:
+    """The newest twenty, then how to see all."""
+    ids = fill_trash(desk, 25)
+    for command in (("trash",), ("trash", "list")):
+        out = desk.syncd(*command).out
+        assert f"number {ids[-1]}\n" in out
+        assert f"number {ids[0]}\n" not in out
+        assert "… and 5 more (syncd trash list --all)" in out
+    assert f"number {ids[0]}\n" in desk.syncd("trash", "list", "--all").out
+    assert len(desk.syncd("trash", "list", "--json").document["trash"]) == 25
+
+
+def test_trash_restore_brings_the_newest_back(desk: Desk) -> None:
+    """By its path: the newest of that name stands in the folder again and has left the trash."""
+    ids = fill_trash(desk, 2)
+    document = desk.syncd("trash", "restore", "album/oma.jpg", "--json").document
+    assert document["restored_to"] == "album/oma.jpg"
+    assert (desk.media / "album/oma.jpg").read_text() == "photo 1"
+    with desk.state() as state:
+        assert [entry.id for entry in state.trash()] == ids[:1]
+
+
+def test_trash_restore_overwrites_nothing(desk: Desk) -> None:
+    """A taken name, even one that differs by case only, makes the file take a free one, and this is said."""
+    (number,) = fill_trash(desk)
+    (desk.media / "album").mkdir()
+    (desk.media / "album" / "OMA.jpg").write_text("another")
+    answer = desk.syncd("trash", "restore", str(number))
+    assert "album/oma (2).jpg" in answer.out
+    assert "is taken" in answer.out
+    assert (desk.media / "album" / "OMA.jpg").read_text() == "another"
+    assert (desk.media / "album" / "oma (2).jpg").read_text() == "photo 0"
+
+
+@pytest.mark.parametrize("target", ["../oma.jpg", "/etc/oma.jpg", ".syncd/oma.jpg", "", "a\nb.jpg"])
+def test_trash_restore_stays_in_the_folder(desk: Desk, target: str) -> None:
+    """`--to` leads nowhere but below the media folder; refused in one line, the file stays in the trash."""
+    (number,) = fill_trash(desk)
+    answer = desk.syncd("trash", "restore", str(number), "--to", target)
+    assert answer.code == 2
+    assert answer.err.count("\n") == 1
+    with desk.state() as state:
+        assert len(state.trash()) == 1
+
+
+def test_trash_restore_to_another_place(desk: Desk) -> None:
+    """`--to` names a place below the media folder, in folders that need not exist."""
+    (number,) = fill_trash(desk)
+    assert desk.syncd("trash", "restore", str(number), "--to", "new/folder/a.jpg").code == 0
+    assert (desk.media / "new/folder/a.jpg").read_text() == "photo 0"
+
+
+class FakeWeb:
+    """A Gramps Web that says who it is."""
+
+    def connect(self) -> ServerInfo:
+        """Its card."""
+        return ServerInfo(
+            "https://new.example",
+            "tree2",
+            "Jones",
+            "3.24.0",
+            "6.0.8",
+            "editor",
+            frozenset(),
+            people=1,
+            media=1,
+        )
+
+    def list(self) -> tuple[CatalogSnapshot, None]:
+        """One object."""
+        return CatalogSnapshot({"h": MediaObject("h", "a.jpg", MD5)}), None
+
+    def location(self, _handle: str) -> MediaLocation:
+        """A bucket."""
+        return MediaLocation("media", "tree2/")
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def bound(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk that was bound to another tree."""
+    monkeypatch.setattr(doorstep, "open_catalog", lambda _settings: FakeWeb())
+    with desk.state() as state:
+        state.bind(BINDING)
+        state.put_links([Link("h1", "oma.jpg", MediaPath.of("oma.jpg"), MD5)])
+    MediaFolder(desk.media).write_marker(Marker("f" * 32, "elsewhere:/state.sqlite"))
+    return desk
+
+
+def test_adopt_binds_anew(bound: Desk) -> None:
+    """With --yes: old and new are shown, the binding is gone, the folder's marker is ours."""
+    answer = bound.syncd("adopt", "--yes")
+    assert answer.code == 0
+    for text in ("/old/media", "Smith", "Jones", "s3://bucket/tree1", "s3://media/tree2", "deletes nothing"):
+        assert text in answer.out
+    with bound.state() as state:
+        assert state.binding() is None
+        assert state.links() == []
+    marker = MediaFolder(bound.media).marker()
+    assert marker is not None
+    assert marker.id != "f" * 32
+    assert marker.state == owner(bound.state_file)
+    assert json.loads((bound.media / ".syncd/folder.json").read_text())["version"] == 1
+
+
+@pytest.mark.parametrize("arguments", [("adopt",), ("adopt", "--json")])
+def test_adopt_asks_and_takes_silence_for_no(bound: Desk, arguments: tuple[str, ...]) -> None:
+    """Where nobody can be asked it wants --yes, and changes nothing."""
+    answer = bound.syncd(*arguments)
+    assert answer.code == 2
+    assert "--yes" in answer.err
+    with bound.state() as state:
+        assert state.binding() == BINDING
+    assert MediaFolder(bound.media).marker() == Marker("f" * 32, "elsewhere:/state.sqlite")
+
+
+@pytest.mark.parametrize("lock", ["state/state.sqlite.lock", "media/.syncd/lock"])
+def test_adopt_takes_both_locks(bound: Desk, lock: str) -> None:
+    """While a run of whomever is under way: exit 5, nothing changed."""
+    with hold_lock(bound.home / lock, "it"):
+        assert bound.syncd("adopt", "--yes").code == 5
+    with bound.state() as state:
+        assert state.binding() == BINDING
+
+
+def test_adopt_without_a_folder(bound: Desk) -> None:
+    """An unplugged drive cannot be adopted: said plainly, the binding stays."""
+    bound.media.rename(bound.home / "away")
+    answer = bound.syncd("adopt", "--yes")
+    assert answer.code == 3
+    assert "media folder" in answer.err
+    with bound.state() as state:
+        assert state.binding() == BINDING
+
+
+def test_completion_scripts_are_valid(desk: Desk, tmp_path: Path) -> None:
+    """The bash script is one that bash takes, and it completes commands."""
+    script = tmp_path / "completion"
+    script.write_text(desk.syncd("completion", "bash").out)
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    for shell in ("zsh", "fish"):
+        assert "_SYNCD_COMPLETE" in desk.syncd("completion", shell).out
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("syncd ap", "approve"),
+        ("syncd trash re", "restore"),
+        ("syncd --dr", "--dry-run"),
+        ("syncd check --js", "--json"),
+        ("syncd completion z", "zsh"),
+    ],
+)
+def test_completion_completes(desk: Desk, monkeypatch: pytest.MonkeyPatch, words: str, found: str) -> None:
+    """What the shell asks for is answered from the real commands and options."""
+    monkeypatch.setenv("_SYNCD_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    answer = desk.syncd()
+    assert (answer.code, answer.err) == (0, "")
+    assert f"plain,{found}" in answer.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--json", "approve"),
+        ("approve", "--json"),
+        ("trash", "--json", "list"),
+        ("trash", "list", "--json"),
+        ("trash", "--json"),
+    ],
+)
+def test_options_go_before_or_after_the_command(desk: Desk, arguments: tuple[str, ...]) -> None:
+    """People put --json, --config, -v and -q on either side."""
+    assert desk.syncd(*arguments).document["exit_code"] == 0
+
+
+def test_config_after_the_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`syncd approve --config FILE` reads that file."""
+    monkeypatch.delenv("SYNCD_CONFIG")
+    hold(desk)
+    assert "syncd approve" in desk.syncd("approve", "--config", str(desk.config)).out
+    assert "syncd approve" in desk.syncd("--config", str(desk.config), "approve").out
+
+
+def test_the_help_says_of_each_command_what_it_says_itself(desk: Desk) -> None:
+    """The list in the help, kept apart so that it is fast, equals the commands' own first lines."""
+    from syncd.cli.main import COMMANDS
+
+    for name, text in COMMANDS.items():
+        command = cli.get_command(None, name)  # type: ignore[arg-type]  # it does not look at the context
+        assert command is not None
+        assert (command.help or "").splitlines()[0] == text
+    out = desk.syncd("--help").out
+    assert all(name in out for name in COMMANDS)
