@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -29,6 +31,8 @@ class Api:
         self.login = login
         self._salt = f"~{secrets.token_hex(6)}-"
         self._count = itertools.count()
+        # Two writers at once make the server's database answer "locked", which it passes on as 500.
+        self._writing = threading.Lock()
 
     def fresh(self) -> str:
         """A key that no object has, new at each call.
@@ -62,6 +66,10 @@ class Api:
         limit = seconds if seconds is not None else (READ_SECONDS if method == "GET" else WRITE_SECONDS)
 
         def send(access: Access) -> Answer:
+            with contextlib.nullcontext() if method == "GET" else self._writing:
+                return send_now(access)
+
+        def send_now(access: Access) -> Answer:
             return self.transport.send(
                 method,
                 f"{self.login.base}/{path}",

@@ -69,8 +69,8 @@ class GrampsWeb:
         self._login = Login(self._transport, credentials, clock=clock, sleep=sleep)
         self._bare_api = Api(self._transport, self._login)
         self._feed_reader = FeedReader(self._bare_api)
-        self._creator = Creator(self._bare_api, self._feed_reader)
-        self._updater = Updater(self._bare_api)
+        self._creator = Creator(self._bare_api, self._feed_reader, sleep)
+        self._updater = Updater(self._bare_api, sleep)
         self._deleter = Deleter(self._bare_api, self._feed_reader, sleep)
         self._info: ServerInfo | None = None
 

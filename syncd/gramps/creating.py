@@ -6,8 +6,9 @@ asking, the rest is halved until the culprit stands alone. Sending the same hand
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from syncd.errors import LostAnswer, Refused
@@ -41,9 +42,10 @@ class Pace:
 class Creator:
     """Creates media objects and tags."""
 
-    def __init__(self, api: Api, feed: FeedReader) -> None:
+    def __init__(self, api: Api, feed: FeedReader, sleep: Callable[[float], None] = time.sleep) -> None:
         self._api = api
         self._feed = feed
+        self._sleep = sleep
         self._pace = Pace()
 
     def create(self, objects: Sequence[NewObject]) -> list[CreateAnswer]:
@@ -72,6 +74,7 @@ class Creator:
             self._pace.took(2 * BATCH_SECONDS, len(batch))
             if losses == MAX_LOSSES:
                 raise
+            self._sleep(pause_after(losses))
             return self._look_what_became(batch, before, losses + 1)
         self._pace.took(time.monotonic() - start, len(batch))
         made = {
@@ -135,8 +138,14 @@ class Creator:
                 self._api.call("POST", "objects/", payload=[form], expect=(200, 201))
                 return handle
             except LostAnswer:
+                self._sleep(pause_after(0))
                 params = {"keys": f"handle,name,{self._api.fresh()}"}
         raise LostAnswer(f"the tag '{name}' could not be made in Gramps Web", "try again later")
+
+
+def pause_after(losses: int) -> float:
+    """Seconds to wait before looking what became of a change: another writer may be at work, or the server ill."""
+    return float(0.5 * 2**losses * random.uniform(1.0, 2.0))  # noqa: S311 - spreads clients, guards nothing
 
 
 def _as_asked(new: NewObject) -> MediaObject:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from syncd.errors import LostAnswer, Refused, Unexpected
 from syncd.gramps import forms, reading
 from syncd.gramps.api import Api
-from syncd.gramps.creating import MAX_LOSSES
+from syncd.gramps.creating import MAX_LOSSES, pause_after
 from syncd.gramps.feed import UPDATE, FeedReader, Transaction
 from syncd.gramps.forms import Form
 from syncd.gramps.updating import is_as
@@ -34,7 +34,7 @@ class Deleter:
         """Delete an object if it still is as expected."""
         before = self._feed.newest()
         lost: LostAnswer | None = None
-        for _ in range(MAX_LOSSES):
+        for attempt in range(MAX_LOSSES + 1):
             now = reading.get(self._api, expected.handle)
             if now is not None and not is_as(now, expected):
                 return Changed(now)
@@ -50,7 +50,7 @@ class Deleter:
                 )
             except LostAnswer as error:
                 lost = error
-                self._sleep(0.5)  # the history is written a moment after the object
+                self._sleep(pause_after(attempt))  # the history is written a moment after the object
                 continue
             if answer.status == 404:
                 return Changed(None)

@@ -9,14 +9,14 @@ what that overwrote, and whatever it should not have overwritten is put back.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from syncd.errors import LostAnswer, Refused
 from syncd.gramps import forms, reading
 from syncd.gramps.api import Api
-from syncd.gramps.creating import BATCH_SECONDS, MAX_LOSSES, Pace
+from syncd.gramps.creating import BATCH_SECONDS, MAX_LOSSES, Pace, pause_after
 from syncd.gramps.forms import Form
 from syncd.model import MediaObject, Problem
 from syncd.ports import Changed, Made, ObjectChange, Rejected, UpdateAnswer
@@ -48,8 +48,9 @@ class _Planned:
 class Updater:
     """Changes media objects."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, sleep: Callable[[float], None] = time.sleep) -> None:
         self._api = api
+        self._sleep = sleep
         self._pace = Pace()
         self._takes_message = True
 
@@ -115,6 +116,7 @@ class Updater:
             self._pace.took(2 * BATCH_SECONDS, len(plans))
             if losses == MAX_LOSSES:
                 raise
+            self._sleep(pause_after(losses))
             again = self._batch([plan.change for plan in plans], losses + 1)
             return {id(plan): answer for plan, answer in zip(plans, again, strict=True)}
         self._pace.took(time.monotonic() - start, len(plans))
@@ -125,7 +127,7 @@ class Updater:
         last: Refused | None = None
         lost: LostAnswer | None = None
         refused: Form | None = None
-        for _ in range(MAX_RACES):
+        for attempt in range(MAX_RACES):
             plan = self._plan(change)
             if not isinstance(plan, _Planned):
                 return plan
@@ -138,6 +140,7 @@ class Updater:
                 last, refused = error, plan.raw
             except LostAnswer as error:
                 lost = error
+                self._sleep(pause_after(attempt))
         if last is None and lost is not None:
             raise lost
         reason = last.reason if last is not None else "others change the object all the time"
