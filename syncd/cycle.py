@@ -171,7 +171,8 @@ class Cycle:
     def _remember_conflicts(self, plan: Plan, ledger: Ledger, before: int) -> None:
         """Keep the conflicts that were really settled."""
         settled = {item.handle for item in ledger.done[before:] if item.why == Why.CONFLICT}
-        for conflict in plan.conflicts:
+        for planned in plan.conflicts:
+            conflict = replace(planned, kept_as=ledger.kept_as.get(planned.handle, planned.kept_as))
             if conflict.handle in settled and conflict not in self._conflicts:
                 self._conflicts[conflict] = None
                 self.state.add_conflict(conflict, time.time())

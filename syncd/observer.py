@@ -187,7 +187,7 @@ class Observer:
         self.arrive(self.catalog.location(item.handle))
 
     def _find_place(self, objects: CatalogSnapshot) -> None:
-        """Ask the server where it keeps its media, by one of its objects."""
+        """Ask the server where it keeps its media, by one of its objects; an emptied tree keeps them where it did."""
         candidates = [item.handle for item in objects.objects.values() if item.digest is not None]
         for handle in candidates[:ASK_AT_MOST]:
             try:
@@ -195,6 +195,9 @@ class Observer:
             except (MovedOn, Refused):
                 continue
             return
+        binding = self.state.binding()
+        if binding is not None:
+            self.arrive(MediaLocation(binding.bucket, binding.prefix))
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -242,7 +245,12 @@ class Observer:
             if seen is not None and feed.complete and not must_list:
                 return self._remember_changes(seen, feed.changed, feed.cursor or cursor), gone
         snapshot, cursor = self.catalog.list()
-        _raise(find_listing_stop(len(snapshot.objects), sum(link.detached is None for link in links)))
+        expected = (
+            set(seen.objects)
+            if seen is not None
+            else {link.handle for link in links if link.detached is None}
+        )
+        _raise(find_listing_stop(len(snapshot.objects), len(expected - gone)))
         self._seen, self._cursor, self._listed = snapshot, cursor, True
         self._stored = None
         if self.keep:

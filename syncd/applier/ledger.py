@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from syncd.applier.failures import Blocked
 from syncd.errors import FolderError, MovedOn, Refused, ServerError, SyncdError, Unexpected
-from syncd.model import Checksum, FolderFile, Link, Problem
+from syncd.model import Checksum, FolderFile, Link, MediaPath, Problem
 from syncd.model.plan import Action, Done, Fetch, KeepLoser, MoveFile, TrashFile, Waiting
 from syncd.state import State
 
@@ -44,6 +44,8 @@ class Ledger:
     failed: dict[tuple[str, ...], Problem] = field(default_factory=dict)
     bytes_up: int = 0
     bytes_down: int = 0
+    kept_as: dict[str, MediaPath] = field(default_factory=dict)
+    """Where the folder's side of a conflict stands now, by the object's handle."""
     fatal: SyncdError | None = None
     folder_failed: bool = False
     """The folder as a whole takes nothing more (full, read-only, gone): what would write there is left for later."""

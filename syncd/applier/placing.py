@@ -102,10 +102,10 @@ def _place(ground: Ground, slot: Spot, ready: Ready, wish: Wish) -> Outcome:
                 syscalls.exchange(slot.folder, slot.name, target.folder, target.name)
                 if not moved_only(replaces.stamp, slot.stamp()):
                     _swap_back(ground, slot, target, mine, path)
+                syscalls.sync_folder(target.folder)
                 outcome = _dispose(ground, slot, replaces, wish)
         except syscalls.UnsupportedError:
             outcome = _place_in_steps(ground, slot, target, replaces, wish)
-        syscalls.sync_folder(target.folder)
         return Outcome(_as_placed(target, mine, ready), *outcome)
 
 
@@ -129,6 +129,7 @@ def _place_in_steps(
         except Exception:
             put_back(ground, aside, replaces.path)
             raise
+        syscalls.sync_folder(target.folder)
         return _dispose(ground, aside, replaces, wish)
 
 

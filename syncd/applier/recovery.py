@@ -89,7 +89,11 @@ def _settle(ground: Ground, slot: Spot, note: Note, day: str) -> list[Found]:
         wanted = (
             path if note.keep_as is None or not _is_taken(ground, note.path) else MediaPath.of(note.keep_as)
         )
-        return [Found(file, put_back(ground, slot, wanted), None)]
+        try:
+            return [Found(file, put_back(ground, slot, wanted), None)]
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM):
+                raise
     return [Found(file, None, shelve_ours(ground, slot, file, day))]
 
 

@@ -100,6 +100,8 @@ class Transfers:
         if link.path == file.path:
             link = replace(link, inode=file.stamp.inode)
         kind = "conflict" if action.aside is not None else ("copied" if copied else "fetched")
+        if placed.kept is not None:
+            self._ledger.kept_as[action.object.handle] = placed.kept.path
         if placed.trashed is not None:
             self._ledger.state.add_trash(placed.trashed)
         self._ledger.note(

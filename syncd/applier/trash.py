@@ -93,6 +93,12 @@ def put_back(ground: Ground, source: Spot, path: MediaPath) -> MediaPath:
                 syscalls.sync_folder(source.folder)
                 return MediaPath.of(spot.text)
         except FileExistsError:
+            with ground.at(target.text) as spot:
+                stamp = spot.stamp()
+                if stamp is not None and stamp == source.stamp():
+                    # A crash between the two halves of a move by hard link left one file under both names.
+                    syscalls.unlink(source.folder, source.name)
+                    return MediaPath.of(spot.text)
             taken.add(target.fold)
             target = free_name(path, taken)
 
