@@ -144,18 +144,20 @@ def test_on_a_disk_with_coarse_times_a_moved_file_is_read(tmp_path: Path, reads:
 def test_what_was_changed_a_moment_ago_is_read_again_next_time(tmp_path: Path, reads: list[str]) -> None:
     """Within the grain of a coarse clock an equal stamp proves nothing, so the cache must not remember it."""
     (tmp_path / "x").write_bytes(b"x")
-    seen = look(tmp_path, later=0)
+    seen = look(tmp_path, later=-LATER)
     assert seen.snapshot.files["x"].checksum == md5(b"x")
     assert seen.fresh == []
     known = rows(look(tmp_path))
     (tmp_path / "x").write_bytes(b"y")
-    assert look(tmp_path, known, later=0).vanished == ["x"]
+    assert look(tmp_path, known, later=-LATER).vanished == ["x"]
 
 
 def test_the_camera_whose_clock_runs_ahead_is_not_read_for_years() -> None:
     """The change time decides: it cannot be set by hand. Where there is none, the modification time does."""
     second = 1_000_000_000
     assert can_vouch(FileStamp(1, 900 * second, 100 * second, 1, 1), 102 * second)
+    assert can_vouch(FileStamp(1, 900 * second, 100 * second + 7, 1, 1), 100 * second + 20_000_007)
+    assert not can_vouch(FileStamp(1, 1, 100 * second + 7, 1, 1), 100 * second + 20_000_006)
     assert not can_vouch(FileStamp(1, 50 * second, 100 * second, 1, 1), 102 * second - 1)
     assert not can_vouch(FileStamp(1, 101 * second, 0, 1, 1), 102 * second)
 
