@@ -23,6 +23,7 @@ Known = Mapping[str, tuple[FileStamp, Checksum]]
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A folder that is being looked through; `rel` and `key` are `""` at the top."""
