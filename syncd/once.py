@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from syncd import doorstep
@@ -24,7 +24,7 @@ from syncd.housekeeping import keep_house, recover
 from syncd.ignore import IgnoreRules
 from syncd.model import Checksum, Stop
 from syncd.model.plan import Guarded, Notice, Outcome
-from syncd.model.policy import Moment
+from syncd.model.policy import Moment, Policy
 from syncd.observer import Observer
 from syncd.ports import Catalog, MediaLocation, Progress, Store
 from syncd.state import State
@@ -88,10 +88,8 @@ def _opened(
             rooms.enter_context(doorstep.lock_folder(settings))
             notices += recover(media, state)
         server = observer.check_server()
-        yield (
-            _cycle(settings, state, observer, catalog, media, progress, server.tree_id, ignored, dry_run),
-            notices,
-        )
+        opened = _Rooms(settings, state, media, catalog, observer, progress)
+        yield opened.cycle(settings.policy(ignored.matches), server.tree_id, dry_run=dry_run), notices
         if not dry_run:
             keep_house(media, state, observer.store, trash_days=settings.deletions.trash_days)
 
@@ -128,57 +126,57 @@ def _told_of_damage(state: State) -> list[Notice]:
     ]
 
 
-def _cycle(
-    settings: Settings,
-    state: State,
-    observer: Observer,
-    catalog: Catalog,
-    media: MediaFolder,
-    progress: Progress,
-    tree_id: str,
-    ignored: IgnoreRules,
-    dry_run: bool,
-) -> Cycle:
-    """Put the cycle together."""
-    policy = settings.policy(ignored.matches)
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """What is open during a run."""
 
-    def applier(guarded: Guarded, ledger: Ledger, sizes: Mapping[Checksum, int]) -> Applier:
-        store = observer.store
+    settings: Settings
+    state: State
+    media: MediaFolder
+    catalog: Catalog
+    observer: Observer
+    progress: Progress
+
+    def cycle(self, policy: Policy, tree_id: str, *, dry_run: bool) -> Cycle:
+        """The cycle of this run."""
+        return Cycle(
+            state=self.state,
+            observer=self.observer,
+            catalog=self.catalog,
+            policy=policy,
+            tree_id=tree_id,
+            applier=self.applier,
+            moment=_moment,
+            dry_run=dry_run,
+        )
+
+    def applier(self, guarded: Guarded, ledger: Ledger, sizes: Mapping[Checksum, int]) -> Applier:
+        """What carries a guarded plan out."""
+        store, settings = self.observer.store, self.settings
         assert store is not None
         return Applier(
-            files=FileChanges(folder=media, catalog=catalog, ledger=ledger, progress=progress),
+            files=FileChanges(folder=self.media, catalog=self.catalog, ledger=ledger, progress=self.progress),
             transfers=Transfers(
-                folder=media,
+                folder=self.media,
                 store=store,
                 ledger=ledger,
-                progress=progress,
+                progress=self.progress,
                 threads=settings.s3.transfers if settings.s3 else 4,
                 sizes=sizes,
             ),
             web=WebChanges(
-                catalog=catalog,
-                folder=media,
+                catalog=self.catalog,
+                folder=self.media,
                 ledger=ledger,
-                progress=progress,
+                progress=self.progress,
                 new_objects=NewObjects(settings.new_objects.private, settings.new_objects.tag),
-                on_web=policy.on_web,
+                on_web=settings.deletions.on_web,
                 approved=guarded.approved_deletions,
             ),
             ledger=ledger,
-            progress=progress,
+            progress=self.progress,
             sizes=sizes,
         )
-
-    return Cycle(
-        state=state,
-        observer=observer,
-        catalog=catalog,
-        policy=policy,
-        tree_id=tree_id,
-        applier=applier,
-        moment=_moment,
-        dry_run=dry_run,
-    )
 
 
 def _moment() -> Moment:
