@@ -21,6 +21,8 @@ from syncd.model import Checksum
 
 _CHECKSUM = re.compile(r"[0-9a-f]{32}")
 _HEX = "0123456789abcdef"
+_PAGES_IN_A_ROW = 4
+"""Of 1,000 keys. With fewer, asking sixteen times takes longer (measured: 5,000 keys, 2.1 s against 1.1 s)."""
 _EMPTY_PAGES = 1000
 """So many in a row without a key is no listing any more (a few are legal)."""
 
@@ -28,30 +30,36 @@ _EMPTY_PAGES = 1000
 def list_sizes(session: Session, closed: threading.Event, workers: int) -> dict[Checksum, int]:
     """The size in bytes of every key that is the prefix and 32 lower-case hex digits.
 
-    A small bucket takes one request; a larger one is asked for by first digit, sixteen ways at once.
+    A small bucket is read page by page; a larger one is asked for by first digit, sixteen ways at once.
 
     Raises:
         Unexpected: the listing is not complete.
     """
     prefix = session.location.prefix
-    first = next(_pages(session, prefix, closed))
-    if not first.get("IsTruncated"):
-        return _sizes(first, prefix, prefix)
-
-    def below(digit: str) -> dict[Checksum, int]:
-        found: dict[Checksum, int] = {}
-        for page in _pages(session, prefix + digit, closed):
-            sizes = _sizes(page, prefix, prefix + digit)
-            if sizes.keys() & found.keys():
-                raise _broken("it lists a key twice")
-            found |= sizes
+    found, whole = _collect(session, prefix, closed, most=_PAGES_IN_A_ROW)
+    if whole:
         return found
-
+    # What was found so far is found again: simpler than to go on from there, and not much.
     everything: dict[Checksum, int] = {}
     with ThreadPoolExecutor(min(workers, len(_HEX)), "syncd-list") as pool:
-        for part in pool.map(below, _HEX):
+        for part, _whole in pool.map(lambda digit: _collect(session, prefix + digit, closed), _HEX):
             everything |= part
     return everything
+
+
+def _collect(
+    session: Session, asked: str, closed: threading.Event, *, most: int | None = None
+) -> tuple[dict[Checksum, int], bool]:
+    """The checksums below a prefix, and whether these are all; not, when there were more than `most` pages."""
+    found: dict[Checksum, int] = {}
+    for number, page in enumerate(_pages(session, asked, closed), 1):
+        sizes = _sizes(page, session.location.prefix, asked)
+        if sizes.keys() & found.keys():
+            raise _broken("it lists a key twice")
+        found |= sizes
+        if number == most and page["IsTruncated"]:
+            return found, False
+    return found, True
 
 
 def _pages(session: Session, prefix: str, closed: threading.Event) -> Iterator[dict[str, Any]]:

@@ -26,7 +26,8 @@ import structlog
 from syncd.bucket.budget import MIB, Budget
 from syncd.bucket.failures import Abandoned, S3Error, understand
 from syncd.bucket.session import Session
-from syncd.errors import MovedOn, ServerError, Unexpected
+from syncd.bucket.sources import expect, read_up_to
+from syncd.errors import ServerError, Unexpected
 from syncd.model import Checksum
 from syncd.ports import Advance
 
@@ -48,31 +49,6 @@ def part_size(size: int) -> int:
     """Bytes in a part: 8 MiB up to 78 GiB, then as many whole MiB as keep it to 10,000 parts (525 MiB at 5 TB)."""
     least = -(-size // MOST_PARTS)
     return max(SMALLEST_PART, -(-least // MIB) * MIB)
-
-
-def changed(checksum: Checksum) -> MovedOn:
-    """The bytes read are not those that were announced."""
-    return MovedOn(
-        f"The file changed while it was uploaded ({checksum})", "It waits; syncd tries again in the next run."
-    )
-
-
-def _expect(checksum: Checksum, *, holds: bool) -> None:
-    if not holds:
-        raise changed(checksum)
-
-
-def read_up_to(source: BinaryIO, size: int) -> bytes:
-    """Read until so many bytes are there or the file ends (an unbuffered file may give less at a time)."""
-    first = source.read(size)
-    if len(first) == size or not first:
-        return first
-    pieces = [first]
-    left = size - len(first)
-    while left and (piece := source.read(left)):
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
 
 
 @dataclass(slots=True)
@@ -200,7 +176,7 @@ class Multipart:
                 try:
                     content = read_up_to(source, wanted)
                     digest.update(content)
-                    _expect(checksum, holds=len(content) == wanted)
+                    expect(checksum, holds=len(content) == wanted)
                     part = self._start_part(upload, content, advance)
                 except BaseException:
                     self._budget.release(held)
@@ -211,7 +187,7 @@ class Multipart:
                 del content
                 if len(under_way) >= _AT_ONCE:
                     settle()
-            _expect(checksum, holds=not source.read(1) and digest.hexdigest() == checksum)
+            expect(checksum, holds=not source.read(1) and digest.hexdigest() == checksum)
             while under_way:
                 settle()
         except BaseException:

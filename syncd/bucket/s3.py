@@ -6,9 +6,10 @@ Invariants:
 - "Not there" is only said when an S3 server said so: a missing bucket, a proxy's 404 or a login page raise.
 - Uploads together hold no more memory than the budget, whatever the files' sizes; downloads a few MiB each.
 
-Measured on a machine with two cores that the server (rclone) shared, 300 files of 30 to 800 kB, 16 threads: obstore
-reads twice as fast as boto3 and asks for sizes ten times as fast; in writing the server was the limit, for half of
-boto3's processor time. obstore's futures on one loop are as fast as its blocking calls, and can be cancelled.
+Measured on two cores that the server (rclone) and other work shared, 300 files of 30 to 800 kB, 16 threads, medians
+of 8 runs in turn: `put` 212 files a second against 173 of boto3's `put_object`, `get` 307 against 256, `sizes` 887
+against 604, each for clearly less processor time. obstore's blocking calls are another tenth faster, but they cannot
+be interrupted; hence its futures, on one loop. One loop for reading and hashing too is no faster (208).
 """
 
 from __future__ import annotations
@@ -23,17 +24,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import obstore
-from pydantic import SecretStr
 
 from syncd.bucket import administration
-from syncd.bucket.access import Login, Patience, S3Location
 from syncd.bucket.budget import MIB, Budget, give_freed_memory_back
 from syncd.bucket.download import Begun, Download
 from syncd.bucket.failures import Abandoned, Fault, S3Error, understand
 from syncd.bucket.listing import list_sizes
 from syncd.bucket.loop import Loop
-from syncd.bucket.multipart import Multipart, changed, read_up_to
+from syncd.bucket.multipart import Multipart
 from syncd.bucket.session import Session
+from syncd.bucket.sources import expect, read_up_to
 from syncd.bucket.verdicts import translate
 from syncd.errors import MovedOn, ServerError, Unexpected, Unreachable
 from syncd.model import BucketSnapshot, Checksum
@@ -51,50 +51,6 @@ _SLOWEST = 8 * 1024
 """Bytes a second: sixteen small files at once over 1 Mbit/s must not time out."""
 _ROUNDS = 3
 _MIME = re.compile(r"[\x21-\x7e][\x20-\x7e]*")
-
-
-def open_store(
-    *,
-    bucket: str,
-    prefix: str = "",
-    endpoint_url: str | None = None,
-    region: str | None = None,
-    profile: str | None = None,
-    access_key_id: str | None = None,
-    secret_access_key: SecretStr | None = None,
-    session_token: SecretStr | None = None,
-    allow_http: bool = False,
-    transfers: int = 16,
-    patience: Patience | None = None,
-) -> S3Store:
-    """A store in a bucket; nothing is asked of it yet.
-
-    Args:
-        bucket: its name.
-        prefix: what stands before the checksum: `""`, or text that ends with a slash.
-        endpoint_url: None for AWS.
-        region: None: it is found out. A wrong one is corrected.
-        profile: of `~/.aws/config`; used when there are no keys.
-        access_key_id: with `secret_access_key`; None: boto3's chain.
-        secret_access_key: see `access_key_id`.
-        session_token: only with keys that need one.
-        allow_http: plain http to other machines than this one.
-        transfers: how many requests at once (the threads that call are the caller's).
-        patience: how long to try.
-
-    Raises:
-        ConfigError: the address or the prefix cannot be used.
-    """
-    session = Session(
-        S3Location(bucket, prefix),
-        Login(profile, access_key_id, secret_access_key, session_token),
-        endpoint_url=endpoint_url,
-        region=region,
-        allow_http=allow_http,
-        connections=transfers + 8,
-        patience=patience,
-    )
-    return S3Store(session, transfers=transfers)
 
 
 class S3Store:
@@ -183,8 +139,8 @@ class S3Store:
             return
         with self._budget.hold(size):
             content = read_up_to(source, size + 1)
-            if len(content) != size or hashlib.md5(content, usedforsecurity=False).hexdigest() != checksum:
-                raise changed(checksum)
+            digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            expect(checksum, holds=len(content) == size and digest == checksum)
             etag = self._send(checksum, content, mime)
         if etag != checksum and self.sizes((checksum,)).get(checksum) != size:
             # An ETag that differs proves nothing (SSE-KMS), a size does.
