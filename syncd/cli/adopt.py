@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -62,7 +61,7 @@ def _rows(
         (
             "media folder",
             binding.media_dir if binding else nothing,
-            f"{session.settings().media_dir} on {socket.gethostname()}",
+            str(session.settings().media_dir),
         ),
         (
             "Gramps Web",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -218,13 +218,14 @@ class Examination:
             )
 
     def _space(self, settings: Settings) -> Iterator[Finding]:
+        disks: dict[int, tuple[list[str], int]] = {}
         for what, path in (("media folder", settings.media_dir), ("state file", settings.state_file.parent)):
             there = next(folder for folder in (path, *path.parents) if folder.exists())
-            try:
-                free = shutil.disk_usage(there).free
-            except OSError:
-                continue
-            text = f"{size_in_words(free)} for the {what}"
+            with suppress(OSError):
+                disk = disks.setdefault(there.stat().st_dev, ([], shutil.disk_usage(there).free))
+                disk[0].append(what)
+        for names, free in disks.values():
+            text = f"{size_in_words(free)} for the {' and the '.join(names)}"
             if free < ENOUGH_SPACE:
                 yield _warning("free space", text, "make room there before the next sync", ExitCode.PROBLEMS)
             else:
@@ -306,14 +307,27 @@ class Examination:
 
         if settings.s3 is None:
             return
-        # Where the server could not be asked, the configured place is looked at.
-        where = self.location or MediaLocation(settings.s3.bucket, settings.s3.prefix)
+        where = self.location or self._bound_place(settings)
+        # Where nobody says which part of the bucket is the tree's, a count would mislead.
+        place_known = where is not None
+        where = where or MediaLocation(settings.s3.bucket, settings.s3.prefix)
         if where.bucket is None:
             return
         with closing(doorstep.open_store(settings, where)) as store:
             sizes = store.list().sizes
             facts = store.facts()
-            text = f"{facts.bucket} at {facts.endpoint}: {count(len(sizes), 'file')}"
-            yield Finding("the bucket", f"{text}, {size_in_words(sum(sizes.values()))}")
+            text = f"{facts.bucket} at {facts.endpoint}"
+            contents = f"{count(len(sizes), 'file')}, {size_in_words(sum(sizes.values()))}"
+            yield Finding("the bucket", f"{text}: {contents}" if place_known else f"{text} can be listed")
             store.probe_write()
             yield Finding("the bucket", "can be written")
+
+    def _bound_place(self, settings: Settings) -> MediaLocation | None:
+        """Where the state says that the media are, when the server does not and [s3] agrees."""
+        from syncd import doorstep  # noqa: PLC0415
+        from syncd.ports import MediaLocation  # noqa: PLC0415
+
+        if self.binding is None:
+            return None
+        place = MediaLocation(self.binding.bucket, self.binding.prefix)
+        return place if doorstep.compare(settings, place) is None else None

@@ -126,11 +126,11 @@ def _tell_actions(paper: Paper, outcome: Outcome) -> None:
         return
     paper.line()
     paper.line("This would be done:" if outcome.dry_run else "Done:", style="bold")
-    paper.table(("file", "what", "why"), _cut(_action_row(done) for done in outcome.actions))
+    paper.table(("file", "what"), _cut(_action_row(done) for done in outcome.actions))
     _tell_rest(paper, len(outcome.actions), "syncd --once --dry-run --json" if outcome.dry_run else None)
 
 
-def _action_row(done: Done) -> tuple[str, str, str]:
+def _action_row(done: Done) -> tuple[str, str]:
     words = {
         "uploaded": "send",
         "fetched": "fetch",
@@ -147,7 +147,7 @@ def _action_row(done: Done) -> tuple[str, str, str]:
     what = words.get(done.kind, done.kind)
     if done.size and done.kind in ("uploaded", "fetched"):
         what = f"{what} ({size_in_words(done.size)})"
-    return done.path, what, done.why
+    return done.path, what if not done.why or done.kind == "linked" else f"{what}: {done.why}"
 
 
 def _tell_conflicts(paper: Paper, conflicts: Sequence[Conflict], *, dry_run: bool) -> None:

@@ -150,6 +150,9 @@ def test_a_server_that_is_down_leaves_the_other_checks(desk: Desk, world: World)
     assert answer.code == 4
     assert "failed   Gramps Web: Gramps Web does not answer\n         see whether it runs\n" in answer.out
     assert "ok       the bucket: can be written" in answer.out
+    assert (
+        "can be listed" in answer.out
+    )  # without the server nobody knows which part of the bucket is the tree's
     assert desk.syncd("check", "--json").document["error"]["reason"] == "Gramps Web does not answer"
 
 

@@ -240,12 +240,13 @@ WORKING = """
 """
 
 
-def on_terminal(home: Path, body: str, *arguments: str, **more: str) -> tuple[int, str]:
-    """Run with all three streams on a terminal; its exit code and all that it showed."""
+def on_terminal(home: Path, body: str, *arguments: str, typed: str = "", **more: str) -> tuple[int, str]:
+    """Run with all three streams on a terminal where this is typed; its exit code and all that it showed."""
     master, slave = pty.openpty()
     env = environment(home, **({"TERM": "xterm-256color", "LANG": "C.UTF-8", "COLUMNS": "120"} | more))
     process = subprocess.Popen(command(body, *arguments), env=env, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
+    os.write(master, typed.encode())
     shown = b""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
@@ -287,6 +288,37 @@ def test_a_terminal_without_utf8_gets_ascii(home: Path) -> None:
     code, shown = on_terminal(home, WORKING.replace("a\\\\x1b", "ä\\\\x1b"), "--once", LANG="", LC_ALL="C")
     assert code == 1
     assert shown.isascii()
+
+
+ADOPTING = """return Outcome()
+
+from syncd import doorstep
+from syncd.ports import MediaLocation, ServerInfo
+from syncd.model import CatalogSnapshot
+
+class Web:
+    def connect(self):
+        return ServerInfo("https://new", "tree2", "Jones\\x1b[2J", "3.24", "6.0", "anna", frozenset())
+    def list(self):
+        return CatalogSnapshot({{}}), None
+    def close(self):
+        pass
+
+doorstep.open_catalog = lambda settings: Web()
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "adopted"), [("y\n", True), ("n\n", False), ("\n", False), ("\x04", False)]
+)
+def test_adopt_asks_on_a_terminal(home: Path, typed: str, adopted: bool) -> None:
+    """It shows what is bound and what would be, and only a yes changes anything."""
+    code, shown = on_terminal(home, ADOPTING.format(), "adopt", typed=typed)
+    assert code == 0
+    assert "Jones\\x1b[2J" in shown
+    assert "Bind anew? [y/N]" in shown
+    assert ("Nothing was changed." in shown) is not adopted
+    assert (home / "media/.syncd/folder.json").exists() is adopted
 
 
 def test_version_is_fast(home: Path) -> None:

@@ -133,8 +133,7 @@ def test_a_dry_run_shows_the_plan(desk: Desk) -> None:
     out = desk.syncd("--once", "--dry-run").out
     assert "would send 1 file" in out
     assert "new.jpg" in out
-    assert "send (1.2 MB)" in out
-    assert "new in the folder" in out
+    assert "send (1.2 MB): new in the folder" in out
     assert "would be kept" in out
     assert "A run without --dry-run gives this a number" in out
 
