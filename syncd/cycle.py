@@ -17,8 +17,19 @@ from syncd.applier.apply import Applier
 from syncd.applier.ledger import Ledger
 from syncd.errors import StopError
 from syncd.guard import Circumstances, hold
-from syncd.model import Checksum, Link, MediaPath, Stop
-from syncd.model.plan import AddObject, Conflict, DeleteObject, Guarded, HoldKind, Notice, Outcome, Plan, Why
+from syncd.model import Checksum, Link, MediaPath, Problem, Stop
+from syncd.model.plan import (
+    AddObject,
+    Conflict,
+    DeleteObject,
+    Guarded,
+    HoldKind,
+    Notice,
+    Outcome,
+    Plan,
+    Upload,
+    Why,
+)
 from syncd.model.policy import Moment, OnWeb, Policy
 from syncd.observer import Observed, Observer
 from syncd.outcome import counted, foreseen
@@ -32,6 +43,11 @@ PASSES = 6
 """Passes of one run at most. Three settle anything that stands still; what keeps changing waits for the next run."""
 
 DAY_SECONDS = 24 * 3600
+
+_NO_PLACE = Problem(
+    "Gramps Web has no media yet, so it does not show where it keeps them",
+    'add a first file in Gramps Web, or set new_files = "add" for the first run',
+)
 
 
 @dataclass
@@ -155,9 +171,12 @@ class Cycle:
         """Carry out a pass; True when it changed anything, or was overtaken at first, so that another is due."""
         before, steps = len(ledger.done), ledger.steps
         adds = [action for action in guarded.plan.actions if isinstance(action, AddObject)]
-        if self.observer.store is None and adds:
-            self.observer.introduce(min((action.file for action in adds), key=lambda file: file.size))
-            return True
+        if self.observer.store is None:
+            if adds:
+                self.observer.introduce(min((action.file for action in adds), key=lambda file: file.size))
+            elif any(isinstance(action, Upload) for action in guarded.plan.actions):
+                ledger.problems.append(_NO_PLACE)
+            return bool(adds)
         ledger.approved = guarded.approved_deletions
         ledger.waiting.clear()
         try:
