@@ -276,11 +276,19 @@ class MediaFolder:
             with self._ground.at(where.text) as spot:
                 return FolderFile(where, spot.stamp() or stamp, checksum)
 
-    def purge(self, kept_as: str) -> None:
-        """Delete a file of the trash for good. One that is gone already is fine."""
+    def purge(self, kept_as: str, checksum: Checksum | None = None) -> None:
+        """Delete a file of the trash for good. One that is gone already is fine.
+
+        Args:
+            kept_as: where it is.
+            checksum: what it must still have: a program that had the file open may have written to it since.
+
+        Raises:
+            MovedOn: it has other bytes; it stays.
+        """
         with translated(self.root, kept_as):
             try:
-                trash.purge(self._ground, self._in_trash(kept_as))
+                trash.purge(self._ground, self._in_trash(kept_as), checksum)
             except FileNotFoundError:
                 return
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from syncd.applier import notes, stage, syscalls
 from syncd.applier.ground import TRASH, Ground, Spot, changed, moved_only, random_name
-from syncd.model import FolderFile, MediaPath
+from syncd.model import Checksum, FolderFile, MediaPath
 from syncd.model.paths import free_name
 
 
@@ -124,9 +124,15 @@ def remove_copied(ground: Ground, file: FolderFile) -> None:
             syscalls.sync_folder(aside.folder)
 
 
-def purge(ground: Ground, kept_as: str) -> None:
-    """Delete a file of the trash for good, and the folders that it leaves empty."""
+def purge(ground: Ground, kept_as: str, checksum: Checksum | None = None) -> None:
+    """Delete a file of the trash for good, and the folders that it leaves empty.
+
+    Raises:
+        MovedOn: it does not have the checksum; it stays.
+    """
     with ground.at(kept_as) as spot:
+        if checksum is not None and spot.checksum() != checksum:
+            raise changed(kept_as)
         syscalls.unlink(spot.folder, spot.name)
         syscalls.sync_folder(spot.folder)
     ground.prune(kept_as, stop=TRASH)

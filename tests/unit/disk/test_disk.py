@@ -436,6 +436,17 @@ def test_purging_deletes_one_file_of_the_trash_only(album: Album) -> None:
     assert album.seen() == {"z": b"z"}
 
 
+def test_what_was_written_in_the_trash_is_not_purged(album: Album) -> None:
+    """A program had the file open and went on writing: those bytes exist nowhere else."""
+    file = album.write("x", b"x")
+    with (album.root / "x").open("ab") as still_open:
+        entry = album.folder.trash(file, reason="")
+        still_open.write(b" and more")
+    with pytest.raises(MovedOn):
+        album.folder.purge(entry.kept_as, entry.checksum)
+    assert album.trashed() == {"2026-11-22/x": b"x and more"}
+
+
 def test_bytes_may_go_straight_to_the_trash(album: Album) -> None:
     """The loser of a conflict that never stood in the folder."""
     with album.ready(b"lost") as ready:
