@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -490,11 +489,3 @@ def test_writes_while_the_bucket_is_down(
         assert len(gramps.references(portrait.handle)) > 0
     finally:
         s3.start()
-
-
-def test_speed_of_a_batch(gramps: GrampsWeb) -> None:
-    """A thousand objects are made and moved in far less than a minute each."""
-    begin = time.monotonic()
-    made = [answer.object for answer in gramps.create(objects(300, "fast")) if isinstance(answer, Made)]
-    gramps.update([ObjectChange(one, path=f"moved/{one.path}") for one in made])
-    assert time.monotonic() - begin < 60
