@@ -25,11 +25,11 @@ class Places:
         self._leaving: set[str] = set()
 
     @cached_property
-    def _present(self) -> dict[str, str]:
-        """Every name in the folder, files and others: folded key to key."""
-        folder = self._inputs.folder
-        present = {MediaPath.of(key).fold: key for key in folder.occupied}
-        present.update({file.path.fold: key for key, file in folder.files.items()})
+    def _present(self) -> dict[str, list[str]]:
+        """Every name in the folder, files and others: folded key to keys."""
+        present: dict[str, list[str]] = {}
+        for key in (*self._inputs.folder.files, *self._inputs.folder.occupied):
+            present.setdefault(key.casefold(), []).append(key)
         return present
 
     @cached_property
@@ -141,15 +141,16 @@ class Places:
         folder = self._folders.get(fold) or self._promised_folders.get(fold)
         if folder is not None:
             return Refusal(f"a folder has that name: '{folder}'", "rename the object's path in Gramps Web")
-        key = self._present.get(fold)
-        if key is None or (own is not None and key == own.path.key) or key in self._leaving:
-            return None
-        what = self._inputs.folder.occupied.get(key)
-        if key != path.key:
-            return Refusal(f"the name differs from '{key}' only in upper and lower case", _RENAME)
-        if what is not None:
-            return Refusal(f"something else stands at that name: {what}", "move it out of the way")
-        return Refusal("another file has that name already", _RENAME)
+        mine = own.path.key if own is not None else None
+        there = [key for key in self._present.get(fold, ()) if key != mine and key not in self._leaving]
+        if path.key in there:
+            what = self._inputs.folder.occupied.get(path.key)
+            if what is not None:
+                return Refusal(f"something else stands at that name: {what}", "move it out of the way")
+            return Refusal("another file has that name already", _RENAME)
+        if there:
+            return Refusal(f"the name differs from '{there[0]}' only in upper and lower case", _RENAME)
+        return None
 
     def _refuse_borne(self, path: MediaPath, link: Link) -> Refusal | None:
         for other in self._borne.get(path.fold, ()):

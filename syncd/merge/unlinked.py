@@ -122,7 +122,8 @@ class UnlinkedMerge:
         """The file at the object's path belongs to another object."""
         moving = any(group.at is not At.SAME for group in self._holders.groups(file))
         if moving or self._draft.claimed_for(file) is not None:
-            return  # something is happening to that file: the next pass sees what became of it
+            self._draft.wait("the file of that name must be settled first", item.path, item.handle)
+            return
         theirs = item.digest
         if theirs == file.checksum and item.checksum == theirs:
             self._draft.store(file, Why.MISSING_BYTES, item.handle)

@@ -1,0 +1,287 @@
+"""Whatever the start, whatever people do, whatever fails: passes converge, nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from syncd.model import Checksum, Detached, Link, MediaObject, MediaPath, PathRules
+from syncd.model.paths import parse_catalog_path
+from syncd.model.plan import AddObject, DeleteObject, Plan, TrashFile
+from syncd.model.policy import Conflicts, InFolder, OnWeb, Policy
+from tests.core import RULES, md5
+from tests.core_world import NOW, World
+
+PASSES = 10
+PATHS = ["a.jpg", "b.jpg", "c.jpg", "d/a.jpg", "d/b.jpg", "A.jpg", "d"]
+WEB_PATHS = [*PATHS, "./a.jpg", "d\\b.jpg", "../x.jpg", "/home/me/Pictures/c.jpg", "https://x.example/a.jpg", ""]
+WORDS = ["one", "two", "three", "four", ""]
+HANDLES = ["h1", "h2", "h3", "h4"]
+DAYS = [NOW - 30 * 86400, NOW - 60]
+
+words = st.sampled_from(WORDS)
+paths = st.sampled_from(PATHS)
+web_paths = st.one_of(st.sampled_from(WEB_PATHS), words.map(lambda word: f"{md5(word)}.jpg"))
+policies = st.builds(
+    Policy,
+    rules=st.just(RULES),
+    conflicts=st.sampled_from(Conflicts),
+    on_web=st.sampled_from(OnWeb),
+    in_folder=st.sampled_from(InFolder),
+)
+
+
+def _folder(files: dict[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
+    """Only what a file system can hold: no file where another needs a folder."""
+    return {
+        path: what for path, what in files.items() if not any(other.startswith(path + "/") for other in files)
+    }
+
+
+@st.composite
+def objects(draw: st.DrawFn, handle: str) -> MediaObject:
+    """An object with a checksum as it should be, or empty, or in capitals."""
+    checksum = str(md5(draw(words)))
+    checksum = draw(st.sampled_from([checksum, checksum, checksum, "", checksum.upper()]))
+    return MediaObject(handle, draw(web_paths), checksum, "", draw(st.sampled_from(DAYS)))
+
+
+@st.composite
+def links(draw: st.DrawFn, handle: str) -> Link:
+    """A link, right or wrong."""
+    path = draw(paths)
+    return Link(
+        handle,
+        draw(st.one_of(st.just(path), web_paths)),
+        MediaPath.of(path),
+        md5(draw(words)),
+        draw(st.integers(0, 3)),
+        draw(st.sampled_from([None, None, None, *Detached])),
+        draw(st.sampled_from([False, False, False, True])),
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *, linked: bool) -> World:
+    """Any folder, catalog and bucket; with links, or before the first contact."""
+    files = draw(st.dictionaries(paths, st.tuples(words, st.integers(1, 3)), max_size=5))
+    here = draw(st.sets(st.sampled_from(HANDLES)))
+    known = draw(st.sets(st.sampled_from(HANDLES))) if linked else set()
+    return World(
+        policy=draw(policies),
+        files=_folder(files),
+        objects={handle: draw(objects(handle)) for handle in sorted(here)},
+        bucket={md5(word) for word in draw(st.sets(words))},
+        links={handle: draw(links(handle)) for handle in sorted(known)},
+    )
+
+
+def _someone_acts(draw: st.DrawFn, world: World) -> None:
+    """One thing that a person does, on either side."""
+    file = st.sampled_from(sorted(world.files)) if world.files else None
+    handle = st.sampled_from(sorted(world.objects)) if world.objects else None
+    acts: list[Callable[[], None]] = [lambda: _write(draw, world), lambda: _upload(draw, world)]
+    if file is not None:
+        acts += [
+            lambda: _rename(draw, world, draw(file)),
+            lambda: _unlink(world, draw(file)),
+            lambda: _swap(world, draw(file), draw(file)),
+        ]
+    if handle is not None:
+        acts += [
+            lambda: _edit_object(draw, world, draw(handle)),
+            lambda: _name_object(draw, world, draw(handle)),
+            lambda: _swap_objects(world, draw(handle), draw(handle)),
+            lambda: _delete_object(world, draw(handle)),
+            lambda: _ask_back(world, draw(handle)),
+        ]
+    draw(st.sampled_from(acts))()
+
+
+def _write(draw: st.DrawFn, world: World) -> None:
+    path = draw(paths)
+    files = {**world.files, path: (draw(words), world.inode())}
+    if _folder(files) == files:
+        world.files = files
+
+
+def _rename(draw: st.DrawFn, world: World, path: str) -> None:
+    to = draw(paths)
+    files = {**world.files, to: world.files[path]}
+    if to != path:
+        del files[path]
+    if _folder(files) == files:
+        world.files = files
+
+
+def _swap(world: World, one: str, other: str) -> None:
+    world.files[one], world.files[other] = world.files[other], world.files[one]
+
+
+def _unlink(world: World, path: str) -> None:
+    del world.files[path]
+
+
+def _upload(draw: st.DrawFn, world: World) -> None:
+    handle = f"new{len(world.objects) + len(world.deleted)}"
+    content = draw(words)
+    world.bucket.add(md5(content))
+    path = draw(st.one_of(st.just(f"{md5(content)}.jpg"), paths))
+    world.objects[handle] = MediaObject(handle, path, md5(content), "", NOW - 60)
+
+
+def _edit_object(draw: st.DrawFn, world: World, handle: str) -> None:
+    content = draw(words)
+    checksum: Checksum = md5(content)
+    world.bucket.add(checksum)
+    item = world.objects[handle]
+    path = draw(st.sampled_from([item.path, f"{checksum}.jpg"]))
+    world.objects[handle] = replace(item, path=path, checksum=checksum, change=NOW - 60)
+
+
+def _name_object(draw: st.DrawFn, world: World, handle: str) -> None:
+    world.objects[handle] = replace(world.objects[handle], path=draw(web_paths), change=NOW - 60)
+
+
+def _swap_objects(world: World, one: str, other: str) -> None:
+    first, second = world.objects[one], world.objects[other]
+    world.objects[one] = replace(first, path=second.path)
+    world.objects[other] = replace(second, path=first.path)
+
+
+def _delete_object(world: World, handle: str) -> None:
+    world.deleted[handle] = world.objects.pop(handle)
+
+
+def _ask_back(world: World, handle: str) -> None:
+    if handle in world.links:
+        world.links[handle] = replace(world.links[handle], restore=True)
+
+
+def _check_plan(world: World, plan: Plan) -> None:
+    """No plan writes one path twice, acts twice on one object, or records one link twice."""
+    places = Counter(
+        path.key
+        for action in plan.actions
+        for path in [getattr(action, "to", None), getattr(action, "aside", None), getattr(action, "path", None)]
+        if isinstance(path, MediaPath) and type(action).__name__ != "KeepLoser"
+    )
+    assert not [path for path, count in places.items() if count > 1], "one path, two files"
+    handles = Counter(
+        getattr(action, "link").handle  # noqa: B009
+        for action in plan.actions
+        if hasattr(action, "link") and type(action).__name__ != "Forget"
+    )
+    assert not [handle for handle, count in handles.items() if count > 1], "two actions on one item"
+
+
+def _settle(world: World) -> list[Plan]:
+    """Make passes until nothing is left to do; every pass keeps all bytes."""
+    plans: list[Plan] = []
+    for _ in range(PASSES):
+        plan = world.plan()
+        plans.append(plan)
+        _check_plan(world, plan)
+        if not plan.actions:
+            return plans
+        before = world.contents()
+        world.apply(plan)
+        assert before <= world.contents(), "a content was lost"
+    raise AssertionError(f"still busy after {PASSES} passes: {plan.actions}")
+
+
+def _check_settled(world: World) -> None:
+    """What a link says is true on both sides, every file has at most one object that was made for it."""
+    reported = {problem.handle for problem in world.plan().problems} | {
+        wait.handle for wait in world.plan().waiting
+    }
+    for handle, link in world.links.items():
+        item, there = world.objects.get(handle), world.files.get(link.path.key)
+        if handle in reported:
+            continue
+        if link.detached is Detached.FILE_GONE:
+            assert item is not None
+            continue
+        if link.detached is Detached.OBJECT_GONE:
+            assert item is None
+            assert there is not None
+            continue
+        assert item is not None, "a link without an object"
+        assert there is not None, "a link without a file"
+        assert md5(there[0]) == link.checksum == item.checksum, "the contents differ"
+        assert link.checksum in world.bucket, "the bucket lacks what the object names"
+    for handle, item in world.objects.items():
+        web_address = item.path.startswith("https:")
+        assert handle in world.links or handle in reported or web_address, "an object that nobody sees to"
+    files = {link.path.key for link in world.links.values()}
+    waited_for = {parse_catalog_path(wait.path, RULES) for wait in world.plan().waiting}
+    assert all(path in files or MediaPath.of(path) in waited_for for path in world.files), "a file that nobody sees to"
+
+
+def _made(plans: list[Plan]) -> Counter[str]:
+    return Counter(
+        action.file.path.key for plan in plans for action in plan.actions if isinstance(action, AddObject)
+    )
+
+
+@settings(max_examples=400)
+@given(worlds(linked=False))
+def test_first_contact_is_a_union(world: World) -> None:
+    """Without links nothing is deleted, no object vanishes, and every file has exactly one object in the end."""
+    objects = set(world.objects)
+    paths = set(world.files)
+    plans = _settle(world)
+    assert not any(isinstance(action, DeleteObject | TrashFile) for plan in plans for action in plan.actions)
+    assert objects <= set(world.objects)
+    assert paths <= set(world.files)
+    assert all(count == 1 for count in _made(plans).values())
+    if world.policy.conflicts is Conflicts.KEEP_BOTH:
+        assert not world.trash
+    _check_settled(world)
+
+
+@settings(max_examples=600)
+@given(worlds(linked=True))
+def test_any_links_settle(world: World) -> None:
+    """Even links that are wrong in every way lead to a settled world, and no content is lost on the way."""
+    _settle(world)
+    _check_settled(world)
+
+
+@settings(max_examples=600)
+@given(worlds(linked=False), st.data())
+def test_whatever_people_do_settles(world: World, data: st.DataObject) -> None:
+    """After edits, moves, swaps and deletions on both sides both are in step again, and a further pass is quiet."""
+    _settle(world)
+    for _ in range(data.draw(st.integers(1, 3), label="cycles")):
+        for _ in range(data.draw(st.integers(1, 4), label="acts")):
+            _someone_acts(data.draw, world)
+        plans = _settle(world)
+        event(f"{len(plans) - 1} passes")
+        assert all(count == 1 for count in _made(plans).values())
+        _check_settled(world)
+
+
+@settings(max_examples=600)
+@given(worlds(linked=False), st.data())
+def test_failed_actions_do_no_harm(world: World, data: st.DataObject) -> None:
+    """Actions that fail, in any combination, while people go on, are made up for."""
+    for _ in range(data.draw(st.integers(1, 4), label="cycles")):
+        for _ in range(data.draw(st.integers(0, 3), label="acts")):
+            _someone_acts(data.draw, world)
+        plan = world.plan()
+        _check_plan(world, plan)
+        before = world.contents()
+        world.apply(plan, skipped=data.draw(st.sets(st.integers(0, 12)), label="failed"))
+        assert before <= world.contents(), "a content was lost"
+    _settle(world)
+    _check_settled(world)
+
+
+def test_rules_of_this_world_are_the_ones_meant() -> None:
+    """The paths above are absolute below the media folder of the rules."""
+    assert PathRules("/home/me/Pictures") == RULES
