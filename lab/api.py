@@ -178,8 +178,8 @@ class Api:
             content=content,
             headers={"Content-Type": mime},
         )
-        # 409: another object of the same checksum brought the file already.
-        if answer.status_code not in {200, 201} and "already" not in answer.text.lower():
+        # 409 that tells of an existing object: another one of the same checksum brought the file already.
+        if answer.status_code not in {200, 201} and "existing media object" not in answer.text:
             raise ApiError(answer)
 
     def replace(self, handle: str, content: bytes, mime: str = "image/jpeg") -> None:
