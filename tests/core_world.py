@@ -168,8 +168,9 @@ class World:
                     self.trash.add(self.files.pop(file.path.key)[0])
                     for link in links:
                         self.links.pop(link.handle, None)
-            case DeleteObject(expected=item, link=link):
-                if self.objects.get(item.handle) == item:
+            case DeleteObject(expected=item, link=link, holder=holder):
+                absent = link.path.key not in self.files or (holder is not None and self._is(holder))
+                if absent and self.objects.get(item.handle) == item:
                     self.deleted[item.handle] = self.objects.pop(item.handle)
                     self.links.pop(link.handle, None)
             case RestoreObject(file=file, link=link):

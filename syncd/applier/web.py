@@ -176,12 +176,22 @@ class WebChanges:
 
     # --- delete ---------------------------------------------------------------------------------------------------
 
+    def _is_held(self, holder: FolderFile | None) -> bool:
+        """Whether a path still has the other file that was moved there over the deleted one."""
+        if holder is None:
+            return False
+        try:
+            with self._folder.open_verified(holder):
+                return True
+        except MovedOn:
+            return False
+
     def delete(self, action: DeleteObject) -> None:
         """Delete an object whose file is gone; a reference made this very second undoes it at once."""
         handle = action.expected.handle
 
         def work() -> None:
-            if self._folder.exists(action.link.path):
+            if self._folder.exists(action.link.path) and not self._is_held(action.holder):
                 raise MovedOn("the file is back in the folder; the next run looks again")
             spared = self._on_web is OnWeb.UNREFERENCED and handle not in self._approved
             if spared and any(self._catalog.references(handle).values()):

@@ -157,7 +157,7 @@ class LinkedMerge:
         elif self._policy.on_web is OnWeb.NEVER:
             self._draft.do(Record(replace(link, detached=Detached.FILE_GONE), new=False))
         else:
-            self._draft.do(DeleteObject(item, link))
+            self._draft.do(DeleteObject(item, link, holder=self._inputs.folder.at(link.path)))
 
     def _fetch_again(self, link: Link, item: MediaObject, checksum: Checksum) -> None:
         """The file comes back into the folder."""

@@ -150,12 +150,16 @@ class TrashFile:
 class DeleteObject:
     """Delete an object, because its file was deleted in the folder.
 
-    `link` is the link that goes with it.
+    Args:
+        expected: the object as it was read; when it is no longer so, nothing is done.
+        link: the link that goes with it.
+        holder: the file that has the deleted one's path now, moved there over it; None when nothing is there.
     """
 
     expected: MediaObject
     link: Link
     why: Why = Why.DELETED_FILE
+    holder: FolderFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
