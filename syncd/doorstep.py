@@ -70,7 +70,10 @@ def compare(settings: Settings, location: MediaLocation) -> ConfigError | None:
     """
     s3 = settings.s3
     if s3 is None and location.bucket is None:
-        return None
+        return ConfigError(
+            "s3: Gramps Web keeps its media on its own disk, and this version of syncd needs a bucket",
+            "let Gramps Web keep its media in a bucket (MEDIA_BASE_DIR=s3://…), then add a section [s3]",
+        )
     if s3 is None:
         return ConfigError(
             f"s3: Gramps Web keeps its media in the bucket {location.bucket}, and no bucket is configured",

@@ -82,6 +82,7 @@ def configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            lambda _logger, _method, event: _told_calmly(event, level),
             _take_exception,
             finish,
         ],
@@ -95,6 +96,23 @@ def configure(
     # Never lower: below this botocore writes whole requests with their signatures.
     root.setLevel(logging.WARNING)
     logging.getLogger("httpx2").setLevel(logging.INFO if level <= logging.DEBUG else logging.WARNING)
+
+
+def _told_calmly(event: Event, level: int) -> Event:
+    """stamina warns of every pause before another try. One that helps is no news, and one that does not has an error."""
+    import structlog
+
+    if event.get("event") != "stamina.retry_scheduled":
+        return event
+    if level > logging.INFO:
+        raise structlog.DropEvent
+    return {
+        "event": "trying again soon",
+        "level": "info",
+        "why": event.get("caused_by"),
+        "tries": event.get("retry_num"),
+        "pause": event.get("wait_for"),
+    }
 
 
 def context(**fields: object) -> AbstractContextManager[None]:

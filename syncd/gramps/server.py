@@ -19,7 +19,7 @@ MINIMUM_VERSION = (3, 10, 0)
 
 TESTED_MAJOR = 3
 
-CONNECT_PATIENCE = 15.0
+CONNECT_PATIENCE = 5.0
 """Seconds for which the very first request is tried again: a wrong address should not take long to tell."""
 
 

@@ -192,6 +192,15 @@ def test_a_bucket_for_a_server_with_a_disk(desk: Desk, world: World) -> None:
     assert "take the section [s3]" in answer.out
 
 
+def test_no_bucket_on_either_side(desk: Desk, world: World) -> None:
+    """A Gramps Web with media on its own disk cannot be served yet, and that is said: exit 2."""
+    write_config(desk.home)
+    world.location_ = MediaLocation(None)
+    answer = desk.syncd("check")
+    assert answer.code == 2
+    assert "needs a bucket" in answer.out
+
+
 def test_no_bucket_for_a_server_with_one(desk: Desk, world: World) -> None:
     """No [s3], but the server keeps its media in a bucket: exit 2, with the lines to add."""
     write_config(desk.home)
