@@ -87,7 +87,7 @@ def _foreseen(action: Action, sizes: Mapping[Checksum, int]) -> Done | None:
             return Done("added", str(file.path), link.handle, file.checksum, file.size, why)
         case UpdateObject(expected=item, path=path, file=file, checksum=checksum, why=why):
             return Done(
-                "moved" if path != item.path else "updated",
+                "moved" if path != item.path and checksum == item.digest else "updated",
                 str(file.path),
                 item.handle,
                 checksum,

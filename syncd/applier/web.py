@@ -130,7 +130,8 @@ class WebChanges:
         elif isinstance(answer, Changed):
             self._ledger.waiting.append(Waiting(_CHANGED_MEANWHILE, path, handle))
         else:
-            kind = "moved" if action.path != action.expected.path else "updated"
+            renamed = action.path != action.expected.path
+            kind = "moved" if renamed and action.checksum == action.expected.digest else "updated"
             self._progress.advance(files=1)
             self._ledger.note(_done(kind, action.file, handle, action.why), links=[action.link])
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from syncd.merge.draft import Draft
 from syncd.merge.moves import Holders
 from syncd.merge.places import Places
-from syncd.model.paths import Refusal, conflict_name
+from syncd.model.paths import Refusal, conflict_name, is_server_name
 from syncd.model.plan import Conflict, Fetch, KeepLoser, UpdateObject, Why
 from syncd.model.policy import Conflicts
 from syncd.model.snapshots import FolderFile, Link, MediaObject
@@ -49,7 +49,8 @@ class ContentMerge:
         """The folder's content goes to Gramps Web."""
         self._draft.store(file, why, link.handle)
         after = replace(link, checksum=file.checksum, inode=file.stamp.inode, restore=False)
-        self._draft.do(UpdateObject(item, item.path, file.checksum, file, after, why))
+        name = _persons_name(self._draft, link, item)
+        self._draft.do(UpdateObject(item, name, file.checksum, file, after, why))
 
     def _receive(self, link: Link, item: MediaObject, file: FolderFile, theirs: Checksum) -> None:
         """Gramps Web's content comes to the folder: in place of the file, or beside it if others keep the file."""
@@ -107,7 +108,8 @@ def settle_conflict(draft: Draft, places: Places, link: Link, item: MediaObject,
         draft.store(file, Why.CONFLICT, item.handle)
         after = replace(link, checksum=file.checksum, inode=file.stamp.inode, restore=False)
         draft.do(KeepLoser(item, theirs, file.path))
-        draft.do(UpdateObject(item, item.path, file.checksum, file, after, Why.CONFLICT))
+        name = _persons_name(draft, link, item)
+        draft.do(UpdateObject(item, name, file.checksum, file, after, Why.CONFLICT))
         draft.conflicts.append(Conflict(file.path, item.handle, None))
         return
     after = replace(link, checksum=theirs, inode=0, restore=False)
@@ -119,3 +121,14 @@ def settle_conflict(draft: Draft, places: Places, link: Link, item: MediaObject,
         draft.store(file, Why.CONFLICT, item.handle)
     draft.do(Fetch(item, theirs, file.path, after, Why.CONFLICT, replaces=file, aside=aside, source=source))
     draft.conflicts.append(Conflict(file.path, item.handle, aside))
+
+
+def _persons_name(draft: Draft, link: Link, item: MediaObject) -> str:
+    """The name that an object has when it gets the folder's content.
+
+    A replacement on the web page named it by its checksum. With another checksum nobody could tell that name from
+    a person's any more, so the person's comes back in the same step.
+    """
+    if link.named and not draft.inputs.policy.found_by_path and is_server_name(item.path, item.digest):
+        return link.named
+    return item.path

@@ -77,7 +77,7 @@ class AddObject:
 
 @dataclass(frozen=True, slots=True)
 class UpdateObject:
-    """Give an object another checksum or another path (one of the two).
+    """Give an object another checksum or another path; both only where the server had named it by its checksum.
 
     Args:
         expected: the object as it was read; when it is no longer so, nothing is done.
