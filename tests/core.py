@@ -168,9 +168,7 @@ def after(plan: Plan) -> dict[str, tuple[str, str, str]]:
     """The links that a plan's actions record, by handle: path, name in Gramps Web, content."""
     found = {}
     for action in plan.actions:
-        if isinstance(
-            action, Record | AddObject | UpdateObject | Fetch | MoveFile | RestoreObject
-        ):
+        if isinstance(action, Record | AddObject | UpdateObject | Fetch | MoveFile | RestoreObject):
             link = action.link
             found[link.handle] = (link.path.text, link.named, word(link.checksum))
     return found

@@ -185,7 +185,10 @@ class World:
     def _fetch(self, fetch: Fetch) -> None:
         """Bytes come from the bucket or a file of the folder; an old file is moved away, never overwritten."""
         copied = fetch.source is not None and self._is(fetch.source)
-        if not (copied or fetch.checksum in self.bucket) or self.objects.get(fetch.object.handle) != fetch.object:
+        if (
+            not (copied or fetch.checksum in self.bucket)
+            or self.objects.get(fetch.object.handle) != fetch.object
+        ):
             return
         key = fetch.path.key
         if fetch.replaces is not None:

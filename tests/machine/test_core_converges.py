@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from syncd.model import Checksum, Detached, Link, MediaObject, MediaPath, PathRules
+from syncd.model import Checksum, Detached, Link, MediaObject, MediaPath
 from syncd.model.paths import parse_catalog_path
 from syncd.model.plan import AddObject, DeleteObject, Plan, TrashFile
 from syncd.model.policy import Conflicts, InFolder, OnWeb, Policy
@@ -17,8 +19,20 @@ from tests.core import RULES, md5
 from tests.core_world import NOW, World
 
 PASSES = 10
+MORE = int(os.environ.get("SYNCD_EXAMPLES", "1"))
+"""How many times as many examples: `SYNCD_EXAMPLES=20` for a long hunt."""
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
 PATHS = ["a.jpg", "b.jpg", "c.jpg", "d/a.jpg", "d/b.jpg", "A.jpg", "d"]
-WEB_PATHS = [*PATHS, "./a.jpg", "d\\b.jpg", "../x.jpg", "/home/me/Pictures/c.jpg", "https://x.example/a.jpg", ""]
+WEB_PATHS = [
+    *PATHS,
+    "./a.jpg",
+    "d\\b.jpg",
+    "../x.jpg",
+    "/home/me/Pictures/c.jpg",
+    "https://x.example/a.jpg",
+    "",
+]
 WORDS = ["one", "two", "three", "four", ""]
 HANDLES = ["h1", "h2", "h3", "h4"]
 DAYS = [NOW - 30 * 86400, NOW - 60]
@@ -80,7 +94,7 @@ def worlds(draw: st.DrawFn, *, linked: bool) -> World:
     )
 
 
-def _someone_acts(draw: st.DrawFn, world: World) -> None:
+def _someone_acts(draw: Draw, world: World) -> None:
     """One thing that a person does, on either side."""
     file = st.sampled_from(sorted(world.files)) if world.files else None
     handle = st.sampled_from(sorted(world.objects)) if world.objects else None
@@ -102,14 +116,14 @@ def _someone_acts(draw: st.DrawFn, world: World) -> None:
     draw(st.sampled_from(acts))()
 
 
-def _write(draw: st.DrawFn, world: World) -> None:
+def _write(draw: Draw, world: World) -> None:
     path = draw(paths)
     files = {**world.files, path: (draw(words), world.inode())}
     if _folder(files) == files:
         world.files = files
 
 
-def _rename(draw: st.DrawFn, world: World, path: str) -> None:
+def _rename(draw: Draw, world: World, path: str) -> None:
     to = draw(paths)
     files = {**world.files, to: world.files[path]}
     if to != path:
@@ -126,7 +140,7 @@ def _unlink(world: World, path: str) -> None:
     del world.files[path]
 
 
-def _upload(draw: st.DrawFn, world: World) -> None:
+def _upload(draw: Draw, world: World) -> None:
     handle = f"new{len(world.objects) + len(world.deleted)}"
     content = draw(words)
     world.bucket.add(md5(content))
@@ -134,7 +148,7 @@ def _upload(draw: st.DrawFn, world: World) -> None:
     world.objects[handle] = MediaObject(handle, path, md5(content), "", NOW - 60)
 
 
-def _edit_object(draw: st.DrawFn, world: World, handle: str) -> None:
+def _edit_object(draw: Draw, world: World, handle: str) -> None:
     content = draw(words)
     checksum: Checksum = md5(content)
     world.bucket.add(checksum)
@@ -143,7 +157,7 @@ def _edit_object(draw: st.DrawFn, world: World, handle: str) -> None:
     world.objects[handle] = replace(item, path=path, checksum=checksum, change=NOW - 60)
 
 
-def _name_object(draw: st.DrawFn, world: World, handle: str) -> None:
+def _name_object(draw: Draw, world: World, handle: str) -> None:
     world.objects[handle] = replace(world.objects[handle], path=draw(web_paths), change=NOW - 60)
 
 
@@ -167,7 +181,11 @@ def _check_plan(world: World, plan: Plan) -> None:
     places = Counter(
         path.key
         for action in plan.actions
-        for path in [getattr(action, "to", None), getattr(action, "aside", None), getattr(action, "path", None)]
+        for path in [
+            getattr(action, "to", None),
+            getattr(action, "aside", None),
+            getattr(action, "path", None),
+        ]
         if isinstance(path, MediaPath) and type(action).__name__ != "KeepLoser"
     )
     assert not [path for path, count in places.items() if count > 1], "one path, two files"
@@ -219,7 +237,9 @@ def _check_settled(world: World) -> None:
         assert handle in world.links or handle in reported or web_address, "an object that nobody sees to"
     files = {link.path.key for link in world.links.values()}
     waited_for = {parse_catalog_path(wait.path, RULES) for wait in world.plan().waiting}
-    assert all(path in files or MediaPath.of(path) in waited_for for path in world.files), "a file that nobody sees to"
+    assert all(path in files or MediaPath.of(path) in waited_for for path in world.files), (
+        "a file that nobody sees to"
+    )
 
 
 def _made(plans: list[Plan]) -> Counter[str]:
@@ -228,7 +248,7 @@ def _made(plans: list[Plan]) -> Counter[str]:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400 * MORE)
 @given(worlds(linked=False))
 def test_first_contact_is_a_union(world: World) -> None:
     """Without links nothing is deleted, no object vanishes, and every file has exactly one object in the end."""
@@ -244,7 +264,7 @@ def test_first_contact_is_a_union(world: World) -> None:
     _check_settled(world)
 
 
-@settings(max_examples=600)
+@settings(max_examples=600 * MORE)
 @given(worlds(linked=True))
 def test_any_links_settle(world: World) -> None:
     """Even links that are wrong in every way lead to a settled world, and no content is lost on the way."""
@@ -252,7 +272,7 @@ def test_any_links_settle(world: World) -> None:
     _check_settled(world)
 
 
-@settings(max_examples=600)
+@settings(max_examples=600 * MORE)
 @given(worlds(linked=False), st.data())
 def test_whatever_people_do_settles(world: World, data: st.DataObject) -> None:
     """After edits, moves, swaps and deletions on both sides both are in step again, and a further pass is quiet."""
@@ -266,7 +286,7 @@ def test_whatever_people_do_settles(world: World, data: st.DataObject) -> None:
         _check_settled(world)
 
 
-@settings(max_examples=600)
+@settings(max_examples=600 * MORE)
 @given(worlds(linked=False), st.data())
 def test_failed_actions_do_no_harm(world: World, data: st.DataObject) -> None:
     """Actions that fail, in any combination, while people go on, are made up for."""
@@ -282,6 +302,25 @@ def test_failed_actions_do_no_harm(world: World, data: st.DataObject) -> None:
     _check_settled(world)
 
 
-def test_rules_of_this_world_are_the_ones_meant() -> None:
-    """The paths above are absolute below the media folder of the rules."""
-    assert PathRules("/home/me/Pictures") == RULES
+@settings(max_examples=400 * MORE)
+@given(worlds(linked=False), st.data())
+def test_what_a_held_deletion_spares_is_left_alone(world: World, data: st.DataObject) -> None:
+    """While deletions wait for a person their objects are not changed, and everything else settles around them."""
+    _settle(world)
+    for _ in range(data.draw(st.integers(1, 4), label="acts")):
+        _someone_acts(data.draw, world)
+    spared: dict[str, MediaObject] = {}
+    for _ in range(PASSES):
+        plan = world.plan()
+        _check_plan(world, plan)
+        doomed = {action.expected.handle for action in plan.actions if isinstance(action, DeleteObject)}
+        spared |= {handle: world.objects[handle] for handle in doomed - set(spared)}
+        rest = [action for action in plan.actions if not isinstance(action, DeleteObject)]
+        if not rest:
+            break
+        world.apply(replace(plan, actions=rest))
+    else:
+        raise AssertionError(f"still busy after {PASSES} passes: {world.plan().actions}")
+    assert all(world.objects[handle] == item for handle, item in spared.items())
+    _settle(world)
+    _check_settled(world)

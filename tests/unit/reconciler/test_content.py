@@ -36,9 +36,7 @@ def test_a_replacement_gets_back_the_name_that_people_gave_it() -> None:
 
 def test_a_replacement_of_a_file_that_was_moved_gets_the_new_name() -> None:
     """The server's naming does not hide a person's move in the folder."""
-    plan = merge(
-        links=[H], files=[file("b.jpg", "one")], objects=[obj("h", f"{md5('two')}.jpg", "two")]
-    )
+    plan = merge(links=[H], files=[file("b.jpg", "one")], objects=[obj("h", f"{md5('two')}.jpg", "two")])
     assert say(plan) == ["update h path b.jpg"]
     assert after(plan) == {"h": ("b.jpg", "b.jpg", "one")}
 
@@ -63,7 +61,9 @@ def test_on_a_server_without_s3_the_servers_name_stays() -> None:
 
 def test_new_content_whose_bytes_are_nowhere_is_waited_for() -> None:
     """Somebody's upload is under way; nothing is overwritten meanwhile."""
-    plan = merge(links=[H], files=[file("a.jpg", "one")], objects=[obj("h", "a.jpg", "two", NOW)], bucket=["one"])
+    plan = merge(
+        links=[H], files=[file("a.jpg", "one")], objects=[obj("h", "a.jpg", "two", NOW)], bucket=["one"]
+    )
     assert say(plan) == []
     assert [wait.handle for wait in plan.waiting] == ["h"]
 
@@ -79,7 +79,10 @@ def test_new_content_that_never_arrived_is_a_problem() -> None:
 def test_an_edit_wins_over_bytes_that_nobody_has(age: int, waits: bool) -> None:
     """The folder's edit waits as long as the others' bytes may arrive, then it is sent."""
     plan = merge(
-        links=[H], files=[file("a.jpg", "mine")], objects=[obj("h", "a.jpg", "theirs", NOW - age)], bucket=["one"]
+        links=[H],
+        files=[file("a.jpg", "mine")],
+        objects=[obj("h", "a.jpg", "theirs", NOW - age)],
+        bucket=["one"],
     )
     assert say(plan) == ([] if waits else ["update h content mine", "upload a.jpg (mine)"])
     assert bool(plan.waiting) is waits
@@ -100,7 +103,9 @@ def test_the_bucket_gets_what_an_object_names() -> None:
     """Nothing changed, but the bytes are gone from the bucket: they are sent again, once."""
     links = [H, link("k", "k", "one")]
     files = [file("a.jpg", "one"), file("k", "one")]
-    plan = merge(links=links, files=files, objects=[obj("h", "a.jpg", "one"), obj("k", "k", "one")], bucket=[])
+    plan = merge(
+        links=links, files=files, objects=[obj("h", "a.jpg", "one"), obj("k", "k", "one")], bucket=[]
+    )
     assert say(plan) == ["upload a.jpg (one)"]
 
 
@@ -174,7 +179,9 @@ SHARED = [link("h1", "a", "one"), link("h2", "a", "one")]
 
 def test_an_edit_of_a_shared_file_is_every_objects() -> None:
     """One upload, both objects updated."""
-    plan = merge(links=SHARED, files=[file("a", "two")], objects=[obj("h1", "a", "one"), obj("h2", "a", "one")])
+    plan = merge(
+        links=SHARED, files=[file("a", "two")], objects=[obj("h1", "a", "one"), obj("h2", "a", "one")]
+    )
     assert say(plan) == ["update h1 content two", "update h2 content two", "upload a (two)"]
 
 
@@ -190,14 +197,18 @@ def test_a_half_told_edit_of_a_shared_file_is_finished() -> None:
 
 def test_objects_of_one_file_part_when_one_gets_new_content() -> None:
     """The file stays for the object that still names it; the other's bytes come under a free name."""
-    plan = merge(links=SHARED, files=[file("a", "one")], objects=[obj("h1", "a", "two"), obj("h2", "a", "one")])
+    plan = merge(
+        links=SHARED, files=[file("a", "one")], objects=[obj("h1", "a", "two"), obj("h2", "a", "one")]
+    )
     assert say(plan) == ["fetch h1 (two) to a (2)"]
     assert after(plan) == {"h1": ("a (2)", "a", "two")}
 
 
 def test_objects_of_one_file_that_both_changed_leave_no_orphan() -> None:
     """The first replaces the file, the second gets one of its own: nothing is left that would look new."""
-    plan = merge(links=SHARED, files=[file("a", "one")], objects=[obj("h1", "a", "two"), obj("h2", "a", "three")])
+    plan = merge(
+        links=SHARED, files=[file("a", "one")], objects=[obj("h1", "a", "two"), obj("h2", "a", "three")]
+    )
     assert say(plan) == ["fetch h1 (two) to a, a goes to the trash", "fetch h2 (three) to a (2)"]
 
 
@@ -212,7 +223,9 @@ def test_objects_of_one_file_with_the_same_new_content_stay_together() -> None:
 
 def test_a_conflict_on_a_shared_file_leaves_it_to_the_other_object() -> None:
     """The edit goes to the object that did not change; the changed one's bytes get a file of their own."""
-    plan = merge(links=SHARED, files=[file("a", "mine")], objects=[obj("h1", "a", "theirs"), obj("h2", "a", "one")])
+    plan = merge(
+        links=SHARED, files=[file("a", "mine")], objects=[obj("h1", "a", "theirs"), obj("h2", "a", "one")]
+    )
     assert say(plan) == ["fetch h1 (theirs) to a (2)", "update h2 content mine", "upload a (mine)"]
 
 
@@ -247,7 +260,9 @@ def test_an_edit_of_a_shared_file_brings_no_object_back() -> None:
 
 def test_one_of_several_objects_moves_away() -> None:
     """It gets a copy of its own at its new name, the file stays for the other."""
-    plan = merge(links=SHARED, files=[file("a", "one")], objects=[obj("h1", "b", "one"), obj("h2", "a", "one")])
+    plan = merge(
+        links=SHARED, files=[file("a", "one")], objects=[obj("h1", "b", "one"), obj("h2", "a", "one")]
+    )
     assert say(plan) == ["fetch h1 (one) to b, copying a"]
     assert after(plan) == {"h1": ("b", "b", "one")}
 
@@ -264,7 +279,9 @@ def test_all_objects_of_a_file_move_to_one_place() -> None:
 def test_all_objects_of_a_file_move_apart() -> None:
     """One leaves a pass, so that the last takes the file itself and none is left over."""
     objects = [obj("h1", "b", "one"), obj("h2", "c", "one")]
-    assert say(merge(links=SHARED, files=[file("a", "one")], objects=objects)) == ["fetch h1 (one) to b, copying a"]
+    assert say(merge(links=SHARED, files=[file("a", "one")], objects=objects)) == [
+        "fetch h1 (one) to b, copying a"
+    ]
     plan = merge(
         links=[link("h1", "b", "one"), SHARED[1]], files=[file("a", "one"), file("b", "one")], objects=objects
     )
@@ -284,10 +301,18 @@ def test_a_file_asked_back_is_fetched() -> None:
 def test_a_file_asked_back_finds_its_name_taken() -> None:
     """It comes back under a free name, never over another file, never where none can be."""
     links = [link("h", "a", "one", restore=True)]
-    plan = merge(links=[*links, link("k", "A", "two")], files=[file("A", "two")], objects=[obj("h", "a", "one"), obj("k", "A", "two")])
+    plan = merge(
+        links=[*links, link("k", "A", "two")],
+        files=[file("A", "two")],
+        objects=[obj("h", "a", "one"), obj("k", "A", "two")],
+    )
     assert say(plan) == ["fetch h (one) to a (2)"]
     below = [link("h", "d/a", "one", restore=True)]
-    plan = merge(links=[*below, link("k", "d", "two")], files=[file("d", "two")], objects=[obj("h", "d/a", "one"), obj("k", "d", "two")])
+    plan = merge(
+        links=[*below, link("k", "d", "two")],
+        files=[file("d", "two")],
+        objects=[obj("h", "d/a", "one"), obj("k", "d", "two")],
+    )
     assert say(plan) == []
     assert [problem.handle for problem in plan.problems] == ["h"]
 

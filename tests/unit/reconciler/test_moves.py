@@ -101,7 +101,9 @@ def test_the_same_inode_with_other_content_is_no_move() -> None:
 def test_the_name_in_gramps_web_breaks_a_tie() -> None:
     """Of two candidates, the one that the object was renamed to meanwhile is the file."""
     plan = merge(
-        links=[link("h", "a", "one")], files=[file("b", "one"), file("c", "one")], objects=[obj("h", "c", "one")]
+        links=[link("h", "a", "one")],
+        files=[file("b", "one"), file("c", "one")],
+        objects=[obj("h", "c", "one")],
     )
     assert after(plan)["h"] == ("c", "c", "one")
     assert "delete h" not in say(plan)
@@ -110,7 +112,9 @@ def test_the_name_in_gramps_web_breaks_a_tie() -> None:
 def test_a_copy_beside_the_original_is_new() -> None:
     """As long as the file is at its place nothing moved."""
     plan = merge(
-        links=[link("h", "a", "one")], files=[file("a", "one"), file("b", "one")], objects=[obj("h", "a", "one")]
+        links=[link("h", "a", "one")],
+        files=[file("a", "one"), file("b", "one")],
+        objects=[obj("h", "a", "one")],
     )
     assert say(plan) == ["add b (one)"]
 
@@ -199,7 +203,7 @@ def test_moved_here_while_gramps_webs_name_is_taken() -> None:
 
 
 def test_a_name_that_means_the_same_was_not_moved() -> None:
-    """`C:\\…` became relative in Gramps Web, the file was moved here: the object follows the file."""
+    """`./a` became `a` in Gramps Web, the file was moved here: the object follows the file."""
     plan = merge(
         links=[link("h", "a", "one", named="./a")], files=[file("b", "one")], objects=[obj("h", "a", "one")]
     )
@@ -219,9 +223,15 @@ def test_names_that_never_agreed_stay_apart() -> None:
 def test_the_names_compare_by_nfc() -> None:
     """The same name in NFD on disk and in NFC in Gramps Web is one name."""
     nfd, nfc = "Mu\u0308ller.jpg", "M\u00fcller.jpg"
-    plan = merge(links=[link("h", nfd, "one", named=nfc)], files=[file(nfd, "one")], objects=[obj("h", nfc, "one")])
+    plan = merge(
+        links=[link("h", nfd, "one", named=nfc)], files=[file(nfd, "one")], objects=[obj("h", nfc, "one")]
+    )
     assert is_quiet(plan)
-    plan = merge(links=[link("h", nfd, "one", named=nfc)], files=[file("x/" + nfd, "one")], objects=[obj("h", nfc, "one")])
+    plan = merge(
+        links=[link("h", nfd, "one", named=nfc)],
+        files=[file("x/" + nfd, "one")],
+        objects=[obj("h", nfc, "one")],
+    )
     assert say(plan) == [f"update h path x/{nfc}"]
 
 
@@ -248,7 +258,9 @@ def test_unseen_is_not_gone() -> None:
     ):
         plan = merge(links=[link("h", "d/a", "one")], objects=[obj("h", "d/a", "one")], occupied={path: what})
         assert not plan.actions, what
-    plan = merge(links=[link("h", "d/a", "one")], objects=[obj("h", "d/a", "two")], ignored=lambda _path: True)
+    plan = merge(
+        links=[link("h", "d/a", "one")], objects=[obj("h", "d/a", "two")], ignored=lambda _path: True
+    )
     assert not plan.actions
 
 
@@ -263,7 +275,9 @@ def test_while_a_file_is_being_written_no_object_is_deleted() -> None:
 
 def test_a_move_that_changes_only_the_case_of_letters() -> None:
     """A file is no obstacle to itself."""
-    plan = merge(links=[link("h", "a.jpg", "one")], files=[file("a.jpg", "one")], objects=[obj("h", "A.JPG", "one")])
+    plan = merge(
+        links=[link("h", "a.jpg", "one")], files=[file("a.jpg", "one")], objects=[obj("h", "A.JPG", "one")]
+    )
     assert say(plan) == ["move a.jpg to A.JPG"]
 
 
@@ -281,7 +295,10 @@ def test_files_that_differ_only_in_case_do_not_change_places() -> None:
 def test_a_server_that_finds_files_by_path_keeps_its_names() -> None:
     """Moves in the folder stay in the folder; the link keeps both names."""
     plan = merge(
-        links=[link("h", "a", "one")], files=[file("b", "one")], objects=[obj("h", "a", "one")], found_by_path=True
+        links=[link("h", "a", "one")],
+        files=[file("b", "one")],
+        objects=[obj("h", "a", "one")],
+        found_by_path=True,
     )
     assert say(plan) == ["record h"]
     assert after(plan) == {"h": ("b", "a", "one")}

@@ -174,7 +174,9 @@ def test_cell_in_the_end(folder: str, web: str) -> None:
 @pytest.mark.parametrize(("name", "plan"), [("a.jpg", "record h"), ("c.jpg", "move a.jpg to c.jpg")])
 def test_equal_edits_agree(name: str, plan: str) -> None:
     """The same bytes on both sides are no conflict: the link learns of them, and nothing is transferred."""
-    found = merge(links=[link("h", "a.jpg", "one")], files=[file("a.jpg", "two")], objects=[obj("h", name, "two")])
+    found = merge(
+        links=[link("h", "a.jpg", "one")], files=[file("a.jpg", "two")], objects=[obj("h", name, "two")]
+    )
     assert not found.conflicts
     assert say(found) == [plan]
     assert after(found)["h"] == (name, name, "two")
@@ -182,6 +184,8 @@ def test_equal_edits_agree(name: str, plan: str) -> None:
 
 def test_equal_moves_agree() -> None:
     """Moved to the same place on both sides: the link learns of it."""
-    plan = merge(links=[link("h", "a.jpg", "one")], files=[file("b.jpg", "one")], objects=[obj("h", "b.jpg", "one")])
+    plan = merge(
+        links=[link("h", "a.jpg", "one")], files=[file("b.jpg", "one")], objects=[obj("h", "b.jpg", "one")]
+    )
     assert say(plan) == ["record h"]
     assert after(plan) == {"h": ("b.jpg", "b.jpg", "one")}

@@ -99,7 +99,10 @@ def test_a_new_object_of_a_content_that_is_here_is_copied() -> None:
     case = {"links": [link("k", "k", "one")], "files": [file("k", "one")]}
     objects = [obj("k", "k", "one"), obj("h", "a", "one")]
     assert say(merge(**case, objects=objects)) == ["fetch h (one) to a, copying k"]
-    assert say(merge(**case, objects=objects, bucket=[])) == ["fetch h (one) to a, copying k", "upload k (one)"]
+    assert say(merge(**case, objects=objects, bucket=[])) == [
+        "fetch h (one) to a, copying k",
+        "upload k (one)",
+    ]
 
 
 @pytest.mark.parametrize(("change", "waits"), [(NOW - 60, True), (LONG_AGO, False)])
@@ -162,7 +165,9 @@ def test_a_file_at_a_name_that_would_be_refused_is_linked() -> None:
 )
 def test_refused_places_are_problems(path: str, files: list[str], occupied: dict[str, Occupant]) -> None:
     """A name taken in another case, through a symbolic link, where a folder, a pipe … stands."""
-    plan = merge(objects=[obj("h", path, "one")], files=[file(name, name) for name in files], occupied=occupied)
+    plan = merge(
+        objects=[obj("h", path, "one")], files=[file(name, name) for name in files], occupied=occupied
+    )
     assert not [said for said in say(plan) if said.startswith("fetch")]
     assert [problem.handle for problem in plan.problems] == ["h"]
 
@@ -184,7 +189,10 @@ def test_ignored_paths_are_out_of_scope() -> None:
     plan = merge(objects=[obj("h", "a.psd", "one")], files=[file("b", "one")], ignored=ignored)
     assert say(plan) == ["add b (one)"]
     plan = merge(
-        links=[link("h", "a", "one")], files=[file("a", "one")], objects=[obj("h", "a.psd", "one")], ignored=ignored
+        links=[link("h", "a", "one")],
+        files=[file("a", "one")],
+        objects=[obj("h", "a.psd", "one")],
+        ignored=ignored,
     )
     assert say(plan) == []
 
@@ -211,7 +219,10 @@ def test_same_path_same_content_is_linked() -> None:
     ("strategy", "plan"),
     [
         (Conflicts.KEEP_BOTH, ["fetch h (theirs) to a, a goes to a (conflict 2026-11-22 desk)"]),
-        (Conflicts.PREFER_FOLDER, ["keep h (theirs) in the trash", "update h content mine", "upload a (mine)"]),
+        (
+            Conflicts.PREFER_FOLDER,
+            ["keep h (theirs) in the trash", "update h content mine", "upload a (mine)"],
+        ),
         (Conflicts.PREFER_WEB, ["fetch h (theirs) to a, a goes to the trash", "upload a (mine)"]),
     ],
 )
@@ -313,7 +324,8 @@ def test_same_content_more_objects_than_files() -> None:
 def test_the_path_decides_before_the_content() -> None:
     """A file that an object names is that object's, whoever else has the content."""
     plan = merge(
-        files=[file("a", "one")], objects=[obj("h1", "z/a", "one", LONG_AGO), obj("h2", "a", "one", LONG_AGO + 9)]
+        files=[file("a", "one")],
+        objects=[obj("h1", "z/a", "one", LONG_AGO), obj("h2", "a", "one", LONG_AGO + 9)],
     )
     assert after(plan)["h2"] == ("a", "a", "one")
 
@@ -323,7 +335,9 @@ def test_an_object_named_by_the_server_takes_the_folders_name() -> None:
     plan = merge(files=[file("a.jpg", "one")], objects=[obj("h", f"{md5('one')}.jpg", "one")])
     assert say(plan) == ["update h path a.jpg"]
     assert after(plan) == {"h": ("a.jpg", "a.jpg", "one")}
-    plan = merge(files=[file("a.jpg", "one")], objects=[obj("h", f"{md5('one')}.jpg", "one")], found_by_path=True)
+    plan = merge(
+        files=[file("a.jpg", "one")], objects=[obj("h", f"{md5('one')}.jpg", "one")], found_by_path=True
+    )
     assert say(plan) == ["link h"]
 
 
@@ -352,7 +366,9 @@ def test_a_file_that_outlived_its_object_may_get_a_new_one() -> None:
 def test_an_object_does_not_take_anothers_file() -> None:
     """Several objects of one content have one file each."""
     plan = merge(
-        links=[link("k", "a", "one")], files=[file("a", "one")], objects=[obj("k", "a", "one"), obj("h", "b", "one")]
+        links=[link("k", "a", "one")],
+        files=[file("a", "one")],
+        objects=[obj("k", "a", "one"), obj("h", "b", "one")],
     )
     assert say(plan) == ["fetch h (one) to b, copying a"]
 

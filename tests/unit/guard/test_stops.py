@@ -1,0 +1,88 @@
+"""Stops: reasons to do nothing at all, in either direction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.guard import (
+    NEEDED_PERMISSIONS,
+    Identity,
+    find_folder_stop,
+    find_history_stop,
+    find_listing_stop,
+    find_server_stop,
+)
+
+BOUND = Identity("tree", "Family", "media", "tree/", "folder-1", "state.sqlite", NEEDED_PERMISSIONS)
+
+
+def test_the_same_folder_and_server_are_no_stop() -> None:
+    """What was bound is what is found."""
+    assert find_folder_stop(BOUND, "folder-1", "state.sqlite", "state.sqlite") is None
+    assert find_server_stop(BOUND, BOUND) is None
+
+
+def test_first_contact_has_nothing_to_compare() -> None:
+    """A folder without a marker, and one whose marker names this very state, are taken."""
+    assert find_folder_stop(None, None, None, "state.sqlite") is None
+    assert find_folder_stop(None, "folder-1", "state.sqlite", "state.sqlite") is None
+
+
+@pytest.mark.parametrize(
+    ("bound", "folder_id", "state_name"),
+    [
+        (BOUND, None, None),  # the drive is not mounted
+        (BOUND, "folder-2", "state.sqlite"),
+        (BOUND, "folder-1", "other.sqlite"),
+        (None, "folder-1", "other.sqlite"),  # somebody else's folder
+    ],
+)
+def test_another_folder_stops(bound: Identity | None, folder_id: str | None, state_name: str | None) -> None:
+    """A marker that is missing, bears another id or names another state file."""
+    stop = find_folder_stop(bound, folder_id, state_name, "state.sqlite")
+    assert stop is not None
+    assert "syncd adopt" in stop.remedy
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        replace(BOUND, tree_id="other"),
+        replace(BOUND, bucket="other"),
+        replace(BOUND, prefix="other/"),
+        replace(BOUND, bucket=None, prefix=""),
+    ],
+)
+def test_another_server_stops(found: Identity) -> None:
+    """Another tree, bucket or prefix, or a server that keeps its media on its own disk now."""
+    stop = find_server_stop(BOUND, found)
+    assert stop is not None
+    assert "syncd adopt" in stop.remedy
+
+
+@pytest.mark.parametrize("lost", sorted(NEEDED_PERMISSIONS))
+def test_a_lost_right_stops(lost: str) -> None:
+    """What the login cannot see would look deleted."""
+    stop = find_server_stop(BOUND, replace(BOUND, permissions=NEEDED_PERMISSIONS - {lost}))
+    assert stop is not None
+    assert lost in stop.reason
+
+
+def test_other_rights_do_not_matter() -> None:
+    """More or fewer of what a sync does not need."""
+    more = replace(BOUND, permissions=NEEDED_PERMISSIONS | {"EditTree"})
+    assert find_server_stop(BOUND, more) is None
+    assert find_server_stop(more, BOUND) is None
+
+
+def test_a_restored_server_stops() -> None:
+    """Its history no longer holds what was seen."""
+    assert "syncd adopt" in find_history_stop().remedy
+
+
+@pytest.mark.parametrize(("objects", "links", "stops"), [(0, 1, True), (0, 0, False), (1, 9, False)])
+def test_an_empty_listing_stops(objects: int, links: int, stops: bool) -> None:
+    """Where there were links there were objects."""
+    assert (find_listing_stop(objects, links) is not None) is stops

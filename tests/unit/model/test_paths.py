@@ -1,0 +1,160 @@
+"""Paths: one type, made in one place."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncd.model.paths import (
+    MediaPath,
+    PathRules,
+    Refusal,
+    conflict_name,
+    free_name,
+    is_server_name,
+    parse_catalog_path,
+    refuse_to_write,
+    split_name,
+)
+from tests.core import md5
+
+RULES = PathRules(
+    "/home/me/Pictures", (("C:\\Users\\me\\Pictures", "."), ("D:\\scans\\", "old/scans"), ("/mnt/nas", "."))
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("./d//./a.jpg", "d/a.jpg"),
+        ("d\\a.jpg", "d/a.jpg"),
+        ("/home/me/Pictures/d/a.jpg", "d/a.jpg"),
+        ("C:\\Users\\me\\Pictures\\d\\a.jpg", "d/a.jpg"),
+        ("c:/users/ME/pictures/a.jpg", "a.jpg"),
+        ("D:\\scans\\a.jpg", "old/scans/a.jpg"),
+        ("/mnt/nas/a.jpg", "a.jpg"),
+        ("Mu\u0308ller.jpg", "M\u00fcller.jpg"),
+        (" a .jpg", " a .jpg"),
+        ('50 % "best" 🎂.jpg', '50 % "best" 🎂.jpg'),
+        ("...", "..."),
+        ("a..b", "a..b"),
+    ],
+)
+def test_paths_that_mean_a_file_here(raw: str, path: str) -> None:
+    """Backslashes, dots, absolute and mapped paths."""
+    found = parse_catalog_path(raw, RULES)
+    assert isinstance(found, MediaPath)
+    assert found.key == path
+
+
+@pytest.mark.parametrize(
+    ("raw", "silent"),
+    [
+        ("", False), (" ", False), (".", False), ("/", False), ("..", False), ("a/../b", False),
+        ("..\\a", False), ("/home/me/Pictures/../x", False), ("/home/me/Pictures", False),
+        ("/home/me/Pictures2/a", False), ("/etc/passwd", False), ("E:\\a.jpg", False), ("\\\\server\\a", False),
+        ("/MNT/nas/a", False), ("a\nb", False), ("a\x7fb", False), ("a\ud800b", False),
+        ("C:\\Users\\me\\Pictures\\..\\a", False),
+        ("https://example.org/a.jpg", True), ("FTP://x/a", True),
+    ],
+)  # fmt: skip
+def test_paths_that_mean_none(raw: str, silent: bool) -> None:
+    """Refused with a reason and a remedy, never an exception; a web address silently."""
+    found = parse_catalog_path(raw, RULES)
+    assert isinstance(found, Refusal)
+    assert found.silent is silent
+    assert found.reason
+    assert found.remedy
+
+
+def test_the_remedy_for_another_machines_path_is_a_path_map() -> None:
+    """Ready to be copied."""
+    found = parse_catalog_path("E:\\photos\\a.jpg", RULES)
+    assert isinstance(found, Refusal)
+    assert 'path_map = { "E:/photos" = "." }' in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        ("a" * 255, False), ("a" * 256, True), ("ü" * 127, False), ("ü" * 128, True),
+        ("con", True), ("Aux.jpg", True), ("com1.tar.gz", True), ("com0", False), ("console.jpg", False),
+        ("a.", True), ("a ", True), ("...", True), (".hidden", False), (".syncd", True), (".SyncD/x", True),
+        (".syncdignore", False), ("d/.syncd/x", True), ("/".join(["a" * 100] * 31), True),
+        ("/".join(["a" * 100] * 30), False), ("a:b?*.jpg", False),
+    ],
+)  # fmt: skip
+def test_names_that_are_not_created(name: str, refused: bool) -> None:
+    """Too long, reserved, ours; linking a file that is there asks no such question."""
+    assert (refuse_to_write(MediaPath.of(name)) is not None) is refused
+
+
+def test_paths_compare_by_nfc_and_keep_their_spelling() -> None:
+    """One path, two spellings."""
+    nfd, nfc = MediaPath.of("Mu\u0308ller"), MediaPath.of("M\u00fcller")
+    assert nfd == nfc
+    assert hash(nfd) == hash(nfc)
+    assert nfd.text != nfc.text
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [("a.jpg", ("a", ".jpg")), (".hidden", (".hidden", "")), ("a", ("a", "")), ("a.tar.gz", ("a.tar", ".gz")),
+     ("..a", ("..a", "")), (".a.b", (".a", ".b"))],
+)  # fmt: skip
+def test_stem_and_extension(name: str, parts: tuple[str, str]) -> None:
+    """A leading dot is no extension."""
+    assert split_name(name) == parts
+
+
+def test_server_names() -> None:
+    """`<own checksum>.<ext>` at the top, and nothing else."""
+    own = md5("one")
+    assert is_server_name(f"{own}.jpg", own)
+    assert is_server_name(own, own)
+    assert not is_server_name(f"{md5('two')}.jpg", own)
+    assert not is_server_name(f"d/{own}.jpg", own)
+    assert not is_server_name(f"{own}.tar.gz", own)
+    assert not is_server_name(f"{own}.jpg", None)
+
+
+def test_conflict_names_count_on() -> None:
+    """A counter if the name is taken, in any case of letters."""
+    path, taken = MediaPath.of("d/a.jpg"), {"d/a (conflict 2026-11-22 desk).jpg"}
+    assert conflict_name(path, "2026-11-22", "desk", set()).text == "d/a (conflict 2026-11-22 desk).jpg"
+    assert conflict_name(path, "2026-11-22", "Desk", taken).text == "d/a (conflict 2026-11-22 Desk 2).jpg"
+    taken.add("d/a (conflict 2026-11-22 desk 2).jpg")
+    assert conflict_name(path, "2026-11-22", "desk", taken).text == "d/a (conflict 2026-11-22 desk 3).jpg"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a" * 255, "a" * 251 + ".jpg", "ü" * 127, "🎂" * 62 + ".jpg", "e\u0301" * 84, "x." + "y" * 250,
+     "👩\u200d👩\u200d👧" * 14],
+)  # fmt: skip
+def test_conflict_names_fit_255_bytes(name: str) -> None:
+    """The stem is cut at a character; an extension as long as a sentence is part of the stem."""
+    found = conflict_name(MediaPath.of("d/" + name), "2026-11-22", "h" * 300, set())
+    assert len(found.name.encode()) <= 255
+    assert "(conflict 2026-11-22 hhh" in found.name
+    assert found.parent == "d"
+    assert refuse_to_write(found) is None
+    start = found.name.partition(" (conflict")[0]
+    assert name.startswith(start)
+    assert not name[len(start) :].startswith(("\u0301", "\u200d"))
+
+
+@pytest.mark.parametrize(("host", "said"), [("my host/../x", "my-host-..-x"), ("", "here"), ("...", "here")])
+def test_a_host_name_makes_no_folders(host: str, said: str) -> None:
+    """It is cleaned before it is part of a name."""
+    assert (
+        conflict_name(MediaPath.of("a"), "2026-11-22", host, set()).text == f"a (conflict 2026-11-22 {said})"
+    )
+
+
+def test_free_names() -> None:
+    """The path itself, or numbered from 2."""
+    path = MediaPath.of("A.jpg")
+    assert free_name(path, set()) == path
+    assert free_name(path, {"a.jpg"}).text == "A (2).jpg"
+    assert free_name(path, {"a.jpg", "a (2).jpg"}).text == "A (3).jpg"
