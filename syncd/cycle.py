@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -19,6 +19,7 @@ from syncd.errors import StopError
 from syncd.guard import Circumstances, hold
 from syncd.model import Checksum, Link, MediaPath, Problem, Stop
 from syncd.model.plan import (
+    Action,
     AddObject,
     Conflict,
     DeleteObject,
@@ -74,6 +75,8 @@ class Cycle:
     _notices: dict[Notice, None] = field(default_factory=dict)
     _conflicts: dict[Conflict, None] = field(default_factory=dict)
     _newly_held: set[int] = field(default_factory=set)
+    _missing: frozenset[str] = frozenset()
+    """Handles whose file the last pass did not find: a deletion is only believed when two looks agree."""
 
     def run(self) -> Outcome:
         """Make passes until a plan is empty, or nothing moves any more.
@@ -177,15 +180,33 @@ class Cycle:
             elif any(isinstance(action, Upload) for action in guarded.plan.actions):
                 ledger.problems.append(_NO_PLACE)
             return bool(adds)
+        actions, unsure = self._confirmed(guarded.plan.actions)
         ledger.approved = guarded.approved_deletions
         ledger.waiting.clear()
         try:
-            self.applier(guarded, ledger, sizes).apply(guarded.plan.actions)
+            self.applier(guarded, ledger, sizes).apply(actions)
         finally:
             self._remember_conflicts(guarded.plan, ledger, before)
         if not any(held.kind is HoldKind.FIRST_SYNC and not held.approved for held in guarded.held):
             self.state.first_contact_done()
-        return ledger.steps > steps or (bool(ledger.waiting) and number == 1)
+        return unsure or ledger.steps > steps or (bool(ledger.waiting) and number == 1)
+
+    def _confirmed(self, actions: Sequence[Action]) -> tuple[Sequence[Action], bool]:
+        """Put off deletions in Gramps Web until a second look misses the file too, and say whether any was.
+
+        A file that another program moves while the folder is looked through can be missed at both its names.
+        """
+        missing = frozenset(action.expected.handle for action in actions if isinstance(action, DeleteObject))
+        unsure = missing - self._missing
+        self._missing = missing
+        if not unsure:
+            return actions, False
+        sure = [
+            action
+            for action in actions
+            if not (isinstance(action, DeleteObject) and action.expected.handle in unsure)
+        ]
+        return sure, True
 
     def _remember_conflicts(self, plan: Plan, ledger: Ledger, before: int) -> None:
         """Keep the conflicts that were really settled."""
@@ -199,6 +220,7 @@ class Cycle:
     def _outcome(self, plan: Plan, guarded: Guarded, ledger: Ledger) -> Outcome:
         problems = dict.fromkeys((*plan.problems, *ledger.problems, *ledger.failed.values()))
         waiting = dict.fromkeys((*plan.waiting, *ledger.waiting))
+        touched = {item.handle for item in ledger.done if item.handle is not None}
         return Outcome(
             actions=tuple(ledger.done),
             conflicts=tuple(self._conflicts),
@@ -207,7 +229,9 @@ class Cycle:
             notices=tuple(self._notices),
             held=tuple(held for held in guarded.held if not held.approved),
             newly_held=frozenset(self._newly_held),
-            counts=counted(ledger.done, unchanged=plan.unchanged, waiting=len(waiting)),
+            counts=counted(
+                ledger.done, unchanged=max(0, plan.unchanged - len(touched)), waiting=len(waiting)
+            ),
             bytes_up=ledger.bytes_up,
             bytes_down=ledger.bytes_down,
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from syncd.applier.disk import MediaFolder
-from syncd.errors import SyncdError
+from syncd.errors import MovedOn, SyncdError
 from syncd.model.plan import Notice
 from syncd.ports import Store
 from syncd.state import State, TrashEntry
@@ -55,11 +56,10 @@ def keep_house(media: MediaFolder, state: State, store: Store | None, *, trash_d
 
 def _purge(media: MediaFolder, state: State, store: Store, old: list[TrashEntry]) -> None:
     """Delete for good what is old, and only what the bucket says at this moment that it holds whole."""
-    try:
+    with suppress(SyncdError):  # it keeps; the next run tries again
         held = store.sizes(sorted({entry.checksum for entry in old if entry.checksum is not None}))
         for entry in old:
             if entry.checksum is not None and held.get(entry.checksum) == entry.size:
-                media.purge(entry.kept_as)
-                state.drop_trash([entry.id])
-    except SyncdError:
-        return  # it keeps; the next run tries again
+                with suppress(MovedOn):  # something wrote to it in the trash: it stays
+                    media.purge(entry.kept_as, entry.checksum)
+                    state.drop_trash([entry.id])

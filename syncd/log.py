@@ -99,7 +99,7 @@ def configure(
 
 
 def _told_calmly(event: Event, level: int) -> Event:
-    """stamina warns of every pause before another try. One that helps is no news, and one that does not has an error."""
+    """The retry library warns of every pause before another try. One that helps is no news, and one that does not has an error."""
     import structlog
 
     if event.get("event") != "stamina.retry_scheduled":

@@ -15,6 +15,7 @@ from syncd.applier.failures import Blocked
 from syncd.errors import FolderError, MovedOn, Refused, ServerError, SyncdError, Unexpected
 from syncd.model import Checksum, FolderFile, Link, MediaPath, Problem
 from syncd.model.plan import Action, Done, Fetch, KeepLoser, MoveFile, TrashFile, Waiting
+from syncd.scanner import can_vouch
 from syncd.state import State
 
 BATCH = 64
@@ -103,7 +104,8 @@ class Ledger:
                 if self._dropped:
                     self.state.drop_links(self._dropped)
                 if self._files:
-                    self.state.put_stamps(self._files)
+                    now = time.time_ns()
+                    self.state.put_stamps(file for file in self._files if can_vouch(file.stamp, now))
                 if self._stored:
                     self.state.add_stored(self._stored)
                 if self._unwritten:

@@ -55,6 +55,8 @@ def blank(*, dry_run: bool = False) -> Document:
         "conflicts": [],
         "problems": [],
         "held": [],
+        "waiting": [],
+        "notices": [],
         "seconds": 0.0,
     }
 
@@ -67,9 +69,7 @@ def of_outcome(outcome: Outcome) -> Document:
         "counts": {name: getattr(outcome.counts, name) for name in COUNTS},
         "bytes_up": outcome.bytes_up,
         "bytes_down": outcome.bytes_down,
-        "actions": [
-            {key: value for key, value in asdict(done).items() if key != "why"} for done in outcome.actions
-        ],
+        "actions": [asdict(done) for done in outcome.actions],
         "conflicts": [of_conflict(conflict) for conflict in outcome.conflicts],
         "problems": [
             {
@@ -81,6 +81,12 @@ def of_outcome(outcome: Outcome) -> Document:
             for problem in outcome.problems
         ],
         "held": of_held(outcome.held),
+        "waiting": [
+            {"path": item.path, "handle": item.handle, "reason": item.reason} for item in outcome.waiting
+        ],
+        "notices": [
+            {"path": item.path, "handle": item.handle, "text": item.text} for item in outcome.notices
+        ],
         "seconds": round(outcome.seconds, 3),
     }
 

@@ -57,6 +57,7 @@ class Action(Strict):
     handle: str | None
     checksum: str | None
     size: int | None
+    why: str
 
 
 class Conflict(Strict):
@@ -74,6 +75,22 @@ class Problem(Strict):
     handle: str | None
     reason: str
     remedy: str
+
+
+class Waiting(Strict):
+    """An item that time settles."""
+
+    path: str
+    handle: str | None
+    reason: str
+
+
+class Notice(Strict):
+    """A decision worth reading."""
+
+    path: str
+    handle: str | None
+    text: str
 
 
 class Held(Strict):
@@ -101,6 +118,8 @@ class Document(Strict):
     conflicts: list[Conflict]
     problems: list[Problem]
     held: list[Held]
+    waiting: list[Waiting]
+    notices: list[Notice]
     seconds: float
 
 

@@ -139,7 +139,14 @@ def test_the_document_tells_everything(desk: Desk) -> None:
     )
     document = desk.syncd("--once", "--json").document
     assert document["actions"] == [
-        {"kind": "uploaded", "path": "ä.jpg", "handle": "h", "checksum": MD5, "size": 12}
+        {
+            "kind": "uploaded",
+            "path": "ä.jpg",
+            "handle": "h",
+            "checksum": MD5,
+            "size": 12,
+            "why": "new in the folder",
+        }
     ]
     assert document["conflicts"] == [{"path": "b.jpg", "kept_as": "b (conflict).jpg", "handle": "h4"}]
     assert document["problems"] == [
