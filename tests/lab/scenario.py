@@ -1,0 +1,74 @@
+"""What the scenarios have in common: how they begin, and how every one of them must end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lab.world import Desktop, World
+
+Document = dict[str, Any]
+
+
+def photo(name: str) -> bytes:
+    """The bytes of a picture that is unlike any other."""
+    return b"\xff\xd8\xff\xe0 " + name.encode()
+
+
+def begin(world: World, *paths: str) -> dict[str, str]:
+    """Put photos under these paths, each the one of its path, and sync; the handles of all objects, by path."""
+    for path in paths:
+        world.write(path, photo(path))
+    world.sync()
+    world.assert_in_step()
+    return handles(world)
+
+
+def handles(world: World) -> dict[str, str]:
+    """The handle of every media object, by path."""
+    return {path: item["handle"] for path, item in world.api.by_path().items()}
+
+
+def ends_in_step(world: World, code: int = 0) -> None:
+    """The end of a scenario: both sides and the bucket agree byte for byte, and another run does nothing."""
+    world.assert_in_step()
+    ends_at_rest(world, code)
+
+
+def ends_at_rest(world: World, code: int = 0) -> Document:
+    """The end of a scenario in which the sides rightly differ: another run does nothing; its document."""
+    mark = world.mark()
+    document = world.sync(code=code)
+    mark.assert_nothing_written()
+    assert document["actions"] == []
+    return document
+
+
+def tree_of(folder: Path) -> dict[str, bytes | None]:
+    """Everything below a folder, hidden or not, byte for byte; None for a folder."""
+    return {
+        str(path.relative_to(folder)): None if path.is_dir() else path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def folders(desktop: Desktop) -> set[str]:
+    """The folders of the media folder, syncd's own left out."""
+    found = {str(path.relative_to(desktop.folder)) for path in desktop.folder.rglob("*") if path.is_dir()}
+    return {path for path in found if not path.startswith(".syncd")}
+
+
+def deeds(document: Document) -> list[tuple[str, str]]:
+    """What a run did (or would do): kinds and paths, sorted."""
+    return sorted((action["kind"], action["path"]) for action in document["actions"])
+
+
+def numbers(document: Document) -> set[int]:
+    """The numbers of the sets that wait for a person."""
+    return {item["id"] for item in document["held"]}
+
+
+def change_on_web(world: World, handle: str, content: bytes) -> None:
+    """Give an object other bytes without touching its path, as another desktop does."""
+    assert world.s3 is not None
+    world.api.edit(handle, checksum=world.s3.put_content(content, "image/jpeg"))

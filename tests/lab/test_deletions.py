@@ -1,0 +1,168 @@
+"""Deletions: what nobody needs goes, what somebody refers to waits, and everything can be brought back."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.world import World, md5
+from tests.lab.scenario import (
+    begin,
+    change_on_web,
+    deeds,
+    ends_at_rest,
+    ends_in_step,
+    folders,
+    handles,
+    numbers,
+    photo,
+)
+
+
+def _portrait(world: World) -> tuple[str, str, str]:
+    """Bring the example in step; the path and handle of somebody's portrait, and that person."""
+    world.copy_example_images()
+    world.sync()
+    return next(
+        (path, handle, people[0])
+        for path, handle in handles(world).items()
+        if (people := world.api.referrers(handle).get("person"))
+    )
+
+
+def test_a_portrait_waits_and_the_person_keeps_it(world: World) -> None:
+    """Deleted in the folder, held on the web until `syncd approve`; a file that nobody refers to goes at once."""
+    path, handle, person = _portrait(world)
+    world.write("nobody's.jpg", photo("nobody's"))
+    world.sync()
+    gallery = world.api.get(person, "people")["media_list"]
+    (world.folder / path).unlink()
+    (world.folder / "nobody's.jpg").unlink()
+    document = world.sync(code=3)
+    assert deeds(document) == [("deleted", "nobody's.jpg")]
+    (held,) = document["held"]
+    assert (held["kind"], held["path"], held["handle"]) == ("referenced", path, handle)
+    assert "2 people" in held["reason"]
+    assert world.api.get(person, "people")["media_list"] == gallery
+    assert world.api.content(handle) is not None
+    assert world.differences() == [f"{path}: in Gramps Web only"]
+    ends_at_rest(world, code=3)
+    assert world.syncd("approve", str(held["id"])).code == 0
+    assert deeds(world.sync()) == [("deleted", path)]
+    assert not world.api.exists(handle)
+    assert handle not in world.api.gallery(person)
+    assert world.s3 is not None
+    images = world.server.release.example_images()
+    assert world.s3.get(md5(images[path])) == images[path]
+    ends_in_step(world)
+
+
+def test_a_portrait_is_restored(world: World) -> None:
+    """`syncd restore` says no: the file comes back into the folder, and nobody lost a picture."""
+    path, handle, person = _portrait(world)
+    gallery = world.api.get(person, "people")["media_list"]
+    (world.folder / path).unlink()
+    (number,) = numbers(world.sync(code=3))
+    assert world.syncd("restore", str(number)).code == 0
+    assert deeds(world.sync()) == [("fetched", path)]
+    assert world.desktop.files() == world.server.release.example_images()
+    assert world.api.get(person, "people")["media_list"] == gallery
+    assert handles(world)[path] == handle
+    ends_in_step(world)
+
+
+@pytest.mark.parametrize("on_web", ["always", "never"])
+def test_on_web(world: World, on_web: str) -> None:
+    """`always` deletes referenced objects too; `never` deletes none, and does not fetch the file again."""
+    path, handle, person = _portrait(world)
+    world.configure(deletions={"on_web": on_web})
+    (world.folder / path).unlink()
+    document = world.sync()
+    if on_web == "always":
+        assert deeds(document) == [("deleted", path)]
+        assert handle not in world.api.gallery(person)
+        ends_in_step(world)
+    else:
+        assert deeds(document) == []
+        assert handle in world.api.gallery(person)
+        assert world.differences() == [f"{path}: in Gramps Web only"]
+        ends_at_rest(world)
+        change_on_web(world, handle, photo("edited since"))
+        world.sync()
+        assert world.desktop.files()[path] == photo("edited since")
+        ends_in_step(world)
+
+
+def test_in_folder_never(empty_world: World) -> None:
+    """`never`: a file stays although its object was deleted, and is not added again; an edit makes it new."""
+    world = empty_world
+    was = begin(world, "stays.jpg", "edited.jpg", "other.jpg")
+    world.configure(deletions={"in_folder": "never"})
+    world.api.delete(was["stays.jpg"])
+    world.api.delete(was["edited.jpg"])
+    files = world.desktop.files()
+    assert deeds(world.sync()) == []
+    assert world.desktop.files() == files
+    assert handles(world) == {"other.jpg": was["other.jpg"]}
+    ends_at_rest(world)
+    world.write("edited.jpg", photo("edited since"))
+    assert ("added", "edited.jpg") in deeds(world.sync())
+    assert world.differences() == ["stays.jpg: in the folder only"]
+    ends_at_rest(world)
+
+
+def test_a_deletion_on_the_web_fills_the_trash(empty_world: World) -> None:
+    """The file goes to the trash, with its emptied folder; `syncd trash restore` brings both back, on both sides."""
+    world = empty_world
+    was = begin(world, "album/1912/a.jpg", "other.jpg")
+    world.api.delete(was["album/1912/a.jpg"])
+    assert deeds(world.sync()) == [("trashed", "album/1912/a.jpg")]
+    assert folders(world.desktop) == set()
+    assert world.desktop.trash() == [photo("album/1912/a.jpg")]
+    ends_in_step(world)
+    (entry,) = world.syncd("trash", "list", "--json").json["trash"]
+    assert (entry["path"], entry["checksum"]) == ("album/1912/a.jpg", md5(photo("album/1912/a.jpg")))
+    restored = world.syncd("trash", "restore", "album/1912/a.jpg", "--json")
+    assert restored.json["restored_to"] == "album/1912/a.jpg"
+    assert world.desktop.files()["album/1912/a.jpg"] == photo("album/1912/a.jpg")
+    assert world.syncd("trash", "list", "--json").json["trash"] == []
+    world.sync()
+    assert handles(world) == was
+    ends_in_step(world)
+
+
+@pytest.mark.parametrize("side", ["folder", "web"])
+def test_deletions_in_bulk_wait(empty_world: World, side: str) -> None:
+    """More than ten and more than 5 %: nothing is deleted, everything else is done; then `approve` or `restore`."""
+    world = empty_world
+    doomed = [f"{number:02}.jpg" for number in range(11)]
+    was = begin(world, *doomed, "edited.jpg", "moved.jpg")
+    for path in doomed:
+        if side == "folder":
+            (world.folder / path).unlink()
+        else:
+            world.api.delete(was[path])
+    world.write("new.jpg", photo("new"))
+    world.write("edited.jpg", photo("edited"))
+    world.api.edit(was["moved.jpg"], path="moved there.jpg")
+    before = world.desktop.files()
+    document = world.sync(code=3)
+    assert {item["kind"] for item in document["held"]} == {"many-deletions"}
+    assert {item["path"] for item in document["held"]} == set(doomed)
+    assert document["counts"]["trashed"] == document["counts"]["deleted"] == 0
+    assert world.desktop.files().keys() - {"moved there.jpg"} == before.keys() - {"moved.jpg"}
+    assert len(world.differences()) == 11
+    assert handles(world)["moved there.jpg"] == was["moved.jpg"]
+    assert world.api.content(was["edited.jpg"]) == photo("edited")
+    ends_at_rest(world, code=3)
+    (number,) = numbers(document)
+    if side == "folder":
+        assert world.syncd("approve", str(number)).code == 0
+        assert world.sync()["counts"]["deleted"] == 11
+        assert world.desktop.files().keys() == {"edited.jpg", "moved there.jpg", "new.jpg"}
+    else:
+        assert world.syncd("restore", str(number)).code == 0
+        world.sync()
+        now = handles(world)
+        assert {path: now[path] for path in doomed} == {path: was[path] for path in doomed}
+        assert world.desktop.trash() == []
+    ends_in_step(world)
