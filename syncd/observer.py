@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import structlog
 
 from syncd.applier.disk import Marker, MediaFolder
 from syncd.bucket import BucketMissing
-from syncd.errors import Denied, MovedOn, Refused, StopError
+from syncd.errors import Denied, MovedOn, Refused, ServerError, StopError
 from syncd.gramps.mime import mime_of
 from syncd.guard import (
     NEEDED_PERMISSIONS,
@@ -321,6 +322,9 @@ class Observer:
         """Note that everything was listed, if it was."""
         if self.keep and self._listed:
             self.state.set_last_full(time.time())
+            if self.store is not None:
+                with suppress(ServerError):  # leftovers cost a little space; some keys may not list them
+                    self.store.abort_stale_uploads()
 
 
 def identity_of(binding: Binding) -> Identity:

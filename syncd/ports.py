@@ -252,6 +252,9 @@ class Store(Protocol):
     def create_bucket(self) -> None:
         """Make the place where the bytes live; nothing happens when it is there."""
 
+    def abort_stale_uploads(self) -> int:
+        """Clear away what uploads that were killed days ago have left; returns how many."""
+
     def close(self) -> None:
         """Close connections; abandon what is under way."""
 
