@@ -8,11 +8,13 @@ Invariants:
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import tempfile
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,16 +60,17 @@ def open_file(path: Path) -> Opened:
     """
     with translated_os(path):
         _make_folder(path)
-        found = look(path, None)
-        _refuse_foreign(found, path)
-        _refuse_read_only(path)
-        damage = found.damage if found else None
-        set_aside = None
-        if found is None or damage:
-            set_aside = _set_aside(path)
-            _create(path)
-        with suppress(PermissionError):  # another user's file, which we may nevertheless write
-            path.chmod(0o600)
+        with _turn(path.parent):
+            found = look(path, None)
+            _refuse_foreign(found, path)
+            _refuse_read_only(path)
+            damage = found.damage if found else None
+            set_aside = None
+            if found is None or damage:
+                set_aside = _set_aside(path, _SIDECARS if found is None else ("", *_SIDECARS))
+                _create(path)
+            with suppress(PermissionError):  # another user's file, which we may nevertheless write
+                path.chmod(0o600)
         if set_aside and not damage:
             damage = "it was gone, only its log was there"
         return Opened(_connect(path), damage, set_aside)
@@ -106,6 +109,22 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """One process at a time looks, sets aside and makes; what one has made, the next finds.
+
+    The lock is on the folder itself, so that it needs no file. Where the file system has no locks, the lock that a
+    run holds is all there is.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _refuse_read_only(path: Path) -> None:
     """SQLite would silently open a file for reading only that it may not write."""
     if not os.access(path.parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
@@ -128,13 +147,13 @@ def _refuse_foreign(found: Found | None, path: Path) -> None:
         )
 
 
-def _set_aside(path: Path) -> Path | None:
-    """Give the file and its log another name; returns the new name, None when there was nothing.
+def _set_aside(path: Path, suffixes: Sequence[str]) -> Path | None:
+    """Give the file (suffix `""`) and its log another name; returns the new name, None when there was nothing.
 
     The file goes first: after a crash in between, the log is found without a file and set aside as well.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    present = [suffix for suffix in ("", *_SIDECARS) if with_suffix(path, suffix).exists()]
+    present = [suffix for suffix in suffixes if with_suffix(path, suffix).exists()]
     if not present:
         return None
     target, counter = with_suffix(path, f".corrupt-{stamp}"), 1

@@ -42,7 +42,7 @@ CREATE TABLE links (
     restore  INTEGER NOT NULL CHECK (restore IN (0, 1))
 ) STRICT;
 
--- What the file system said of a file when it was last hashed.
+-- What the file system said of a file when it was last hashed; by the key (NFC) of its path.
 CREATE TABLE stamps (
     path     TEXT    PRIMARY KEY,
     size     INTEGER NOT NULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import os
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from syncd.errors import ExitCode, StateError
-from syncd.state import State, looking
+from syncd.state import State, looking, opening
 from syncd.state.migrations import known_migrations
 
 
@@ -311,3 +312,22 @@ def test_a_look_that_never_comes_to_rest(path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(StateError, match="all the time"):
         State.open(path)
     assert [item.name for item in path.parent.iterdir()] == ["state.sqlite"]
+
+
+def test_a_state_that_appears_meanwhile_is_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state that another process made just after this one found none is neither set aside nor replaced."""
+
+    real = looking.look
+    missed: list[Path] = []
+
+    def miss_once(path: Path, copy_to: sqlite3.Connection | None) -> looking.Found | None:
+        if missed:
+            return real(path, copy_to)
+        missed.append(path)
+        make_state(path)
+        return None
+
+    monkeypatch.setattr(opening, "look", miss_once)
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    with State.open(path) as state:
+        assert (state.set_aside, state.damage, state.meta("key 0")) == (None, None, "x" * 100)
