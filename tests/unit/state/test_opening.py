@@ -316,7 +316,6 @@ def test_a_look_that_never_comes_to_rest(path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_state_that_appears_meanwhile_is_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A state that another process made just after this one found none is neither set aside nor replaced."""
-
     real = looking.look
     missed: list[Path] = []
 
