@@ -19,7 +19,6 @@ import structlog
 from syncd.applier.disk import Marker, MediaFolder
 from syncd.bucket import BucketMissing
 from syncd.errors import Denied, MovedOn, Refused, ServerError, StopError
-from syncd.gramps.mime import mime_of
 from syncd.guard import (
     NEEDED_PERMISSIONS,
     Identity,
@@ -39,7 +38,7 @@ from syncd.model import (
     MediaObject,
     Stop,
 )
-from syncd.ports import Catalog, Cursor, MediaLocation, Phase, Progress, ServerInfo, Store
+from syncd.ports import Catalog, Cursor, MediaLocation, NewObject, Phase, Progress, ServerInfo, Store
 from syncd.scanner import scan
 from syncd.state import Binding, State
 
@@ -75,6 +74,7 @@ class Observer:
         keep: whether what was seen may be written to the state and the folder (no, in a dry run).
         full: list everything, whatever the feed says.
         full_check_every: seconds after which everything is listed anyway.
+        new_object: how the object of a new file looks; its handle does not matter.
         threads: how many files are hashed at once.
     """
 
@@ -89,6 +89,7 @@ class Observer:
     keep: bool
     full: bool
     full_check_every: float
+    new_object: Callable[[FolderFile], NewObject]
     threads: int = 4
 
     store: Store | None = None
@@ -182,9 +183,8 @@ class Observer:
 
     def introduce(self, file: FolderFile) -> None:
         """Give an empty tree its first object, through the API: it then shows where it keeps media."""
-        item = self.catalog.upload_first(
-            self.media_dir / file.path.text, file.checksum, mime_of(file.path.name)
-        )
+        like = self.new_object(file)
+        item = self.catalog.upload_first(self.media_dir / file.path.text, file.checksum, like.mime, like)
         self.arrive(self.catalog.location(item.handle))
 
     def _find_place(self, objects: CatalogSnapshot) -> None:

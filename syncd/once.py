@@ -16,17 +16,17 @@ from syncd.applier.disk import MediaFolder
 from syncd.applier.files import FileChanges
 from syncd.applier.ledger import Ledger
 from syncd.applier.transfers import Transfers
-from syncd.applier.web import NewObjects, WebChanges
+from syncd.applier.web import NewObjects, WebChanges, new_object
 from syncd.config import Settings, check_media_dir
 from syncd.cycle import Cycle
 from syncd.errors import StopError
 from syncd.housekeeping import keep_house, recover
 from syncd.ignore import IgnoreRules
-from syncd.model import Checksum, Stop
+from syncd.model import Checksum, FolderFile, Stop
 from syncd.model.plan import Guarded, Notice, Outcome
 from syncd.model.policy import Moment, Policy
 from syncd.observer import Observer
-from syncd.ports import Catalog, MediaLocation, Progress, Store
+from syncd.ports import Catalog, MediaLocation, NewObject, Progress, Store
 from syncd.state import State
 
 
@@ -82,6 +82,7 @@ def _opened(
             keep=not dry_run,
             full=full,
             full_check_every=settings.daemon.full_check_every,
+            new_object=lambda file: _first_object(settings, catalog, file),
         )
         observer.check_folder()
         if not dry_run:
@@ -111,6 +112,13 @@ def _bucket(settings: Settings, location: MediaLocation, rooms: ExitStack) -> St
     store = doorstep.open_store(settings, location)
     rooms.callback(store.close)
     return store
+
+
+def _first_object(settings: Settings, catalog: Catalog, file: FolderFile) -> NewObject:
+    """How the first object of an empty tree looks: as every new one."""
+    new = settings.new_objects
+    tags = (catalog.tag(new.tag),) if new.tag else ()
+    return new_object(file, "", file.path.key, private=new.private, tags=tags)
 
 
 def _told_of_damage(state: State) -> list[Notice]:

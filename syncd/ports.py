@@ -186,8 +186,13 @@ class Catalog(Protocol):
             The object as it is now, or None when the history does not know it (then it must be created anew).
         """
 
-    def upload_first(self, path: Path, checksum: Checksum, mime: str) -> MediaObject:
-        """Create an object by sending its file through the API: how an empty tree gets its first."""
+    def upload_first(
+        self, path: Path, checksum: Checksum, mime: str, like: NewObject | None = None
+    ) -> MediaObject:
+        """Create an object by sending its file through the API: how an empty tree gets its first.
+
+        It gets all of `like` except the handle, which the server chooses.
+        """
 
     def tag(self, name: str) -> str:
         """The handle of the tag of this name, created when missing."""

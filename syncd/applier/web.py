@@ -42,6 +42,21 @@ class NewObjects:
     tag: str = ""
 
 
+def new_object(
+    file: FolderFile, handle: str, named: str, *, private: bool, tags: tuple[str, ...]
+) -> NewObject:
+    """How the object of a file looks when it is made."""
+    return NewObject(
+        handle=handle,
+        path=named,
+        checksum=file.checksum,
+        mime=mime_of(file.path.name),
+        desc=MediaPath.of(file.path.key).stem,
+        private=private,
+        tags=tags,
+    )
+
+
 class WebChanges:
     """Carries out what a plan changes in Gramps Web.
 
@@ -100,15 +115,8 @@ class WebChanges:
                 )
 
     def _new_object(self, action: AddObject, tags: tuple[str, ...]) -> NewObject:
-        path = action.file.path
-        return NewObject(
-            handle=action.link.handle,
-            path=action.link.named,
-            checksum=action.file.checksum,
-            mime=mime_of(path.name),
-            desc=MediaPath.of(path.key).stem,
-            private=self._new_objects.private,
-            tags=tags,
+        return new_object(
+            action.file, action.link.handle, action.link.named, private=self._new_objects.private, tags=tags
         )
 
     # --- change ---------------------------------------------------------------------------------------------------

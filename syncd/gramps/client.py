@@ -21,7 +21,7 @@ from syncd.gramps.http import Transport
 from syncd.gramps.login import Credentials, Login
 from syncd.gramps.server import MINIMUM_VERSION, connect
 from syncd.gramps.updating import Updater
-from syncd.gramps.uploading import upload_first
+from syncd.gramps.uploading import describe, upload_first
 from syncd.model import CatalogSnapshot, Checksum, MediaObject
 from syncd.ports import (
     Changed,
@@ -162,9 +162,12 @@ class GrampsWeb:
         _ = self._connected
         return self._deleter.restore(handle)
 
-    def upload_first(self, path: Path, checksum: Checksum, mime: str) -> MediaObject:
+    def upload_first(
+        self, path: Path, checksum: Checksum, mime: str, like: NewObject | None = None
+    ) -> MediaObject:
         """Create an object by sending its file through the API: how an empty tree gets its first."""
-        return upload_first(self._api, self._feed, path, checksum, mime)
+        made = upload_first(self._api, self._feed, path, checksum, mime)
+        return made if like is None else describe(self._api, made, like)
 
     def tag(self, name: str) -> str:
         """The handle of the tag of this name, created when missing."""

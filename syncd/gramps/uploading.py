@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from syncd.errors import FolderError, LostAnswer, MovedOn, ServerError, Unexpected
-from syncd.gramps import forms
+from syncd.gramps import forms, reading
 from syncd.gramps.api import Api
 from syncd.gramps.feed import ADD, FeedReader
 from syncd.model import Checksum, MediaObject
+from syncd.ports import NewObject
 
 CHUNK = 256 * 1024
 UPLOAD_SECONDS = 900.0
@@ -64,4 +65,22 @@ def upload_first(api: Api, feed: FeedReader, path: Path, checksum: Checksum, mim
                 f"look at the media object with the path {made.path}",
             ) from error
         raise MovedOn("a file changed while it was sent", "try again when it is finished")
+    return made
+
+
+def describe(api: Api, made: MediaObject, like: NewObject) -> MediaObject:
+    """Give an object that was just made by its file the name, title, privacy and tags that it should have.
+
+    RACE: until then it is public and named by its checksum; a crash in between leaves it so, and the next run
+    gives it the file's name only.
+    """
+    form = reading.get_form(api, made.handle)
+    if form is None:
+        raise MovedOn("the media object was deleted as soon as it was made", "try again")
+    wanted = {key: value for key, value in forms.new_form(like).items() if key not in {"handle", "checksum"}}
+    payload = {**form, **wanted}
+    answer = api.call("PUT", f"media/{reading.quoted(made.handle)}", payload=payload)
+    for item in forms.written(answer.json()):
+        if item["handle"] == made.handle and item["new"]:
+            return forms.media_object(item["new"])
     return made

@@ -124,15 +124,35 @@ def test_first_sync_go_says_yes_beforehand(empty_world: World) -> None:
 
 
 def test_an_empty_tree_gets_its_first_objects(empty_world: World) -> None:
-    """Nothing in the tree tells where media are kept: the first file goes through the API, the rest follow."""
+    """Nothing in the tree tells where media are kept: the first file goes through the API, the rest follow.
+
+    The first object looks like all others.
+    """
     world = empty_world
+    world.configure(new_objects={"private": True, "tag": "To sort"})
     files = {f"album/{name}.jpg": photo(name) for name in ("one", "two", "three")}
     for path, content in files.items():
         world.write(path, content)
     world.sync()
     assert world.desktop.files() == files
     assert world.catalog() == {path: md5(content) for path, content in files.items()}
-    assert {item["desc"] for item in world.api.media()} == {"one", "two", "three"}
+    (tag,) = world.api.json("GET", "/tags/")
+    assert {item["desc"]: (item["private"], item["tag_list"]) for item in world.api.media()} == {
+        name: (True, [tag["handle"]]) for name in ("one", "two", "three")
+    }
+    ends_in_step(world)
+
+
+def test_an_approval_covers_the_first_object_of_an_empty_tree(empty_world: World) -> None:
+    """A large first contact with an empty tree, approved once, is carried out in one run."""
+    world = empty_world
+    for number in range(103):
+        world.write(f"{number:03}.jpg", photo(f"scan {number}"))
+    (number,) = numbers(world.sync(code=3))
+    assert world.api.media() == []
+    assert world.syncd("approve", str(number)).code == 0
+    assert world.sync()["held"] == []
+    assert len(world.api.media()) == 103
     ends_in_step(world)
 
 
