@@ -1,0 +1,121 @@
+"""How every scenario ends: both sides agree byte for byte, and another run has nothing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lab.gramps_web import PASSWORD
+from lab.world import Desktop, Mark, Run, World
+
+KEYS = {
+    "version",
+    "exit_code",
+    "dry_run",
+    "error",
+    "stop",
+    "counts",
+    "bytes_up",
+    "bytes_down",
+    "actions",
+    "conflicts",
+    "problems",
+    "held",
+    "seconds",
+}
+"""The keys of the JSON document that every command and every exit has."""
+
+
+def photo(number: int, size: int = 300) -> bytes:
+    """A small file that no other number has; it begins as a JPEG does."""
+    return (b"\xff\xd8\xff\xe0" + f"photo {number} ".encode() * (size // 8 + 1))[:size]
+
+
+def assert_settled(world: World, desktop: Desktop | None = None, *, code: int = 0) -> None:
+    """Both sides agree; another run does nothing, and nothing of ours lies about.
+
+    Args:
+        world: the world, its servers healthy.
+        desktop: the computer that runs; the first when left out.
+        code: how that run ends: 1 where a problem stays by its nature.
+    """
+    if code == 0:
+        world.assert_in_step(desktop)
+    mark = world.mark()
+    document = (desktop or world.desktop).sync(code=code)
+    mark.assert_nothing_written()
+    assert document["actions"] == []
+    assert leftovers(desktop or world.desktop) == []
+
+
+def leftovers(desktop: Desktop) -> list[str]:
+    """Names of unfinished work: files in `.syncd/tmp`, and partial files beside the person's."""
+    temporary = desktop.folder / ".syncd" / "tmp"
+    found = [path.name for path in temporary.iterdir()] if temporary.is_dir() else []
+    return found + [path.name for path in desktop.folder.rglob(".syncd-*")]
+
+
+def lasting(mark: Mark) -> list[str]:
+    """What was written since; an upload in parts that is begun and called off leaves nothing."""
+    return [line for line in mark.writes() if "operation='MULTIPART'" not in line]
+
+
+def synced(world: World) -> World:
+    """The same world with the example's images in its folder, in step."""
+    world.copy_example_images()
+    world.sync()
+    return world
+
+
+def assert_plain(run: Run, *, secrets: Sequence[str] = ()) -> None:
+    """What a person reads holds no traceback, no secret and no control code."""
+    text = run.out + run.err
+    assert "Traceback" not in text
+    for secret in (PASSWORD, *secrets):
+        assert secret not in text
+    for char in text:
+        assert char == "\n" or char.isprintable(), f"{char!r} in\n{text}"
+
+
+def assert_document(run: Run) -> dict[str, Any]:
+    """Exactly one document with the contract's keys, which says the exit code that the process had."""
+    document = run.json
+    assert document.keys() >= KEYS
+    assert document["version"] == 1
+    assert document["exit_code"] == run.code
+    assert run.out.count("\n") == 1
+    return document
+
+
+def assert_stopped(world: World, *words: str) -> dict[str, Any]:
+    """A run stops (exit code 3): nothing is done on either side, and reason and remedy are told.
+
+    Args:
+        world: the world; its server runs.
+        words: what the reason says.
+    """
+    mark = world.mark()
+    document = world.sync(code=3)
+    mark.assert_nothing_written()
+    stop: dict[str, Any] = document["stop"]
+    assert stop is not None
+    for word in words:
+        assert word in stop["reason"]
+    assert stop["remedy"]
+    assert document["actions"] == []
+    return stop
+
+
+def adopt(world: World) -> None:
+    """`syncd adopt --yes`, and the run after it: first contact, which deletes nothing on either side."""
+    files, objects = world.desktop.files(), world.api.by_path()
+    keys = world.s3.keys() if world.s3 else {}
+    run = world.syncd("adopt", "--yes")
+    assert run.code == 0, run
+    document = world.sync()
+    assert document["counts"]["deleted"] == document["counts"]["trashed"] == 0
+    now = world.desktop.files()
+    assert set(files.values()) <= set(now.values())
+    assert {item["handle"] for item in objects.values()} <= {item["handle"] for item in world.api.media()}
+    if world.s3:
+        assert keys.keys() <= world.s3.keys().keys()
