@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from syncd.applier.apply import Applier
 from syncd.applier.ledger import Ledger
-from syncd.errors import StopError
+from syncd.errors import MovedOn, StopError
 from syncd.guard import Circumstances, hold
 from syncd.model import Checksum, Link, MediaPath, Problem, Stop
 from syncd.model.plan import (
@@ -23,6 +24,7 @@ from syncd.model.plan import (
     AddObject,
     Conflict,
     DeleteObject,
+    Done,
     Guarded,
     HoldKind,
     Notice,
@@ -44,6 +46,9 @@ PASSES = 6
 """Passes of one run at most. Three settle anything that stands still; what keeps changing waits for the next run."""
 
 DAY_SECONDS = 24 * 3600
+
+READERS = 4
+"""Objects that are asked about at a time."""
 
 _NO_PLACE = Problem(
     "Gramps Web has no media yet, so it does not show where it keeps them",
@@ -75,6 +80,7 @@ class Cycle:
     _notices: dict[Notice, None] = field(default_factory=dict)
     _conflicts: dict[Conflict, None] = field(default_factory=dict)
     _newly_held: set[int] = field(default_factory=set)
+    _referrers: dict[str, Mapping[str, int]] = field(default_factory=dict)
     _missing: frozenset[str] = frozenset()
     """Handles whose file the last pass did not find: a deletion is only believed when two looks agree."""
 
@@ -160,7 +166,17 @@ class Cycle:
         if self.policy.on_web is not OnWeb.UNREFERENCED:
             return {}
         handles = [action.expected.handle for action in plan.actions if isinstance(action, DeleteObject)]
-        return {handle: self.catalog.references(handle) for handle in handles}
+        unasked = [handle for handle in handles if handle not in self._referrers]
+        with ThreadPoolExecutor(READERS) as readers:
+            # Asked once a run: the applier asks again before it deletes.
+            self._referrers.update(zip(unasked, readers.map(self._ask_references, unasked), strict=True))
+        return {handle: self._referrers[handle] for handle in handles}
+
+    def _ask_references(self, handle: str) -> Mapping[str, int]:
+        try:
+            return self.catalog.references(handle)
+        except MovedOn:
+            return {}  # the object is gone: there is nothing to delete
 
     def _remember(self, plan: Plan, guarded: Guarded) -> Guarded:
         """Write down what is held, and give new sets their numbers."""
@@ -176,7 +192,7 @@ class Cycle:
         adds = [action for action in guarded.plan.actions if isinstance(action, AddObject)]
         if self.observer.store is None:
             if adds:
-                self.observer.introduce(min((action.file for action in adds), key=lambda file: file.size))
+                self._introduce(min(adds, key=lambda action: action.file.size), ledger)
             elif any(isinstance(action, Upload) for action in guarded.plan.actions):
                 ledger.problems.append(_NO_PLACE)
             return bool(adds)
@@ -207,6 +223,18 @@ class Cycle:
             if not (isinstance(action, DeleteObject) and action.expected.handle in unsure)
         ]
         return sure, True
+
+    def _introduce(self, first: AddObject, ledger: Ledger) -> None:
+        """Give an empty tree its first object."""
+        file, item = first.file, self.observer.introduce(first.file)
+        ledger.note(
+            Done("uploaded", str(file.path), item.handle, file.checksum, file.size, first.why),
+            Done("added", str(file.path), item.handle, file.checksum, file.size, first.why),
+            links=[replace(first.link, handle=item.handle)] if item.path == first.link.named else [],
+            stored={file.checksum: file.size},
+        )
+        ledger.count(up=file.size)
+        ledger.flush()
 
     def _remember_conflicts(self, plan: Plan, ledger: Ledger, before: int) -> None:
         """Keep the conflicts that were really settled."""

@@ -181,11 +181,12 @@ class Observer:
             )
         return self.store
 
-    def introduce(self, file: FolderFile) -> None:
+    def introduce(self, file: FolderFile) -> MediaObject:
         """Give an empty tree its first object, through the API: it then shows where it keeps media."""
         like = self.new_object(file)
         item = self.catalog.upload_first(self.media_dir / file.path.text, file.checksum, like.mime, like)
         self.arrive(self.catalog.location(item.handle))
+        return item
 
     def _find_place(self, objects: CatalogSnapshot) -> None:
         """Ask the server where it keeps its media, by one of its objects; an emptied tree keeps them where it did."""

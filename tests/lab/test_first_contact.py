@@ -118,8 +118,7 @@ def test_first_sync_go_says_yes_beforehand(empty_world: World) -> None:
     world.configure(first_sync="go")
     for number in range(101):
         world.write(f"{number:03}.jpg", photo(f"scan {number}"))
-    assert world.sync()["held"] == []
-    assert len(world.api.media()) == 101
+    assert world.sync()["counts"]["added"] == len(world.api.media()) == 101
     ends_in_step(world)
 
 
@@ -133,7 +132,10 @@ def test_an_empty_tree_gets_its_first_objects(empty_world: World) -> None:
     files = {f"album/{name}.jpg": photo(name) for name in ("one", "two", "three")}
     for path, content in files.items():
         world.write(path, content)
-    world.sync()
+    foretold, done = world.sync("--dry-run"), world.sync()
+    assert deeds(done) == deeds(foretold)
+    assert done["counts"]["added"] == done["counts"]["uploaded"] == 3
+    assert done["bytes_up"] == foretold["bytes_up"]
     assert world.desktop.files() == files
     assert world.catalog() == {path: md5(content) for path, content in files.items()}
     (tag,) = world.api.json("GET", "/tags/")
@@ -151,8 +153,9 @@ def test_an_approval_covers_the_first_object_of_an_empty_tree(empty_world: World
     (number,) = numbers(world.sync(code=3))
     assert world.api.media() == []
     assert world.syncd("approve", str(number)).code == 0
-    assert world.sync()["held"] == []
-    assert len(world.api.media()) == 103
+    done = world.sync()
+    assert done["held"] == []
+    assert done["counts"]["added"] == len(world.api.media()) == 103
     ends_in_step(world)
 
 
