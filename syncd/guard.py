@@ -190,6 +190,7 @@ def hold(plan: Plan, policy: Policy, now: Circumstances) -> Guarded:
         held=sieve.sets(),
         released=tuple(sorted(sieve.released)),
         approved_deletions=frozenset(sieve.approved_deletions),
+        may_strip=frozenset(sieve.may_strip),
     )
 
 
@@ -208,6 +209,7 @@ class _Sieve:
         self._new: dict[HoldKind, tuple[str, list[HeldItem]]] = {}
         self.released: set[int] = set()
         self.approved_deletions: set[str] = set()
+        self.may_strip: set[str] = set()
 
     def strain(
         self, actions: Iterable[Action], kind: HoldKind, items: _Items, reason: str | None
@@ -232,6 +234,8 @@ class _Sieve:
                 self.released.add(held.id)
                 if item.action in ("delete", "trash"):
                     self.approved_deletions.add(item.handle)
+                if kind is HoldKind.REFERENCED:
+                    self.may_strip.add(item.handle)
             return held.approved
         if item.handle in self.approved_deletions and kind is HoldKind.MANY_DELETIONS:
             return True

@@ -179,7 +179,7 @@ class _Rooms:
                 progress=self.progress,
                 new_objects=NewObjects(settings.new_objects.private, settings.new_objects.tag),
                 on_web=settings.deletions.on_web,
-                approved=guarded.approved_deletions,
+                may_strip=guarded.may_strip,
             ),
             ledger=ledger,
             progress=self.progress,

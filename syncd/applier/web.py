@@ -61,7 +61,7 @@ class WebChanges:
     """Carries out what a plan changes in Gramps Web.
 
     Args:
-        approved: handles whose deletion a person approved, references and all.
+        may_strip: handles whose deletion a person approved although records refer to the object.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class WebChanges:
         progress: Progress,
         new_objects: NewObjects,
         on_web: OnWeb,
-        approved: frozenset[str],
+        may_strip: frozenset[str],
     ) -> None:
         self._catalog = catalog
         self._folder = folder
@@ -81,7 +81,7 @@ class WebChanges:
         self._progress = progress
         self._new_objects = new_objects
         self._on_web = on_web
-        self._approved = approved
+        self._may_strip = may_strip
 
     # --- add ------------------------------------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ class WebChanges:
         def work() -> None:
             if self._folder.exists(action.link.path) and not self._is_held(action.holder):
                 raise MovedOn("the file is back in the folder; the next run looks again")
-            spared = self._on_web is OnWeb.UNREFERENCED and handle not in self._approved
+            spared = self._on_web is OnWeb.UNREFERENCED and handle not in self._may_strip
             if spared and any(self._catalog.references(handle).values()):
                 raise MovedOn(
                     "something in Gramps Web refers to it since a moment ago; the next run holds it"

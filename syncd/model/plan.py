@@ -279,12 +279,14 @@ class Guarded:
         held: all sets that wait now, old (with their id) and new (id 0).
         released: ids of approved sets whose items are in the plan.
         approved_deletions: handles whose deletion a person approved; they do not count for the daily limit.
+        may_strip: those of them that a person approved although records refer to the object.
     """
 
     plan: Plan
     held: tuple[HeldSet, ...] = ()
     released: tuple[int, ...] = ()
     approved_deletions: frozenset[str] = frozenset()
+    may_strip: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
