@@ -13,8 +13,9 @@ from syncd.cli.options import common_options, pass_session
 from syncd.cli.report import ROWS, size_in_words
 from syncd.cli.session import Session
 from syncd.errors import FolderError, MovedOn
-from syncd.model import MediaPath, PathRules, Refusal
+from syncd.model import Link, MediaPath, PathRules, Refusal
 from syncd.model.paths import free_name, parse_catalog_path, refuse_to_write
+from syncd.model.plan import Why
 
 if TYPE_CHECKING:
     from syncd.state import State, TrashEntry
@@ -85,13 +86,26 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
                     f"the trash no longer holds '{entry.path}'",
                     f"look for it in {folder / '.syncd' / 'trash'}",
                 ) from error
-        state.drop_trash([entry.id])
+        with state.batch():
+            state.drop_trash([entry.id])
+            _ask_object_back(state, entry, path)
     if session.wants_report:
         session.report.line(f"Brought back: {path}")
         if path.key != wanted.key:
             session.report.line(f"  The name {wanted} is taken, so it got a free one.")
         session.report.line("The next run brings it into Gramps Web: syncd --once")
     return Ending(document={"trash": [_entry(entry)], "restored_to": str(path)})
+
+
+def _ask_object_back(state: State, entry: TrashEntry, path: MediaPath) -> None:
+    """Let the next run bring back the object whose deletion put the file into the trash, references and all.
+
+    Without this the file would be new, and get an object that nothing refers to.
+    """
+    if entry.handle is None or entry.checksum is None or entry.reason != Why.DELETED_OBJECT:
+        return
+    if all(link.handle != entry.handle for link in state.links()):
+        state.put_links([Link(entry.handle, entry.path.key, path, entry.checksum, restore=True)])
 
 
 def _find(state: State, which: str) -> TrashEntry:

@@ -111,9 +111,16 @@ def test_in_folder_never(empty_world: World) -> None:
 
 
 def test_a_deletion_on_the_web_fills_the_trash(empty_world: World) -> None:
-    """The file goes to the trash, with its emptied folder; `syncd trash restore` brings both back, on both sides."""
+    """The file goes to the trash, with its emptied folder; `syncd trash restore` brings all back, on both sides.
+
+    The object is the old one: what was written about it and who refers to it included.
+    """
     world = empty_world
-    was = begin(world, "album/1912/a.jpg", "other.jpg")
+    begin(world, "other.jpg")
+    handle = world.api.create("album/1912/a.jpg", photo("album/1912/a.jpg"), desc="Grandma")
+    person = world.api.new_person(media_list=[{"_class": "MediaRef", "ref": handle}])
+    world.sync()
+    was = handles(world)
     world.api.delete(was["album/1912/a.jpg"])
     assert deeds(world.sync()) == [("trashed", "album/1912/a.jpg")]
     assert folders(world.desktop) == set()
@@ -127,6 +134,8 @@ def test_a_deletion_on_the_web_fills_the_trash(empty_world: World) -> None:
     assert world.syncd("trash", "list", "--json").json["trash"] == []
     world.sync()
     assert handles(world) == was
+    assert world.api.get(handle)["desc"] == "Grandma"
+    assert world.api.gallery(person) == [handle]
     ends_in_step(world)
 
 
