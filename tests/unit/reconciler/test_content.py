@@ -6,7 +6,7 @@ import pytest
 
 from syncd.merge.draft import GRACE_SECONDS
 from syncd.model import Detached
-from syncd.model.plan import Fetch
+from syncd.model.plan import Fetch, UpdateObject
 from syncd.model.policy import Conflicts, InFolder
 from tests.core import NOW, after, file, is_quiet, link, md5, merge, obj, only, say
 
@@ -39,6 +39,20 @@ def test_a_replacement_of_a_file_that_was_moved_gets_the_new_name() -> None:
     plan = merge(links=[H], files=[file("b.jpg", "one")], objects=[obj("h", f"{md5('two')}.jpg", "two")])
     assert say(plan) == ["update h path b.jpg"]
     assert after(plan) == {"h": ("b.jpg", "b.jpg", "one")}
+
+
+def test_a_replacement_that_loses_gets_its_name_back_with_the_winners_content() -> None:
+    """Under another checksum the server's name would pass for a person's, and the file would be moved to it."""
+    plan = merge(
+        links=[H],
+        files=[file("a.jpg", "three")],
+        objects=[obj("h", f"{md5('two')}.jpg", "two")],
+        bucket=["one", "two"],
+        conflicts=Conflicts.PREFER_FOLDER,
+    )
+    update = only(plan, UpdateObject)
+    assert (update.path, update.checksum) == ("a.jpg", md5("three"))
+    assert after(plan) == {"h": ("a.jpg", "a.jpg", "three")}
 
 
 def test_another_files_checksum_is_a_persons_name() -> None:
