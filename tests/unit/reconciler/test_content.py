@@ -6,8 +6,8 @@ import pytest
 
 from syncd.merge.draft import GRACE_SECONDS
 from syncd.model import Detached
-from syncd.model.plan import Fetch, UpdateObject
-from syncd.model.policy import Conflicts, InFolder
+from syncd.model.plan import Fetch, Record, UpdateObject
+from syncd.model.policy import Conflicts, InFolder, NewFiles, OnWeb
 from tests.core import NOW, after, file, is_quiet, link, md5, merge, obj, only, say
 
 H = link("h", "a.jpg", "one")
@@ -360,8 +360,6 @@ def test_a_file_without_object_that_is_edited_is_new() -> None:
 
 def test_an_object_that_stays_without_its_file() -> None:
     """With `on_web = "never"` it stays, detached; the file coming back attaches it again."""
-    from syncd.model.policy import OnWeb
-
     objects = [obj("h", "a.jpg", "one")]
     plan = merge(links=[H], objects=objects, on_web=OnWeb.NEVER)
     assert say(plan) == ["record h"]
@@ -390,3 +388,34 @@ def test_an_object_that_came_back_after_its_file_went_is_new() -> None:
     """A link detached from its object is dropped when object and file changed places."""
     lone = link("h", "a.jpg", "one", detached=Detached.OBJECT_GONE)
     assert say(merge(links=[lone], objects=[obj("h", "a.jpg", "one")])) == ["forget h"]
+
+
+def test_what_is_there_need_not_be_asked_back() -> None:
+    """The request is fulfilled: it is taken off the link, so that a later deletion counts again."""
+    plan = merge(
+        links=[link("h", "a", "one", restore=True)], files=[file("a", "one")], objects=[obj("h", "a", "one")]
+    )
+    assert say(plan) == ["record h"]
+    assert not only(plan, Record).link.restore
+
+
+@pytest.mark.parametrize("strategy", Conflicts)
+def test_a_strategy_is_for_conflicts_only(strategy: Conflicts) -> None:
+    """What only one side changed goes to the other, whoever is preferred."""
+    one = {"links": [H], "conflicts": strategy}
+    plan = merge(**one, files=[file("a.jpg", "one")], objects=[obj("h", "a.jpg", "two")])
+    assert say(plan) == ["fetch h (two) to a.jpg, a.jpg goes to the trash"]
+    plan = merge(**one, files=[file("a.jpg", "two")], objects=[obj("h", "a.jpg", "one")])
+    assert say(plan) == ["update h content two", "upload a.jpg (two)"]
+
+
+def test_a_copy_of_a_file_that_nobody_linked_goes_to_the_bucket() -> None:
+    """An object names those bytes: the bucket must hold them."""
+    plan = merge(
+        links=[H],
+        files=[file("a.jpg", "one"), file("k", "two")],
+        objects=[obj("h", "a.jpg", "two")],
+        bucket=["one"],
+        new_files=NewFiles.IGNORE,
+    )
+    assert say(plan) == ["fetch h (two) to a.jpg, a.jpg goes to the trash, copying k", "upload k (two)"]

@@ -302,3 +302,23 @@ def test_a_server_that_finds_files_by_path_keeps_its_names() -> None:
     )
     assert say(plan) == ["record h"]
     assert after(plan) == {"h": ("b", "a", "one")}
+
+
+def test_the_name_in_gramps_web_comes_before_the_order() -> None:
+    """Two equal files were moved, and one object was renamed to one of the new places: that is its file."""
+    plan = merge(
+        links=[link("h1", "a", "one"), link("h2", "b", "one")],
+        files=[file("x", "one"), file("y", "one")],
+        objects=[obj("h1", "y", "one"), obj("h2", "b", "one")],
+    )
+    assert after(plan) == {"h1": ("y", "y", "one"), "h2": ("x", "x", "one")}
+
+
+def test_a_file_at_its_place_is_nobody_elses_move() -> None:
+    """Of two equal files one was deleted: the other is no move of it."""
+    plan = merge(
+        links=[link("h1", "a", "one"), link("h2", "b", "one")],
+        files=[file("a", "one")],
+        objects=[obj("h1", "a", "one"), obj("h2", "b", "one")],
+    )
+    assert say(plan) == ["delete h2"]

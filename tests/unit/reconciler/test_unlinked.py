@@ -381,3 +381,22 @@ def test_first_contact_deletes_nothing() -> None:
     )
     assert plan.actions
     assert not any(isinstance(action, DeleteObject | TrashFile) for action in plan.actions)
+
+
+def test_a_file_that_was_paired_by_name_is_not_paired_again() -> None:
+    """What is paired in order comes after what is paired by name."""
+    plan = merge(
+        files=[file("x/a", "one"), file("x/z", "one")],
+        objects=[obj("h1", "y/a", "one", LONG_AGO), obj("h2", "y/q", "one", LONG_AGO + 1)],
+    )
+    assert {handle: path for handle, (path, _named, _content) in after(plan).items()} == {
+        "h1": "x/a",
+        "h2": "x/z",
+    }
+
+
+def test_the_handle_of_an_object_without_a_link_is_not_used_again() -> None:
+    """The object that was made for this path was moved and edited before anyone linked it."""
+    path = MediaPath.of("a")
+    plan = merge(files=[file("a", "one")], objects=[obj(handle_for("tree", path, 0), "b", "two")])
+    assert only(plan, AddObject).link.handle == handle_for("tree", path, 1)
