@@ -22,7 +22,8 @@ from syncd.cycle import Cycle
 from syncd.errors import StopError
 from syncd.housekeeping import keep_house, recover
 from syncd.ignore import IgnoreRules
-from syncd.model import Checksum, FolderFile, Stop
+from syncd.model import Checksum, FolderFile, MediaPath, Stop
+from syncd.model.paths import INTERNAL_NAME
 from syncd.model.plan import Guarded, Notice, Outcome
 from syncd.model.policy import Moment, Policy
 from syncd.observer import Observer
@@ -90,7 +91,14 @@ def _opened(
             notices += recover(media, state)
         server = observer.check_server()
         opened = _Rooms(settings, state, media, catalog, observer, progress)
-        yield opened.cycle(settings.policy(ignored.matches), server.tree_id, dry_run=dry_run), notices
+        yield (
+            opened.cycle(
+                settings.policy(lambda path: not _is_ours(path) and ignored.matches(path)),
+                server.tree_id,
+                dry_run=dry_run,
+            ),
+            notices,
+        )
         if not dry_run:
             keep_house(media, state, observer.store, trash_days=settings.deletions.trash_days)
 
@@ -185,6 +193,11 @@ class _Rooms:
             progress=self.progress,
             sizes=sizes,
         )
+
+
+def _is_ours(path: MediaPath) -> bool:
+    """Whether a path lies in syncd's own folder: an object that names such a place is no rubbish, but a problem."""
+    return any(part.casefold() == INTERNAL_NAME for part in path.key.split("/"))
 
 
 def _moment() -> Moment:
