@@ -241,11 +241,12 @@ class Observer:
         seen, cursor = self._known_objects()
         gone: frozenset[str] = frozenset()
         must_list = seen is None or self._is_full_due()
-        if cursor is not None:
-            feed = self.catalog.changes(cursor)
+        since = cursor or self._since_unsettled_additions()
+        if since is not None:
+            feed = self.catalog.changes(since)
             gone = frozenset(handle for handle, item in feed.changed.items() if item is None)
             if seen is not None and feed.complete and not must_list:
-                return self._remember_changes(seen, feed.changed, feed.cursor or cursor), gone
+                return self._remember_changes(seen, feed.changed, feed.cursor or since), gone
         snapshot, cursor = self.catalog.list()
         expected = (
             set(seen.objects)
@@ -260,6 +261,13 @@ class Observer:
                 self.state.replace_objects(snapshot.objects.values())
                 self.state.set_cursor(cursor)
         return snapshot, gone
+
+    def _since_unsettled_additions(self) -> Cursor | None:
+        """The very beginning, when the answer to an addition got lost in a tree that had no history before it.
+
+        Whether somebody deleted the new object meanwhile is then told by all the history that there is.
+        """
+        return Cursor(0, 0.0) if any(intent.kind == "add" for intent in self.state.open_intents()) else None
 
     def _known_objects(self) -> tuple[CatalogSnapshot | None, Cursor | None]:
         if self._seen is not None:
