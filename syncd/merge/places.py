@@ -91,9 +91,30 @@ class Places:
                 return MediaPath.of(on_disk + rest)
         return path
 
+    @cached_property
+    def _left(self) -> dict[str, str]:
+        """Where the file went that links of living objects still look for at a path: key to key."""
+        return {
+            link.path.key: group.file.path.key
+            for group in self._located
+            if group.at is At.MOVED and group.file is not None
+            for link in group.links
+            if link.detached is None and link.handle in self._inputs.catalog.objects
+        }
+
     def is_given_up(self, path: MediaPath) -> bool:
-        """Whether another object bears a file's name whose own file is gone, and its deletion is not done yet."""
-        return path.key in self._given_up
+        """Whether another object bears a file's name whose own file is gone, and its deletion is not done yet.
+
+        So is a name whose own file moved to such a one: its object has to wait, and keeps its name until then.
+        """
+        key, walked = path.key, set[str]()
+        while key not in self._given_up:
+            walked.add(key)
+            onward = self._left.get(key)
+            if onward is None or onward in walked:
+                return False
+            key = onward
+        return True
 
     def refuse(self, path: MediaPath, link: Link, *, own: FolderFile | None = None) -> Refusal | None:
         """Say why a file cannot be put at a path.

@@ -152,6 +152,17 @@ def test_a_move_onto_another_file_waits_for_that_ones_deletion() -> None:
     assert say(plan) == ["update h1 path b"]
 
 
+def test_a_move_behind_one_that_waits_waits_too() -> None:
+    """No object takes the name of one that cannot let go of it yet: an edit would then be both of theirs."""
+    plan = merge(
+        links=[link("h1", "a", "one"), link("h2", "b", "two"), link("h3", "c", "three")],
+        files=[file("b", "one"), file("c", "two")],
+        objects=[obj("h1", "a", "one"), obj("h2", "b", "two"), obj("h3", "c", "three")],
+    )
+    assert say(plan) == ["delete h3"]
+    assert {item.handle for item in plan.waiting} == {"h1", "h2"}
+
+
 def test_a_move_onto_another_file_waits_also_when_deletions_stay_here() -> None:
     """With `on_web = "never"` the overwritten file's object stays, detached, and stays so."""
     world = World(
