@@ -19,7 +19,9 @@ Invariants:
 - What was not seen is never taken for gone: an unreadable folder, a busy file, an ignored path.
 - Only a link lets anything be deleted. Without links (first contact) the plan is a union.
 - Bytes that nobody can have are waited for; they are never the reason to delete or overwrite others.
-- An item gets at most one action a pass, and the link recorded with it changes only in what the action settled.
+- A name that a link still bears is given to nothing else before that link has let go of it (its object deleted, its
+  move told): otherwise a deletion that is held would be taken for an edit, and one object get another's bytes.
+- An item gets at most one action a pass, content before name (a file that was moved here: name before content), and the link recorded with it changes only in what the action settled.
   The service repeats passes until a plan is empty.
 """
 

@@ -18,7 +18,7 @@ from syncd.model.policy import Conflicts, InFolder, OnWeb, Policy
 from tests.core import RULES, md5
 from tests.core_world import NOW, World
 
-PASSES = 10
+PASSES = 6
 MORE = int(os.environ.get("SYNCD_EXAMPLES", "1"))
 """How many times as many examples: `SYNCD_EXAMPLES=20` for a long hunt."""
 
