@@ -21,8 +21,8 @@ Invariants:
 - Bytes that nobody can have are waited for; they are never the reason to delete or overwrite others.
 - A name that a link still bears is given to nothing else before that link has let go of it (its object deleted, its
   move told): otherwise a deletion that is held would be taken for an edit, and one object get another's bytes.
-- An item gets at most one action a pass, content before name (a file that was moved here: name before content), and the link recorded with it changes only in what the action settled.
-  The service repeats passes until a plan is empty.
+- An item gets at most one action a pass, content before name (a file that was moved here: name before content), and
+  the link recorded with it changes only in what the action settled. The service repeats passes until a plan is empty.
 """
 
 from __future__ import annotations
