@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from lab.gramps_web import EMPTY_TREE, GrampsWeb
 from lab.world import Desktop, World, md5
+from tests.lab.conftest import MakeWorld
 from tests.lab.endings import KEYS, assert_plain, assert_settled, photo
 
 NAMES = {
@@ -174,15 +176,20 @@ def _bytes_of(usage: resource.struct_rusage) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(280)
-def test_five_thousand_small_files(empty_world: World) -> None:
-    """5,000 small files arrive in Gramps Web, each once, and in a second desktop's empty folder."""
-    world = empty_world
-    world.configure(first_sync="go")
+def test_five_thousand_small_files(gramps_web: GrampsWeb, new_world: MakeWorld, tmp_path: Path) -> None:
+    """5,000 small files arrive, each once, and then in a second desktop's empty folder.
+
+    For most of them Gramps Web has the objects but not the files, as after an import: it would take this server
+    three minutes to index 5,000 new ones.
+    """
     files = {f"{number // 100:02}/{number}.txt": f"letter {number}\n".encode() for number in range(5000)}
+    known = dict(list(files.items())[:4700])
+    world = new_world(gramps_web, imported(gramps_web, known, tmp_path))
+    world.configure(first_sync="go")
     for path, content in files.items():
         world.write(path, content)
-    document = world.sync(timeout=200)
-    assert document["counts"]["added"] == 5000
+    counts = world.sync(timeout=200)["counts"]
+    assert (counts["linked"], counts["uploaded"], counts["added"]) == (4700, 5000, 300)
     assert world.catalog() == {path: md5(content) for path, content in files.items()}
     assert world.s3 is not None
     assert world.s3.keys().keys() == {md5(content) for content in files.values()}
@@ -191,6 +198,20 @@ def test_five_thousand_small_files(empty_world: World) -> None:
     second.sync(timeout=200)
     assert second.files() == files
     assert_still(world, second)
+
+
+def imported(server: GrampsWeb, files: dict[str, bytes], folder: Path) -> Path:
+    """A family tree with the media objects of these files, made by an import of Gramps XML."""
+    objects = "".join(
+        f'<object handle="_m{number}" change="1700000000" id="O{number:05}">'
+        f'<file src="{path}" mime="text/plain" checksum="{md5(content)}" description="{path}"/></object>\n'
+        for number, (path, content) in enumerate(files.items())
+    )
+    source = folder / "many.gramps"
+    source.write_text(EMPTY_TREE.replace("</header>", f"</header>\n<objects>{objects}</objects>"))
+    target = folder / "many"
+    server.release.import_tree(source, target)
+    return target
 
 
 # --- what is no file --------------------------------------------------------------------------------------------------

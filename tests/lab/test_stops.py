@@ -362,7 +362,7 @@ def test_a_state_folder_that_cannot_be_written(world: World) -> None:
             )
             assert done.returncode == 6, (done.stdout, done.stderr)
             error = json.loads(done.stdout)["error"]
-            assert "writ" in error["reason"]
+            assert str(state) in error["reason"]
             assert error["remedy"]
             assert PASSWORD not in done.stdout + done.stderr
         mark.assert_nothing_written()
