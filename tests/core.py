@@ -96,7 +96,6 @@ def inputs(
     objects: Iterable[MediaObject] = (),
     bucket: Iterable[str] | Mapping[str, int] | None = None,
     occupied: Mapping[str, Occupant] | None = None,
-    spelt: Mapping[str, str] | None = None,
     conflict_copies: Iterable[str] = (),
     moment: Moment = MOMENT,
     rules: PathRules = RULES,
@@ -114,7 +113,7 @@ def inputs(
     return Inputs(
         tree_id="tree",
         links=links,
-        folder=FolderSnapshot({file.path.key: file for file in files}, dict(occupied or {}), (), spelt or {}),
+        folder=FolderSnapshot({file.path.key: file for file in files}, dict(occupied or {})),
         catalog=CatalogSnapshot({item.handle: item for item in objects}),
         bucket=BucketSnapshot(sizes),
         policy=replace(POLICY, rules=rules, **policy),

@@ -90,7 +90,6 @@ class NameMerge:
         if self._policy.ignored(to):
             self._stay(link, file, after)
             return
-        to = self._places.spelt(to)
         moved = replace(after, named=item.path, path=to)
         others = self._holders.others(link, file)
         if all(self._inputs.target(self._objects[other.handle].path) == to for other in others):

@@ -82,15 +82,6 @@ class Places:
                         given_up.setdefault(link.path.key, []).append(link)
         return given_up
 
-    def spelt(self, path: MediaPath) -> MediaPath:
-        """The same path with its folders spelt as they are on disk (NFD on some systems)."""
-        for above in path.ancestors():
-            on_disk = self._inputs.folder.spelt.get(above)
-            if on_disk is not None:
-                rest = path.key[len(above) :]
-                return MediaPath.of(on_disk + rest)
-        return path
-
     @cached_property
     def _left(self) -> dict[str, str]:
         """Where the file went that links of living objects still look for at a path: key to key."""

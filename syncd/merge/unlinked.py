@@ -58,7 +58,7 @@ class UnlinkedMerge:
                 if not target.silent:
                     yield item, target
             elif not self._policy.ignored(target):
-                yield item, self._places.spelt(target)
+                yield item, target
 
     def _link(self, item: MediaObject, file: FolderFile) -> Link:
         """The link of an object and a file that agree, each under its own name."""

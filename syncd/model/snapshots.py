@@ -62,13 +62,11 @@ class FolderSnapshot:
         occupied: what else stands in the folder, by key. What lies at or below an `UNREADABLE` one, and
             a `BUSY` file itself, is unknown: it is neither the same nor changed nor gone.
         problems: what the scan could not use (names that are not text, unreadable files …).
-        spelt: how a folder is spelt on disk, by key, where that is not its NFC form.
     """
 
     files: Mapping[str, FolderFile]
     occupied: Mapping[str, Occupant] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    spelt: Mapping[str, str] = field(default_factory=dict)
 
     def at(self, path: MediaPath) -> FolderFile | None:
         """The file at a path."""

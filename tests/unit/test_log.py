@@ -337,7 +337,13 @@ def test_no_guarded_secret_survives(text: str, secret: str) -> None:
 
 def test_a_pause_before_another_try_is_no_warning() -> None:
     """What stamina says of every pause is information in few words; by default nobody is bothered with it."""
-    fields = {"callable": "<context block>", "args": [], "kwargs": {}, "retry_num": 2, "wait_for": 0.88}
+    fields: dict[str, Any] = {
+        "callable": "<context block>",
+        "args": [],
+        "kwargs": {},
+        "retry_num": 2,
+        "wait_for": 0.88,
+    }
     event = "stamina.retry_scheduled"
     assert logged(event, verbosity=0, caused_by="no answer", **fields) == ""
     line = message(logged(event, verbosity=1, caused_by="no answer", **fields))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from syncd.model import Detached, Occupant
-from syncd.model.plan import DeleteObject, Fetch, MoveFile, Upload
+from syncd.model.plan import DeleteObject, Fetch, Upload
 from syncd.model.policy import NewFiles, OnWeb
 from tests.core import POLICY, after, file, is_quiet, link, md5, merge, obj, only, say
 from tests.core_world import World
@@ -244,17 +244,6 @@ def test_the_names_compare_by_nfc() -> None:
         objects=[obj("h", nfc, "one")],
     )
     assert say(plan) == [f"update h path x/{nfc}"]
-
-
-def test_a_move_goes_into_the_folder_as_it_is_spelt() -> None:
-    """Folders keep their NFD spelling on disk."""
-    plan = merge(
-        links=[link("h", "a", "one")],
-        files=[file("a", "one")],
-        objects=[obj("h", "B\u00fccher/a", "one")],
-        spelt={"B\u00fccher": "Bu\u0308cher"},
-    )
-    assert only(plan, MoveFile).to.text == "Bu\u0308cher/a"
 
 
 def test_unseen_is_not_gone() -> None:
