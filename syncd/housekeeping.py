@@ -13,6 +13,9 @@ from syncd.state import State, TrashEntry
 
 DAY_SECONDS = 24 * 3600
 
+ACTIVITY_DAYS = 400
+"""How long the record of what was done is kept: more than a year, so that last summer can be looked up."""
+
 
 def recover(media: MediaFolder, state: State) -> list[Notice]:
     """Put in its place what a crash left under a name of ours; says what was found."""
@@ -52,6 +55,7 @@ def keep_house(media: MediaFolder, state: State, store: Store | None, *, trash_d
     forgotten = [undo.handle for undo in state.undos() if undo.at < horizon]
     if forgotten:
         state.drop_undos(forgotten)
+    state.forget_activity(now - ACTIVITY_DAYS * DAY_SECONDS)
 
 
 def _purge(media: MediaFolder, state: State, store: Store, old: list[TrashEntry]) -> None:

@@ -133,3 +133,7 @@ class Journal(Database):
             (at,),
         )
         return 0 if row is None else int(row[0])
+
+    def forget_activity(self, before: float) -> None:
+        """Forget what was done before a time (Unix seconds)."""
+        self._execute("DELETE FROM activity WHERE at < ?", (before,))

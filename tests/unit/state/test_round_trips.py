@@ -208,6 +208,8 @@ def test_activity_is_newest_first(state: State) -> None:
     assert (middle.path, middle.handle, middle.approved) == ("\udcff", None, False)
     assert (oldest.checksum, oldest.size, oldest.why) == (ONE, 5, "new")
     assert state.recent(1) == [newest]
+    state.forget_activity(2.0)
+    assert state.recent(10) == [newest]
 
 
 def test_deletions_count_without_the_approved(state: State) -> None:
