@@ -134,6 +134,19 @@ class MediaFolder:
             except (FileNotFoundError, NotADirectoryError):
                 return False
 
+    def holds_file(self, path: MediaPath) -> bool:
+        """Whether anything but a folder stands at this path now.
+
+        Raises:
+            FolderError: nobody can tell.
+        """
+        with translated(self.root, path.text):
+            try:
+                with self._ground.at(path.text) as spot:
+                    return syscalls.is_there(spot.folder, spot.name, or_folder=False)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+
     @contextmanager
     def open_verified(self, file: FolderFile) -> Iterator[BinaryIO]:
         """The bytes of a file that is still the one that was scanned."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 
 _RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
@@ -96,13 +97,13 @@ def move_out(source_fd: int, source: str, target_fd: int, target: str) -> None:
     rename(source_fd, source, target_fd, target)
 
 
-def is_there(folder: int, name: str) -> bool:
-    """Whether the name is taken by anything, even a dead link."""
+def is_there(folder: int, name: str, *, or_folder: bool = True) -> bool:
+    """Whether the name is taken by anything, even a dead link; `or_folder` says whether by a folder, too."""
     try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return False
-    return True
+    return or_folder or not stat.S_ISDIR(status.st_mode)
 
 
 def rename(source_fd: int, source: str, target_fd: int, target: str) -> None:

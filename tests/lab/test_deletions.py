@@ -175,3 +175,16 @@ def test_deletions_in_bulk_wait(empty_world: World, side: str) -> None:
         assert {path: now[path] for path in doomed} == {path: was[path] for path in doomed}
         assert world.desktop.trash() == []
     ends_in_step(world)
+
+
+def test_a_folder_takes_the_name_of_a_deleted_file(empty_world: World) -> None:
+    """A folder with a deleted file's name is no such file: the object goes, and what the folder holds arrives."""
+    begin(empty_world, "box.jpg", "other.jpg")
+    (empty_world.folder / "box.jpg").unlink()
+    empty_world.write("box.jpg/inside.jpg", photo("inside"))
+    assert deeds(empty_world.sync()) == [
+        ("added", "box.jpg/inside.jpg"),
+        ("deleted", "box.jpg"),
+        ("uploaded", "box.jpg/inside.jpg"),
+    ]
+    ends_in_step(empty_world)

@@ -219,6 +219,16 @@ def test_no_way_leads_out_through_a_link(album: Album, tmp_path: Path) -> None:
     assert set(album.seen()) == {"b"}
 
 
+def test_a_folder_is_no_file(album: Album) -> None:
+    """A name may be taken and yet hold no file: by a folder; a dead link is no folder."""
+    album.write("a", b"one")
+    album.write("b/c", b"two")
+    (album.root / "dead").symlink_to("nowhere")
+    names = ("a", "b", "b/c", "dead", "missing", "a/below")
+    assert {name for name in names if album.folder.holds_file(P(name))} == {"a", "b/c", "dead"}
+    assert {name for name in names if album.folder.exists(P(name))} == {"a", "b", "b/c", "dead"}
+
+
 def test_a_folder_swapped_in_the_middle_of_it_leads_nowhere(
     album: Album, world: World, tmp_path: Path
 ) -> None:
