@@ -14,7 +14,7 @@ import pytest
 from lab.gramps_web import PASSWORD
 from lab.process import plain_environment, wait_until
 from lab.s3 import RcloneS3
-from lab.world import SYNCD, World
+from lab.world import SYNCD, World, md5
 from tests.lab.endings import assert_document, assert_plain, assert_settled, lasting, photo, synced
 
 # --- the document -----------------------------------------------------------------------------------------------------
@@ -328,4 +328,16 @@ def test_full_looks_behind_the_shortcuts(world: World) -> None:
     document = world.sync("--full")
     assert document["counts"]["uploaded"] == 1
     assert lost in world.s3
+    assert_settled(world)
+
+
+def test_a_damaged_copy_is_mended_once(world: World) -> None:
+    """A copy of the wrong size in the bucket is replaced by the folder's good one, and sent no second time."""
+    synced(world)
+    assert world.s3 is not None
+    path, content = next(iter(world.desktop.files().items()))
+    world.s3.put(md5(content), content[:10])
+    document = world.sync("--full")
+    assert [(action["kind"], action["path"]) for action in document["actions"]] == [("uploaded", path)]
+    assert document["bytes_up"] == len(content)
     assert_settled(world)

@@ -28,6 +28,7 @@ from tests.lab.endings import (
     assert_plain,
     assert_settled,
     assert_stopped,
+    lasting,
     photo,
     synced,
 )
@@ -365,7 +366,7 @@ def test_a_state_folder_that_cannot_be_written(world: World) -> None:
             assert str(state) in error["reason"]
             assert error["remedy"]
             assert PASSWORD not in done.stdout + done.stderr
-        mark.assert_nothing_written()
+        assert lasting(mark) == []
         assert list(state.iterdir()) == []
         assert [path.name for path in desktop.folder.iterdir()] == ["new.jpg"]
 
