@@ -304,8 +304,8 @@ class Observer:
         if self.store is None:
             return BucketSnapshot({})
         self.progress.phase(Phase("Looking into the bucket"))
-        if self._stored is None and not self._listed:
-            self._stored = dict(self.state.stored())
+        if not self._listed or (self._stored is not None and self.keep):
+            self._stored = dict(self.state.stored())  # with what earlier passes stored, or mended
         if self._stored is not None:
             wanted = {file.checksum for file in folder.files.values()}
             wanted |= {item.digest for item in catalog.objects.values() if item.digest is not None}
