@@ -131,6 +131,10 @@ class Draft:
         """The content for which some action of this pass has claimed the file; None when none did."""
         return self._claimed.get(file.path.key)
 
+    def release(self, file: FolderFile) -> None:
+        """Give a claimed file up: what was meant with it cannot be done, so nothing waits for that."""
+        self._claimed.pop(file.path.key, None)
+
     def source(self, checksum: Checksum, handle: str) -> FolderFile | None:
         """A file to copy instead of fetching; the bucket gets its bytes if it lacks them."""
         file = self.inputs.copy_of(checksum)

@@ -139,5 +139,6 @@ class NameMerge:
                 )
         for move, refusal in refused:
             link = self._links[move.link.handle]
+            self._draft.release(move.file)
             self._draft.problems.append(refusal.as_problem(path=move.to.text, handle=link.handle))
             self._stay(link, move.file, replace(move.link, named=link.named, path=link.path))

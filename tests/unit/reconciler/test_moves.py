@@ -322,3 +322,15 @@ def test_a_file_at_its_place_is_nobody_elses_move() -> None:
         objects=[obj("h1", "a", "one"), obj("h2", "b", "one")],
     )
     assert say(plan) == ["delete h2"]
+
+
+def test_a_newcomer_does_not_wait_for_a_move_that_cannot_be_made() -> None:
+    """A new object has the name that another one's file cannot leave: its file is fetched beside, not put off."""
+    plan = merge(
+        links=[link("h1", "a", "one"), link("h2", "b", "two")],
+        files=[file("a", "one"), file("b", "two")],
+        objects=[obj("h1", "b", "one"), obj("h2", "b", "two"), obj("h3", "a", "three")],
+    )
+    assert say(plan) == ["fetch h3 (three) to a (2)"]
+    assert [problem.handle for problem in plan.problems] == ["h1"]
+    assert not plan.waiting
