@@ -75,6 +75,7 @@ class Observer:
         full: list everything, whatever the feed says.
         full_check_every: seconds after which everything is listed anyway.
         new_object: how the object of a new file looks; its handle does not matter.
+        make_bucket: make a bucket that has vanished since the first sync, too.
         threads: how many files are hashed at once.
     """
 
@@ -90,6 +91,7 @@ class Observer:
     full: bool
     full_check_every: float
     new_object: Callable[[FolderFile], NewObject]
+    make_bucket: bool = False
     threads: int = 4
 
     store: Store | None = None
@@ -319,6 +321,10 @@ class Observer:
         try:
             snapshot = self.store.list()
         except BucketMissing:
+            # A bucket that vanishes later is more likely a wrong address, where nothing must be made.
+            binding = self.state.binding()
+            if not (self.make_bucket or binding is None or binding.first_contact):
+                raise
             snapshot = BucketSnapshot({})
             if self.keep:
                 self.store.create_bucket()

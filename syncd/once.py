@@ -83,6 +83,7 @@ def _opened(
             keep=not dry_run,
             full=full,
             full_check_every=settings.daemon.full_check_every,
+            make_bucket=settings.s3 is not None and settings.s3.create_bucket,
             new_object=lambda file: _first_object(settings, catalog, file),
         )
         observer.check_folder()

@@ -151,8 +151,8 @@ class S3Settings(_Section):
     )
     create_bucket: bool = Field(
         default=False,
-        description="Make the bucket when it is missing. A bucket that Gramps Web itself names is made "
-        "without asking.",
+        description="Make the bucket also when it is missing after the first sync. At the first one, a bucket "
+        "that Gramps Web itself names is made without asking.",
     )
     transfers: Whole = Field(default=16, ge=1, le=256, description="How many files travel at once.")
 

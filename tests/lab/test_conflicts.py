@@ -85,9 +85,7 @@ def test_edited_here_and_deleted_there(world: World) -> None:
     images = world.copy_example_images()
     world.sync()
     path, handle = next(
-        (path, handle)
-        for path, handle in handles(world).items()
-        if world.api.referrers(handle).get("person")
+        (path, handle) for path, handle in handles(world).items() if world.api.referrers(handle).get("person")
     )
     before = world.api.get(handle)
     (person, *_others) = world.api.referrers(handle)["person"]

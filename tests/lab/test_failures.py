@@ -178,9 +178,9 @@ def own_bucket(rclone: RcloneS3, new_server: MakeServer, new_world: MakeWorld) -
 
 
 def test_a_bucket_that_is_missing_is_made_once(own_bucket: World, rclone: RcloneS3) -> None:
-    """A bucket that Gramps Web names is made without asking; when it vanishes later, nothing is taken for deleted.
+    """A bucket that Gramps Web names is made without asking at first; when it vanishes later, that needs a yes.
 
-    Its keys are brought back from the folder, and the objects stay.
+    Nothing is taken for deleted, and with the yes its keys are brought back from the folder.
     """
     world = own_bucket
     assert world.bucket is not None
@@ -196,6 +196,10 @@ def test_a_bucket_that_is_missing_is_made_once(own_bucket: World, rclone: Rclone
     world.syncd("--once")
     assert world.desktop.files() == {**images, "new.jpg": photo(1)}
     assert world.api.by_path().items() >= objects.items()
+    failed = world.sync("--full", code=4)
+    assert "does not exist" in failed["error"]["reason"]
+    assert "create_bucket" in failed["error"]["remedy"]
+    world.configure(s3={"create_bucket": True})
     world.sync("--full")
     assert_settled(world)
 
