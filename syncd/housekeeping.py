@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 
 from syncd.applier.disk import MediaFolder
+from syncd.applier.ground import TRASH
 from syncd.errors import MovedOn, SyncdError
 from syncd.model.plan import Notice
 from syncd.ports import Store
@@ -28,6 +29,16 @@ def recover(media: MediaFolder, state: State) -> list[Notice]:
             notices.append(
                 Notice("left by an interrupted run; it is back in the folder", str(found.stands_at))
             )
+    unlisted = media.unlisted_trash({entry.kept_as for entry in state.trash()})
+    for entry in unlisted:
+        state.add_trash(entry)
+    if unlisted:
+        notices.append(
+            Notice(
+                f"files in the trash that were not listed any more: {len(unlisted)}; syncd trash list shows them again",
+                TRASH,
+            )
+        )
     return notices
 
 

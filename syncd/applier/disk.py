@@ -19,7 +19,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -310,6 +310,19 @@ class MediaFolder:
         self.ensure_internal()
         with translated(self.root, ".syncd/tmp"):
             return [self._recovered(found) for found in recovery.recover(self._ground, self._day())]
+
+    def unlisted_trash(self, listed: Collection[str]) -> list[TrashEntry]:
+        """What lies in the trash beside what is listed: a crash, or the loss of the state, has left it so.
+
+        Args:
+            listed: the names of the files that are known to be there, relative to the media folder.
+        """
+        self.ensure_internal()
+        with translated(self.root, TRASH):
+            return [
+                self._entry(file, kept_as, "found in the trash", None)
+                for file, kept_as in trash.unlisted(self._ground, listed)
+            ]
 
     # --- in between -----------------------------------------------------------------------------------------------
 

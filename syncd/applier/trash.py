@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from syncd.applier import notes, stage, syscalls
@@ -136,6 +138,24 @@ def purge(ground: Ground, kept_as: str, checksum: Checksum | None = None) -> Non
         syscalls.unlink(spot.folder, spot.name)
         syscalls.sync_folder(spot.folder)
     ground.prune(kept_as, stop=TRASH)
+
+
+def unlisted(ground: Ground, listed: Collection[str]) -> Iterator[tuple[FolderFile, str]]:
+    """The regular files of the trash that are not listed, as they were called before, and where they are."""
+    with ground.at(f"{TRASH}/x") as spot:
+        found = [
+            f"{TRASH}/{above}/{name}".replace("/./", "/")
+            for above, _folders, names, _fd in os.fwalk(".", dir_fd=spot.folder)
+            for name in names
+        ]
+    for kept_as in sorted(set(found) - set(listed)):
+        _shelf, _, rel = kept_as.removeprefix(f"{TRASH}/").partition("/")
+        if not rel or not rel.isprintable():
+            continue  # nothing that we put there
+        with ground.at(kept_as) as spot:
+            stamp = spot.stamp()
+            if stamp is not None:
+                yield FolderFile(MediaPath.of(rel), stamp, spot.checksum()), kept_as
 
 
 def _bury_across(ground: Ground, file: FolderFile, source: Spot, day: str) -> str:

@@ -335,6 +335,23 @@ def test_a_corrupt_state(world: World, damage: str) -> None:
     assert_settled(world)
 
 
+def test_the_trash_outlives_the_state(world: World) -> None:
+    """Without its state file syncd still finds what lies in the trash, and can bring it back."""
+    synced(world)
+    path, content = next(iter(world.desktop.files().items()))
+    world.api.delete(world.api.by_path()[path]["handle"])
+    world.sync()
+    for left in world.desktop.state_dir.iterdir():
+        left.unlink()
+    world.sync()
+    (entry,) = world.syncd("trash", "list", "--json").json["trash"]
+    assert (entry["path"], entry["checksum"]) == (path, md5(content))
+    assert world.syncd("trash", "restore", path).code == 0
+    assert world.desktop.files()[path] == content
+    world.sync()
+    assert_settled(world)
+
+
 def test_a_state_folder_that_cannot_be_written(world: World) -> None:
     """A state folder without the right to write is told (6) to whoever is not root, before anything is done."""
     with TemporaryDirectory() as place:  # pytest's folders are for their owner only

@@ -687,6 +687,19 @@ def test_recovery_throws_away_only_what_can_be_had_again(album: Album) -> None:
     assert album.folder.recover() == []
 
 
+def test_what_lies_in_the_trash_unlisted_is_found(album: Album) -> None:
+    """Files that a crash, or a lost state, left unlisted are told with the name that they had; the rest is left."""
+    assert album.folder.unlisted_trash([]) == []
+    listed = album.folder.trash(album.write("a/x", b"one"), reason="")
+    lost = album.folder.trash(album.write("a/y", b"two"), reason="")
+    trash = album.root / ".syncd/trash"
+    (trash / "2026-11-22/link").symlink_to(album.root)
+    (trash / "stray").write_bytes(b"nobody's")
+    (found,) = album.folder.unlisted_trash([listed.kept_as])
+    assert (found.path, found.kept_as, found.checksum, found.size) == (P("a/y"), lost.kept_as, md5(b"two"), 3)
+    assert album.folder.unlisted_trash([listed.kept_as, lost.kept_as]) == []
+
+
 def test_a_note_waits_for_the_disk_that_it_tells_of(album: Album) -> None:
     """The file under our name is on a disk that is not mounted now: the note stays until it is."""
     album.folder.ensure_internal()
