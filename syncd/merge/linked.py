@@ -83,6 +83,13 @@ class LinkedMerge:
         file = group.file
         if file is None:
             self._draft.do(*(Forget(link) for link in links))
+            for link in links:
+                if link.restore:
+                    self._draft.notice(
+                        f"was to be brought back, but is gone from both sides by now; {self._way_back(link.checksum)}",
+                        str(link.path),
+                        link.handle,
+                    )
             return
         kept = (
             bool(self._holders.others(links[0], file))
@@ -107,6 +114,12 @@ class LinkedMerge:
                 leaving.append(link)
         if leaving and self._draft.claim(file):
             self._draft.do(TrashFile(file, tuple(leaving)))
+
+    def _way_back(self, checksum: Checksum) -> str:
+        """What a person can do about a file that neither side has any more."""
+        if self._inputs.bucket.holds(checksum):
+            return f"the bucket still holds its bytes, as {checksum}"
+        return "put it into the folder again"
 
     def _stay_detached(self, group: Located, link: Link, file: FolderFile) -> None:
         """A file that stays although its object is gone: only its place is kept up to date. Edited, it is new."""

@@ -419,3 +419,14 @@ def test_a_copy_of_a_file_that_nobody_linked_goes_to_the_bucket() -> None:
         new_files=NewFiles.IGNORE,
     )
     assert say(plan) == ["fetch h (two) to a.jpg, a.jpg goes to the trash, copying k", "upload k (two)"]
+
+
+def test_what_was_to_come_back_and_is_gone_from_both_sides_is_told() -> None:
+    """A person asked for it, and meanwhile its other end went too: it is not dropped in silence."""
+    asked = link("h", "a", "one", restore=True)
+    plan = merge(links=[asked], objects=[])
+    assert say(plan) == ["forget h"]
+    (notice,) = plan.notices
+    assert (notice.path, notice.handle) == ("a", "h")
+    assert md5("one") in notice.text
+    assert not merge(links=[link("h", "a", "one")], objects=[]).notices
