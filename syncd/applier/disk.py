@@ -28,7 +28,7 @@ from typing import BinaryIO, Self
 
 from syncd.applier import marker as markers
 from syncd.applier import moving, placing, recovery, stage, syscalls, trash
-from syncd.applier.failures import Blocked, translated
+from syncd.applier.failures import Blocked, translate, translated
 from syncd.applier.ground import TRASH, Ground, Spot, changed
 from syncd.applier.marker import Marker
 from syncd.applier.moving import Parked
@@ -281,6 +281,8 @@ class MediaFolder:
             checksum = source.checksum()
             try:
                 where = trash.put_back(self._ground, source, path)
+            except (NotADirectoryError, PermissionError) as error:
+                raise translate(error, self.root, path.text) from error
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise

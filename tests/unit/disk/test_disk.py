@@ -700,6 +700,16 @@ def test_what_lies_in_the_trash_unlisted_is_found(album: Album) -> None:
     assert album.folder.unlisted_trash([listed.kept_as, lost.kept_as]) == []
 
 
+def test_a_way_back_that_is_barred_is_named(album: Album) -> None:
+    """A file has the name of the folder that a file of the trash was in: the message tells of that name."""
+    kept_as = album.folder.trash(album.write("a/x", b"one"), reason="", prune=True).kept_as
+    album.write("a", b"a file by now")
+    with pytest.raises(Blocked, match="'a/x'"):
+        album.folder.restore(kept_as, P("a/x"))
+    assert (album.root / kept_as).read_bytes() == b"one"
+    assert album.folder.restore(kept_as, P("b/x")).path == P("b/x")
+
+
 def test_a_note_waits_for_the_disk_that_it_tells_of(album: Album) -> None:
     """The file under our name is on a disk that is not mounted now: the note stays until it is."""
     album.folder.ensure_internal()
