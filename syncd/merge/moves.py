@@ -1,7 +1,8 @@
 """Where each link's file is now: at its place, edited, moved, gone, or not to be known.
 
 A move is recognised by content: a link's path is *vacated* and another path has its checksum. A path is vacated
-when nothing is there, or when what is there is another link's moved file (chains and swaps). The inode only breaks
+when nothing is there, or when what is there is another link's moved file (chains and swaps). A file that is put over
+another which went nowhere replaces it: that is an edit. The inode only breaks
 ties between files of equal content: inodes are reused.
 """
 
@@ -93,6 +94,7 @@ def locate(inputs: Inputs) -> list[Located]:
     if not vacated and not edited:
         return found
     moved = _match(inputs, settled, edited, vacated)
+    _undo_replacements(inputs, edited, vacated, moved)
     arrived = {file.path.key for file in moved.values()}
     for group in [*edited, *vacated]:
         file = moved.get(id(group))
@@ -199,6 +201,24 @@ def _match(
                     waiting.extend(displaced.pop(file.path.key, []))
     _match_circles({key: groups[0] for key, groups in displaced.items() if len(groups) == 1}, moved)
     return moved
+
+
+def _undo_replacements(
+    inputs: Inputs, edited: Sequence[_Group], vacated: Sequence[_Group], moved: dict[int, FolderFile]
+) -> None:
+    """A file put over another one replaces it: an edit of the other's object, which keeps all that refers to it.
+
+    By content alone it would be a move, and the object of the file that was overwritten would be deleted. So says who
+    settles a conflict by moving the copy over the original, or puts a better scan in the place of a portrait. Only where
+    the overwritten file is part of a longer shift (numbers that close a gap) are all of them moves.
+    """
+    movers = {moved[id(group)].path.key: group for group in vacated if id(group) in moved}
+    for group in edited:
+        mover = movers.get(group.link.path.key)
+        if mover is None or id(group) in moved or id(mover) not in moved:
+            continue
+        if any(link.detached is None and link.handle in inputs.catalog.objects for link in group.links):
+            del moved[id(mover)]
 
 
 def _by_checksum(groups: Iterable[_Group]) -> list[tuple[Checksum, list[_Group]]]:

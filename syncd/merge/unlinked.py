@@ -40,12 +40,20 @@ class UnlinkedMerge:
     def merge(self) -> None:
         """Pair by path, then by content; fetch what is left of the objects, add what is left of the files."""
         rest: list[tuple[MediaObject, MediaPath | Refusal]] = []
-        for item, target in self._objects():
-            if not (isinstance(target, MediaPath) and self._by_path(item, target)):
+        seconds: set[str] = set()
+        for item, target in self._exact_first():
+            if not isinstance(target, MediaPath) or self._inputs.folder.at(target) is None:
+                if not (isinstance(target, MediaPath) and self._is_unseen(item, target)):
+                    rest.append((item, target))
+            elif not self._by_path(item, target):
+                seconds.add(item.handle)
                 rest.append((item, target))
-        rest = self._by_content(rest)
-        for item, target in rest:
-            self._new_object(item, target)
+        for item, target in self._by_content(rest):
+            file = self._inputs.folder.at(target) if isinstance(target, MediaPath) else None
+            if item.handle in seconds and isinstance(target, MediaPath) and file is not None:
+                self._second_object(item, target, file)
+            else:
+                self._new_object(item, target)
         if self._policy.new_files is not NewFiles.IGNORE or self._inputs.conflict_copies:
             for file in self._new_files():
                 self._new_file(file)
@@ -79,15 +87,29 @@ class UnlinkedMerge:
 
     # --- the same path --------------------------------------------------------------------------------------------
 
-    def _by_path(self, item: MediaObject, target: MediaPath) -> bool:
-        """Pair an object with the file at its path; False when there is none."""
-        if self._inputs.folder.is_unknown(target):
-            self._draft.wait("the file in the folder cannot be read just now", str(target), item.handle)
-            return True
-        file = self._inputs.folder.at(target)
-        if file is None:
+    def _exact_first(self) -> list[tuple[MediaObject, MediaPath | Refusal]]:
+        """The objects in scope; those that equal the file at their path go first: of two with one path, the right one."""
+
+        def differs(pair: tuple[MediaObject, MediaPath | Refusal]) -> bool:
+            item, target = pair
+            file = self._inputs.folder.at(target) if isinstance(target, MediaPath) else None
+            return file is None or item.digest != file.checksum
+
+        return sorted(self._objects(), key=differs)
+
+    def _is_unseen(self, item: MediaObject, target: MediaPath) -> bool:
+        """Whether there may be a file at the object's path that cannot be looked at."""
+        if not self._inputs.folder.is_unknown(target):
             return False
+        self._draft.wait("the file in the folder cannot be read just now", str(target), item.handle)
+        return True
+
+    def _by_path(self, item: MediaObject, target: MediaPath) -> bool:
+        """Pair an object with the file at its path; False when that is another object's, of other content."""
+        file = self._inputs.folder.files[target.key]
         if file.path.key in self._used or not self._is_free(file):
+            if item.digest is not None and item.digest != file.checksum:
+                return False
             self._second_object(item, target, file)
             return True
         theirs = item.digest

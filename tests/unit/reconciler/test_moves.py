@@ -9,7 +9,7 @@ import pytest
 from syncd.model import Detached, Occupant
 from syncd.model.plan import DeleteObject, Fetch, Upload
 from syncd.model.policy import NewFiles, OnWeb
-from tests.core import POLICY, after, file, is_quiet, link, md5, merge, obj, only, say
+from tests.core import POLICY, after, file, is_quiet, link, md5, merge, obj, say
 from tests.core_world import World
 
 
@@ -140,16 +140,21 @@ def test_a_move_transfers_nothing() -> None:
         assert not any(isinstance(action, Upload | Fetch | DeleteObject) for action in plan.actions)
 
 
-def test_a_move_onto_another_file_waits_for_that_ones_deletion() -> None:
-    """`mv a b`: b's object goes first (or is held), so that a is never taken for an edit of b."""
+def test_a_file_put_over_another_is_an_edit_of_the_others_object() -> None:
+    """`mv a b`: b's object keeps all that refers to it and gets a's bytes; a's own object goes (or is held)."""
     links = [link("h1", "a", "one"), link("h2", "b", "two")]
     objects = [obj("h1", "a", "one"), obj("h2", "b", "two")]
     plan = merge(links=links, files=[file("b", "one")], objects=objects)
-    assert say(plan) == ["delete h2"]
-    assert only(plan, DeleteObject).holder == file("b", "one")
-    assert [wait.handle for wait in plan.waiting] == ["h1"]
+    assert sorted(say(plan)) == ["delete h1", "update h2 content one"]
     plan = merge(links=links[:1], files=[file("b", "one")], objects=objects[:1])
     assert say(plan) == ["update h1 path b"]
+
+
+def test_a_file_put_over_one_whose_object_is_gone_is_a_move() -> None:
+    """Nothing is left to be edited there: the file that came keeps its own object."""
+    links = [link("h1", "a", "one"), link("h2", "b", "two")]
+    plan = merge(links=links, files=[file("b", "one")], objects=[obj("h1", "a", "one")])
+    assert "delete h1" not in say(plan)
 
 
 def test_a_move_behind_one_that_waits_waits_too() -> None:
@@ -163,8 +168,8 @@ def test_a_move_behind_one_that_waits_waits_too() -> None:
     assert {item.handle for item in plan.waiting} == {"h1", "h2"}
 
 
-def test_a_move_onto_another_file_waits_also_when_deletions_stay_here() -> None:
-    """With `on_web = "never"` the overwritten file's object stays, detached, and stays so."""
+def test_a_file_put_over_another_when_deletions_stay_here() -> None:
+    """With `on_web = "never"` the object of the file that left its name stays, detached, and stays so."""
     world = World(
         replace(POLICY, on_web=OnWeb.NEVER),
         files={"b": ("one", 0)},
@@ -173,9 +178,9 @@ def test_a_move_onto_another_file_waits_also_when_deletions_stay_here() -> None:
         links={"h1": link("h1", "a", "one"), "h2": link("h2", "b", "two")},
     )
     world.settle()
-    assert world.objects["h1"].path == "b"
-    assert world.objects["h2"].checksum == md5("two")
-    assert world.links["h2"].detached is Detached.FILE_GONE
+    assert (world.objects["h2"].path, world.objects["h2"].checksum) == ("b", md5("one"))
+    assert world.objects["h1"] == obj("h1", "a", "one")
+    assert world.links["h1"].detached is Detached.FILE_GONE
     assert set(world.files) == {"b"}
 
 

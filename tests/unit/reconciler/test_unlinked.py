@@ -400,3 +400,13 @@ def test_the_handle_of_an_object_without_a_link_is_not_used_again() -> None:
     path = MediaPath.of("a")
     plan = merge(files=[file("a", "one")], objects=[obj(handle_for("tree", path, 0), "b", "two")])
     assert only(plan, AddObject).link.handle == handle_for("tree", path, 1)
+
+
+def test_of_two_objects_with_one_path_each_gets_the_file_of_its_content() -> None:
+    """Binding anew breeds nothing: the object that equals the file gets it, the other the file with its bytes."""
+    plan = merge(
+        files=[file("a", "one"), file("a (2)", "two")],
+        objects=[obj("h2", "a", "two", change=1), obj("h1", "a", "one", change=2)],
+    )
+    assert sorted(say(plan)) == ["link h1", "link h2"]
+    assert after(plan) == {"h1": ("a", "a", "one"), "h2": ("a (2)", "a", "two")}
