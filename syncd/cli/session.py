@@ -136,6 +136,26 @@ class Session:
             handle = next((handle for handle, item in objects.items() if item.digest is not None), None)
             return server, None if handle is None else catalog.location(handle)
 
+    def undo_deletion(self, handle: str, undo: str, tree_id: str | None) -> None:
+        """Have Gramps Web bring back an object by its answer to the deletion; nothing is done when it is there.
+
+        Raises:
+            ServerError: it will not, or cannot be asked.
+        """
+        from syncd.doorstep import open_catalog
+        from syncd.errors import Refused
+
+        with closing(open_catalog(self.settings())) as catalog:
+            server = catalog.connect()
+            if server.tree_id != tree_id:
+                raise Refused(
+                    f"this Gramps Web shows another tree ('{server.title}') than the one in which it was deleted",
+                    "check gramps.url and the login",
+                )
+            catalog.undo(undo)
+            if catalog.get(handle) is None:
+                raise Refused("Gramps Web did not bring it back", "try again later")
+
     def folder_owner(self) -> tuple[str | None, str]:
         """The state file that the media folder's marker names (None without a marker), and ours."""
         from syncd.adoption import owner

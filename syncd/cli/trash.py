@@ -1,7 +1,12 @@
-"""`syncd trash`: what was put aside in the media folder, and the way back."""
+"""`syncd trash`: what was deleted on either side, and the way back.
+
+Files that left the media folder lie in its trash. Of an object that left Gramps Web because its file was deleted here,
+the state keeps the server's answer, which brings it back; its bytes never left the bucket.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,25 +15,27 @@ import click
 from syncd.cli.conflicts import local_time, utc_time
 from syncd.cli.exits import Ending
 from syncd.cli.options import common_options, pass_session
+from syncd.cli.paper import Paper
 from syncd.cli.report import ROWS, size_in_words
 from syncd.cli.session import Session
-from syncd.errors import FolderError, MovedOn
+from syncd.errors import FolderError, MovedOn, Refused
 from syncd.model import Link, MediaPath, PathRules, Refusal
 from syncd.model.paths import free_name, parse_catalog_path, refuse_to_write
 from syncd.model.plan import Why
 
 if TYPE_CHECKING:
-    from syncd.state import State, TrashEntry
+    from syncd.state import State, TrashEntry, Undo
 
 
 @click.group("trash", invoke_without_command=True)
 @common_options
 @click.pass_context
 def command(context: click.Context) -> Ending | None:
-    """Look into the trash, and bring files back from it.
+    """See what was deleted on either side, and bring it back.
 
     The trash holds what left the media folder because of a change in Gramps Web. It lies in the hidden folder
-    .syncd/trash of the media folder. Without a command, list it.
+    .syncd/trash of the media folder. What was deleted in Gramps Web because its file was deleted in the media folder
+    is listed with it. Without a command, list both.
     """
     if context.invoked_subcommand is not None:
         return None
@@ -41,42 +48,63 @@ def command(context: click.Context) -> Ending | None:
 @common_options
 @pass_session
 def list_(session: Session, *, everything: bool) -> Ending:
-    """List what is in the trash, newest first."""
+    """List what can be brought back, newest first."""
     with session.state() as state:
         entries = sorted(state.trash(), key=lambda entry: (entry.at, entry.id), reverse=True)
+        undos = state.undos()
     if session.wants_report:
         paper = session.report
-        shown = entries if everything else entries[:ROWS]
-        if not entries:
-            paper.line("The trash is empty.")
-        else:
-            paper.table(
+        if not entries and not undos:
+            paper.line("The trash is empty, and nothing was deleted in Gramps Web.")
+        if entries:
+            paper.line("In the trash of the media folder:", style="bold")
+            _tell(
+                paper,
                 ("file", "number", "since", "size", "why"),
                 [
                     (str(e.path), f"number {e.id}", local_time(e.at), size_in_words(e.size), e.reason)
-                    for e in shown
+                    for e in entries
                 ],
+                everything=everything,
             )
-            if len(shown) < len(entries):
-                paper.line(f"  … and {len(entries) - len(shown):,} more (syncd trash list --all)")
+        if undos:
+            paper.line("Deleted in Gramps Web, because deleted in the media folder:", style="bold")
+            rows = [(_path(undo), f"number W{undo.id}", local_time(undo.at)) for undo in undos]
+            _tell(paper, ("file", "number", "since"), rows, everything=everything)
+        if entries or undos:
             paper.line("Bring one back with: syncd trash restore NUMBER")
-    return Ending(document={"trash": [_entry(entry) for entry in entries]})
+    return Ending(document=_document(entries, undos))
+
+
+def _tell(paper: Paper, columns: Sequence[str], rows: Sequence[tuple[str, ...]], *, everything: bool) -> None:
+    shown = rows if everything else rows[:ROWS]
+    paper.table(columns, shown)
+    if len(shown) < len(rows):
+        paper.line(f"  … and {len(rows) - len(shown):,} more (syncd trash list --all)")
 
 
 @command.command("restore")
-@click.argument("which", metavar="ID|PATH")
+@click.argument("which", metavar="NUMBER|PATH")
 @click.option("--to", "target", metavar="PATH", help="Put it there, below the media folder.")
 @common_options
 @pass_session
 def restore(session: Session, *, which: str, target: str | None) -> Ending:
-    """Bring a file back from the trash into the media folder.
+    """Bring back a file from the trash, or what was deleted in Gramps Web.
 
-    Of several files with one name the newest comes back. Nothing is overwritten: where the name is taken, the
-    file gets a free one.
+    Of several with one name the newest comes back. No file is overwritten: where the name is taken, the file gets a
+    free one. What was deleted in Gramps Web comes back there with its description, attributes and references; the
+    next run fetches its file.
     """
     folder = session.settings().media_dir
     with session.state(write=True) as state:
-        entry = _find(state, which)
+        entry, undo = _find(state, which)
+        if undo is not None:
+            if target is not None:
+                raise click.UsageError(
+                    "--to goes with a file of the trash; this one comes back under its own name"
+                )
+            return _undo(session, state, undo)
+        assert entry is not None
         wanted = entry.path if target is None else _target(target, folder)
         with session.folder() as media:
             try:
@@ -94,7 +122,26 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
         if path.key != wanted.key:
             session.report.line(f"  The name {wanted} is taken, so it got a free one.")
         session.report.line("The next run brings it into Gramps Web: syncd --once")
-    return Ending(document={"trash": [_entry(entry)], "restored_to": str(path)})
+    return Ending(document={**_document([entry], []), "restored_to": str(path)})
+
+
+def _undo(session: Session, state: State, undo: Undo) -> Ending:
+    """Bring back an object that was deleted because its file was."""
+    binding = state.binding()
+    try:
+        session.undo_deletion(undo.handle, undo.undo, binding.tree_id if binding else None)
+    except Refused as error:
+        raise Refused(
+            f"'{_path(undo)}' cannot be brought back in Gramps Web: {error.reason}",
+            error.remedy or "nothing was changed; its file is still in the bucket",
+        ) from error
+    state.drop_undos([undo.handle])
+    if session.wants_report:
+        session.report.line(
+            f"Brought back in Gramps Web: {_path(undo)}, with its description, attributes and references"
+        )
+        session.report.line("The next run fetches its file into the media folder: syncd --once")
+    return Ending(document={**_document([], [undo]), "restored_to": None})
 
 
 def _ask_object_back(state: State, entry: TrashEntry, path: MediaPath) -> None:
@@ -108,16 +155,30 @@ def _ask_object_back(state: State, entry: TrashEntry, path: MediaPath) -> None:
         state.put_links([Link(entry.handle, entry.path.key, path, entry.checksum, restore=True)])
 
 
-def _find(state: State, which: str) -> TrashEntry:
-    """The entry of a number, or the newest one of a path."""
-    found = state.trash_entry(int(which)) if which.isascii() and which.isdigit() else None
-    if found is None:
-        wanted = MediaPath.of(which).key
-        matching = [entry for entry in state.trash() if entry.path.key == wanted]
-        found = max(matching, key=lambda entry: (entry.at, entry.id), default=None)
-    if found is None:
-        raise click.UsageError(f"the trash holds no '{which}'; syncd trash list shows what it holds")
-    return found
+def _find(state: State, which: str) -> tuple[TrashEntry | None, Undo | None]:
+    """The entry of a number, or the newest one of a path: a file of the trash, or else a deletion in Gramps Web.
+
+    Raises:
+        click.UsageError: there is neither.
+    """
+    undos = {f"W{undo.id}": undo for undo in state.undos()}
+    entry = state.trash_entry(int(which)) if which.isascii() and which.isdigit() else None
+    undo = undos.get(which.upper())
+    if entry is not None or undo is not None:
+        return entry, undo
+    wanted = MediaPath.of(which).key
+    files = [one for one in state.trash() if one.path.key == wanted]
+    entry = max(files, key=lambda one: (one.at, one.id), default=None)
+    undo = next((one for one in undos.values() if MediaPath.of(one.path).key == wanted), None)  # newest first
+    if entry is None and undo is None:
+        raise click.UsageError(f"nothing deleted is known as '{which}'; syncd trash list shows what there is")
+    if entry is not None and undo is not None:
+        return (entry, None) if entry.at > undo.at else (None, undo)
+    return entry, undo
+
+
+def _path(undo: Undo) -> str:
+    return str(MediaPath.of(undo.path))
 
 
 def _target(text: str, folder: Path) -> MediaPath:
@@ -144,6 +205,22 @@ def _free(folder: Path, path: MediaPath) -> MediaPath:
             f"the folder {folder / path.parent} cannot be read ({error.strerror})", "see to its rights"
         ) from error
     return free_name(path, {path.beside(name).fold for name in names})
+
+
+def _document(entries: Sequence[TrashEntry], undos: Sequence[Undo]) -> dict[str, object]:
+    return {
+        "trash": [_entry(entry) for entry in entries],
+        "deleted_in_web": [
+            {
+                "id": f"W{undo.id}",
+                "path": _path(undo),
+                "handle": undo.handle,
+                "checksum": undo.checksum,
+                "since": utc_time(undo.at),
+            }
+            for undo in undos
+        ],
+    }
 
 
 def _entry(entry: TrashEntry) -> dict[str, object]:

@@ -12,7 +12,7 @@ from syncd.state.records import KnownConflict, TrashEntry, Undo
 
 _TRASH = "SELECT path, kept_as, checksum, size, at, reason, handle, id FROM trash"
 _THIS_TREE = "coalesce((SELECT tree_id FROM binding), '')"
-_UNDOS = f"SELECT handle, path, checksum, undo, at FROM undos WHERE tree_id = {_THIS_TREE}"  # noqa: S608  constants
+_UNDOS = f"SELECT handle, path, checksum, undo, at, rowid FROM undos WHERE tree_id = {_THIS_TREE}"  # noqa: S608  constants
 
 
 class Kept(Database):
@@ -137,11 +137,12 @@ def _trash_entry(row: Row) -> TrashEntry:
 
 
 def _undo(row: Row) -> Undo:
-    handle, path, checksum, undo, at = row
+    handle, path, checksum, undo, at, number = row
     return Undo(
         handle=handle,
         path=as_text(path),
         checksum=None if checksum is None else Checksum(checksum),
         undo=as_text(undo),
         at=at,
+        id=number,
     )

@@ -108,3 +108,4 @@ class Undo:
     checksum: Checksum | None
     undo: str
     at: float
+    id: int = 0

@@ -139,6 +139,35 @@ def test_a_deletion_on_the_web_fills_the_trash(empty_world: World) -> None:
     ends_in_step(world)
 
 
+def test_a_deletion_in_the_folder_is_taken_back(empty_world: World) -> None:
+    """`syncd trash restore` brings the object back with all that was written about it; the next run the file."""
+    world = empty_world
+    was = begin(world, "album/a.jpg", "other.jpg")
+    handle = was["album/a.jpg"]
+    world.api.edit(
+        handle,
+        desc="Grandma in 1912",
+        attribute_list=[{"_class": "SrcAttribute", "type": "Source", "value": "attic"}],
+    )
+    world.sync()
+    before = world.api.get(handle)
+    (world.folder / "album/a.jpg").unlink()
+    assert deeds(world.sync()) == [("deleted", "album/a.jpg")]
+    assert not world.api.exists(handle)
+    (entry,) = world.syncd("trash", "list", "--json").json["deleted_in_web"]
+    assert (entry["path"], entry["handle"]) == ("album/a.jpg", handle)
+    assert world.syncd("trash", "restore", entry["id"]).code == 0
+    assert deeds(world.sync()) == [("fetched", "album/a.jpg")]
+    assert world.desktop.files()["album/a.jpg"] == photo("album/a.jpg")
+    after = world.api.get(handle)
+    assert {**after, "change": 0} == {**before, "change": 0}
+    assert after["desc"] == "Grandma in 1912"
+    assert after["attribute_list"][0]["value"] == "attic"
+    assert handles(world) == was
+    assert world.syncd("trash", "list", "--json").json["deleted_in_web"] == []
+    ends_in_step(world)
+
+
 @pytest.mark.parametrize("side", ["folder", "web"])
 def test_deletions_in_bulk_wait(empty_world: World, side: str) -> None:
     """More than ten and more than 5 %: nothing is deleted, everything else is done; then `approve` or `restore`."""

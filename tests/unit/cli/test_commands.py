@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from syncd import doorstep
 from syncd.adoption import owner
 from syncd.applier.disk import Marker, MediaFolder
 from syncd.cli.main import cli
+from syncd.errors import Refused
 from syncd.model import CatalogSnapshot, Checksum, Link, MediaObject, MediaPath
 from syncd.model.plan import Conflict, Counts, HeldItem, HeldSet, HoldKind, Outcome
 from syncd.ports import MediaLocation, ServerInfo
@@ -219,14 +221,100 @@ def test_trash_restore_to_another_place(desk: Desk) -> None:
     assert (desk.media / "new/folder/a.jpg").read_text() == "photo 0"
 
 
+def delete_on_web(desk: Desk, monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False) -> FakeWeb:
+    """Let a run have deleted an object because its file was deleted; the Gramps Web of that tree."""
+    web = FakeWeb(refuses=refuses)
+    monkeypatch.setattr(doorstep, "open_catalog", lambda _settings: web)
+    with desk.state() as state:
+        state.bind(replace(BINDING, tree_id="tree2"))
+        state.add_undo("h", "album/oma.jpg", MD5, "[the answer]", 1_790_000_100)
+    return web
+
+
+def test_trash_lists_what_was_deleted_in_gramps_web(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deletion in the folder that was carried over stands there too, with path, time and a number of its own."""
+    delete_on_web(desk, monkeypatch)
+    fill_trash(desk)
+    out = desk.syncd("trash").out
+    assert "number W1\n" in out
+    assert out.index("In the trash of the media folder") < out.index("Deleted in Gramps Web")
+    (entry,) = desk.syncd("trash", "list", "--json").document["deleted_in_web"]
+    assert entry == {
+        "id": "W1",
+        "path": "album/oma.jpg",
+        "handle": "h",
+        "checksum": MD5,
+        "since": "2026-09-21T14:15:00Z",
+    }
+
+
+@pytest.mark.parametrize("which", ["W1", "w1", "album/oma.jpg"])
+def test_trash_restore_undoes_a_deletion_in_gramps_web(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """By number or path (the newest of that name, file or object): the server is handed its own answer."""
+    web = delete_on_web(desk, monkeypatch)
+    fill_trash(desk)
+    answer = desk.syncd("trash", "restore", which)
+    assert (answer.code, answer.err) == (0, "")
+    assert "The next run fetches its file" in answer.out
+    assert web.undone == ["[the answer]"]
+    with desk.state() as state:
+        assert state.undos() == []
+        assert len(state.trash()) == 1
+    assert desk.syncd("trash", "restore", "W1").code == 2
+
+
+def test_trash_restore_that_gramps_web_refuses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said plainly with the server's reason; the way back stays."""
+    delete_on_web(desk, monkeypatch, refuses=True)
+    answer = desk.syncd("trash", "restore", "W1")
+    assert answer.code == 4
+    assert "'album/oma.jpg' cannot be brought back in Gramps Web: it is full" in answer.err
+    with desk.state() as state:
+        assert len(state.undos()) == 1
+
+
+def test_trash_restore_asks_no_other_tree(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Gramps Web that shows another tree by now is told nothing."""
+    web = delete_on_web(desk, monkeypatch)
+    web.tree = "tree3"
+    answer = desk.syncd("trash", "restore", "W1", "--json")
+    assert answer.code == 4
+    assert "another tree" in answer.document["error"]["reason"]
+    assert web.undone == []
+
+
+def test_trash_restore_to_is_for_files(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object comes back under its own name; `--to` is refused before anything is asked."""
+    web = delete_on_web(desk, monkeypatch)
+    assert desk.syncd("trash", "restore", "W1", "--to", "b.jpg").code == 2
+    assert web.undone == []
+
+
+@dataclass
 class FakeWeb:
-    """A Gramps Web that says who it is."""
+    """A Gramps Web that says who it is, and takes deletions back."""
+
+    tree: str = "tree2"
+    refuses: bool = False
+    undone: list[str] = field(default_factory=list)
+
+    def undo(self, deletion: str) -> None:
+        """Take one back."""
+        if self.refuses:
+            raise Refused("it is full", "")
+        self.undone.append(deletion)
+
+    def get(self, handle: str) -> MediaObject | None:
+        """What was brought back."""
+        return MediaObject(handle, "album/oma.jpg", MD5) if self.undone else None
 
     def connect(self) -> ServerInfo:
         """Its card."""
         return ServerInfo(
             "https://new.example",
-            "tree2",
+            self.tree,
             "Jones",
             "3.24.0",
             "6.0.8",
