@@ -185,11 +185,12 @@ def _failed(session: Session, code: ExitCode, reason: str, remedy: str, *, stop:
 def _tell_failure(session: Session, code: ExitCode, reason: str, remedy: str) -> None:
     """Mistakes and defects are one line (a line each); what is wrong with the world has its remedy below."""
     first, *others = reason.splitlines() or [""]
-    if remedy and not others and code in (ExitCode.USAGE, ExitCode.DEFECT):
+    one_line = not others and "\n" not in remedy
+    if remedy and one_line and code in (ExitCode.USAGE, ExitCode.DEFECT):
         first, remedy = f"{first}; {remedy}", ""
     session.err.line(f"syncd: {first}", style="bold red")
     for line in (*others, *remedy.splitlines()):
-        session.err.line(f"  {line}")
+        session.err.line(f"  {line}".rstrip())
 
 
 def _interrupted(session: Session, interrupted: Interrupted) -> Ending:

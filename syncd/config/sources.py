@@ -46,10 +46,14 @@ media_dir = "~/Pictures/family"
 [gramps]
 url = "https://family.example"
 username = "editor"
-password_file = "~/.config/syncd/password"
+password_file = "~/.config/syncd/password"  # a file that holds it and nothing else
 
-[s3]  # leave out for a Gramps Web that keeps its media on its own disk
-url = "s3://my-bucket"
+[s3]
+url = "s3://my-bucket"  # what MEDIA_BASE_DIR says on the server
+# endpoint_url = "https://s3.example"  # for other servers than Amazon's
+# region = "eu-central-1"
+# access_key_id = "..."
+# secret_access_key_file = "~/.config/syncd/s3-secret"
 """
 
 

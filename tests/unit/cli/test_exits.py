@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from syncd.cli.exits import Interrupted
+from syncd.config import sources
 from syncd.errors import (
     ConfigError,
     Denied,
@@ -243,3 +244,28 @@ def test_several_mistakes_are_a_line_each(desk: Desk) -> None:
         "  gramps.usrname: unknown",
         "  correct them",
     ]
+
+
+def test_who_has_no_configuration_is_shown_one_to_copy(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample is printed in lines, as it would stand in the file, with what most buckets need as comments."""
+    monkeypatch.delenv("SYNCD_CONFIG")
+    monkeypatch.setenv("HOME", str(desk.home / "nobody"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(sources, "SYSTEM_FILE", desk.home / "none.toml")
+    for arguments in (("--once",), ("conflicts",), ("adopt",), ("check",)):
+        answer = desk.syncd(*arguments)
+        said = answer.out + answer.err
+        assert answer.code == 2
+        assert "\\x0a" not in said
+        for line in ('media_dir = "~/Pictures/family"', "[s3]", '# endpoint_url = "https://s3.example"'):
+            assert line in [found.strip().partition("  # ")[0] for found in said.splitlines()]
+        assert "own disk" not in said
+        assert all(line == line.rstrip() for line in said.splitlines())
+
+
+def test_a_newline_of_somebody_else_stays_on_its_line(desk: Desk) -> None:
+    """A name with a line break in it is not printed as two lines."""
+    desk.config.write_text('"a\\nsyncd: all is well" = 1\n')
+    answer = desk.syncd("--once")
+    assert answer.code == 2
+    assert "syncd: all is well" not in answer.err.splitlines()
