@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,13 @@ from syncd.cli.options import common_options, pass_session
 from syncd.cli.paper import Paper
 from syncd.cli.report import count, size_in_words
 from syncd.cli.session import Session
-from syncd.errors import ExitCode, SyncdError
+from syncd.errors import ConfigError, ExitCode, SyncdError
 
 if TYPE_CHECKING:
     from syncd.config import Settings
-    from syncd.model import CatalogSnapshot
-    from syncd.ports import Catalog, MediaLocation, ServerInfo
+    from syncd.guard import Identity
+    from syncd.model import CatalogSnapshot, Stop
+    from syncd.ports import Catalog, Cursor, MediaLocation, ServerInfo
     from syncd.state import Binding
 
 ENOUGH_SPACE = 1_000_000_000
@@ -107,11 +108,15 @@ def _tell(paper: Paper, finding: Finding) -> None:
     first, *others = finding.text.splitlines() or [""]
     paper.line(f"{finding.verdict:<8} {finding.name}: {first}", style=STYLES[finding.verdict])
     for line in (*others, *finding.remedy.splitlines()):
-        paper.line(f"         {line}")
+        paper.line(f"         {line}".rstrip())
 
 
 def _warning(name: str, text: str, remedy: str, code: ExitCode = ExitCode.OK) -> Finding:
     return Finding(name, text, Verdict.WARNING, remedy, code)
+
+
+def _stopped(name: str, stop: Stop) -> Finding:
+    return Finding(name, stop.reason, Verdict.FAILED, stop.remedy, ExitCode.PERSON_NEEDED)
 
 
 def _failed(name: str, error: SyncdError) -> Finding:
@@ -124,6 +129,8 @@ class Examination:
 
     session: Session
     binding: Binding | None = None
+    cursor: Cursor | None = None
+    state_failed: bool = False
     location: MediaLocation | None = None
 
     def findings(self) -> Iterator[Finding]:
@@ -134,8 +141,9 @@ class Examination:
             yield _failed("configuration", error)
             return
         yield from self._configuration(settings)
+        of_state = list(self._state(settings))  # first: what the folder must be depends on it
         yield from self._folder(settings)
-        yield from self._state(settings)
+        yield from of_state
         yield from self._guarded("free space", lambda: self._space(settings))
         with ExitStack() as stack:
             yield from self._guarded("Gramps Web", lambda: self._server(settings, stack))
@@ -156,12 +164,20 @@ class Examination:
             yield _warning("configuration", warning, "")
 
     def _folder(self, settings: Settings) -> Iterator[Finding]:
+        from syncd.config import check_media_dir  # noqa: PLC0415  (slow to import)
+
         name, folder = "media folder", settings.media_dir
         person = ExitCode.PERSON_NEEDED
-        if not folder.is_dir():
-            what = "is no folder" if folder.exists() else "does not exist"
-            remedy = "create the folder, plug in its drive, or correct media_dir"
-            yield Finding(name, f"{folder} {what}", Verdict.FAILED, remedy, person)
+        if self.binding is None and not self.state_failed:
+            try:
+                check_media_dir(settings)
+            except ConfigError as error:
+                yield _failed(name, error)
+                return
+        elif not folder.is_dir():
+            reason = f"the media folder {folder} is missing (is the drive not mounted?)"
+            remedy = "mount the drive, or correct media_dir in the configuration"
+            yield Finding(name, reason, Verdict.FAILED, remedy, person)
             return
         if not os.access(folder, os.R_OK | os.X_OK):
             remedy = f"give the user that runs syncd the right to read it: chmod u+rx '{folder}'"
@@ -172,28 +188,38 @@ class Examination:
             yield Finding(name, f"{folder} cannot be written", Verdict.FAILED, remedy, person)
         else:
             yield Finding(name, f"{folder} can be read and written")
-        yield from self._guarded(name, lambda: self._marker(settings))
+        yield from self._guarded(name, self._marker)
 
-    def _marker(self, settings: Settings) -> Iterator[Finding]:
-        owner, ours = self.session.folder_owner()
-        if owner is None:
-            return
-        if owner != ours:
-            yield Finding(
-                "media folder",
-                f"{settings.media_dir} is synced by another state file ({owner})",
-                Verdict.FAILED,
-                "use that one; or, if it is gone for good, bind this one with: syncd adopt",
-                ExitCode.PERSON_NEEDED,
-            )
+    def _marker(self) -> Iterator[Finding]:
+        """Whether it is the folder that was synced, as a run decides it."""
+        from syncd.adoption import owner  # noqa: PLC0415
+        from syncd.guard import find_folder_stop  # noqa: PLC0415
+
+        with self.session.folder() as folder:
+            marker = folder.marker()
+        stop = find_folder_stop(
+            self._bound(),
+            marker.id if marker else None,
+            marker.state if marker else None,
+            owner(self.session.settings().state_file),
+        )
+        if stop is not None and not self.state_failed:
+            yield _stopped("media folder", stop)
+
+    def _bound(self) -> Identity | None:
+        """What the state is bound to, as a run compares it."""
+        from syncd.observer import identity_of  # noqa: PLC0415
+
+        return None if self.binding is None else identity_of(self.binding)
 
     def _state(self, settings: Settings) -> Iterator[Finding]:
         name, path = "state file", settings.state_file
         try:
             with self.session.state() as state:
-                self.binding, damage = state.binding(), state.damage
+                self.binding, self.cursor, damage = state.binding(), state.cursor(), state.damage
                 waiting = sum(len(held.items) for held in state.held() if not held.approved)
         except SyncdError as error:
+            self.state_failed = True
             yield _failed(name, error)
             return
         writable = next(folder for folder in (path.parent, *path.parents) if folder.exists())
@@ -239,12 +265,17 @@ class Examination:
         yield Finding("Gramps Web", f"{info.url}, version {info.version} (Gramps {info.gramps_version})")
         yield from self._rights(info)
         yield from self._tree(info)
+        yield from self._history(catalog)
         found = catalog.list()[0]
         files = count(len(found.objects), "media object")
         yield Finding("contents", f"{count(info.people, 'person').replace('persons', 'people')}, {files}")
-        yield from self._place(settings, catalog, found)
+        yield from self._place(settings, info, catalog, found)
 
     def _rights(self, info: ServerInfo) -> Iterator[Finding]:
+        lost = self._find_server_stop(info)
+        if lost is not None and self._is_bound_tree(info):
+            yield _stopped("login", lost)
+            return
         missing = [name for name in FEATURES if name not in info.permissions]
         if not missing:
             yield Finding("login", f"{info.user} may see, add, change and delete media")
@@ -259,20 +290,43 @@ class Examination:
         )
 
     def _tree(self, info: ServerInfo) -> Iterator[Finding]:
-        text = f"'{info.title}' ({info.tree_id})"
-        bound = self.binding
-        if bound is not None and bound.tree_id != info.tree_id:
-            yield Finding(
-                "tree",
-                f"{text}, but '{bound.title}' ({bound.tree_id}) was synced",
-                Verdict.FAILED,
-                "check gramps.url and the login; if you mean the other tree: syncd adopt",
-                ExitCode.PERSON_NEEDED,
-            )
+        stop = self._find_server_stop(info)
+        if stop is not None and not self._is_bound_tree(info):
+            yield _stopped("tree", stop)
         else:
-            yield Finding("tree", text)
+            yield Finding("tree", f"'{info.title}' ({info.tree_id})")
 
-    def _place(self, settings: Settings, catalog: Catalog, found: CatalogSnapshot) -> Iterator[Finding]:
+    def _is_bound_tree(self, info: ServerInfo) -> bool:
+        return self.binding is not None and self.binding.tree_id == info.tree_id
+
+    def _find_server_stop(self, info: ServerInfo, location: MediaLocation | None = None) -> Stop | None:
+        """What a run would stop at: the tree and the rights, and with `location` the place of the media."""
+        from syncd.guard import find_server_stop  # noqa: PLC0415
+
+        bound = self._bound()
+        if bound is None:
+            return None
+        place = bound if location is None else location
+        found = replace(
+            bound,
+            tree_id=info.tree_id,
+            title=info.title,
+            permissions=info.permissions,
+            bucket=place.bucket,
+            prefix=place.prefix,
+        )
+        return find_server_stop(bound, found)
+
+    def _history(self, catalog: Catalog) -> Iterator[Finding]:
+        """Whether the server still knows the last change that was seen: not after it was restored from a backup."""
+        from syncd.guard import find_history_stop  # noqa: PLC0415
+
+        if self.cursor is not None and not catalog.still_knows(self.cursor):
+            yield _stopped("history", find_history_stop())
+
+    def _place(
+        self, settings: Settings, info: ServerInfo, catalog: Catalog, found: CatalogSnapshot
+    ) -> Iterator[Finding]:
         from syncd import doorstep  # noqa: PLC0415
 
         name = "media kept in"
@@ -283,21 +337,15 @@ class Examination:
         self.location = catalog.location(handle)
         text = place(self.location.bucket, self.location.prefix)
         disagreement = doorstep.compare(settings, self.location)
-        bound = self.binding
+        stop = self._find_server_stop(info, self.location)
+        # The tree and the rights have lines of their own.
+        moved = stop is not None and self._find_server_stop(info) is None
         if disagreement is not None:
             self.location = None
+        if stop is not None and moved:
+            yield _stopped(name, stop)
+        elif disagreement is not None:
             yield _failed(name, disagreement)
-        elif bound is not None and (bound.bucket, bound.prefix) != (
-            self.location.bucket,
-            self.location.prefix,
-        ):
-            yield Finding(
-                name,
-                f"{text}, but {place(bound.bucket, bound.prefix)} was synced",
-                Verdict.FAILED,
-                "ask who runs the server whether it was changed; if it was meant: syncd adopt",
-                ExitCode.PERSON_NEEDED,
-            )
         else:
             yield Finding(name, text)
 

@@ -156,14 +156,6 @@ class Session:
             if catalog.get(handle) is None:
                 raise Refused("Gramps Web did not bring it back", "try again later")
 
-    def folder_owner(self) -> tuple[str | None, str]:
-        """The state file that the media folder's marker names (None without a marker), and ours."""
-        from syncd.adoption import owner
-
-        with self.folder() as folder:
-            marker = folder.marker()
-        return (marker.state if marker else None), owner(self.settings().state_file)
-
     def adopt(self, state: State) -> None:
         """Bind anew; see `syncd.adoption`."""
         from syncd.adoption import adopt

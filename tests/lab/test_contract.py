@@ -242,7 +242,7 @@ def test_check_names_each_failure(world: World, rclone: RcloneS3) -> None:
     away = str(world.base / "unplugged")
     cases: list[tuple[dict[str, object], int, str]] = [
         ({"gramps": {"password": "wrong"}}, 4, "Gramps Web"),
-        ({"gramps": {"username": world.tree.users["member"]}}, 4, "login"),
+        ({"gramps": {"username": world.tree.users["member"]}}, 3, "login"),
         ({"gramps": {"url": "http://127.0.0.1:9"}}, 4, "Gramps Web"),
         ({"s3": {"secret_access_key": "wrong"}}, 4, "the bucket"),
         ({"s3": {"endpoint_url": "http://127.0.0.1:9"}}, 4, "the bucket"),

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from syncd import doorstep
+from syncd.adoption import owner
 from syncd.applier.disk import Marker, MediaFolder
 from syncd.errors import Denied, SyncdError, Unreachable
-from syncd.model import BucketSnapshot, CatalogSnapshot, Checksum, MediaObject
+from syncd.guard import Identity, find_folder_stop, find_history_stop, find_server_stop
+from syncd.model import BucketSnapshot, CatalogSnapshot, Checksum, MediaObject, Stop
 from syncd.model.plan import HeldItem, HeldSet, HoldKind
-from syncd.ports import MediaLocation, ServerInfo, StoreFacts
+from syncd.ports import Cursor, MediaLocation, ServerInfo, StoreFacts
 from syncd.state import Binding
 from tests.unit.cli.desk import Desk, write_config
 
@@ -26,6 +28,7 @@ INFO = ServerInfo(
 )
 S3 = 'url = "s3://photos"\nendpoint_url = "http://127.0.0.1:9"\naccess_key_id = "a"\nsecret_access_key = "b"'
 PLACE = MediaLocation("photos", "tree1/")
+BOUND = Identity("tree1", "Smith", "photos", "tree1/", "f" * 32, None, RIGHTS)
 STORED = BucketSnapshot({MD5: 1_500_000})
 
 
@@ -38,6 +41,7 @@ class World:
     location_: MediaLocation = PLACE
     stored: BucketSnapshot | SyncdError = STORED
     writing: SyncdError | None = None
+    knows: bool = True
     closed: int = 0
 
     def connect(self) -> ServerInfo:
@@ -49,6 +53,10 @@ class World:
     def list(self) -> Any:
         """Objects for the one, keys for the other."""
         return CatalogSnapshot(self.objects), None
+
+    def still_knows(self, _cursor: Cursor) -> bool:
+        """Whether the last change that was seen is there."""
+        return self.knows
 
     def location(self, handle: str) -> MediaLocation:
         """Where media are."""
@@ -226,43 +234,113 @@ def test_an_empty_tree_cannot_say_where_media_are(desk: Desk, world: World) -> N
     assert found["the bucket"][-1]["text"] == "can be written"
 
 
+def bind(desk: Desk, *, marker: bool = True, **other: str) -> None:
+    """Let the state have synced the world, or one that differs in `other`."""
+    bound = Binding(
+        "tree1",
+        "photos",
+        "tree1/",
+        "f" * 32,
+        str(desk.media),
+        "https://old",
+        "Smith",
+        RIGHTS,
+        first_contact=False,
+    )
+    with desk.state() as state:
+        state.bind(replace(bound, **other))  # type: ignore[arg-type]
+        state.set_cursor(Cursor(7, 1.0))
+    if marker:
+        MediaFolder(desk.media).write_marker(Marker("f" * 32, owner(desk.state_file)))
+
+
+def assert_stops(desk: Desk, name: str, stop: Stop | None) -> None:
+    """One line fails, with the reason and the remedy of a run's stop, and exit 3."""
+    assert stop is not None
+    answer = desk.syncd("check", "--json")
+    assert answer.code == 3
+    assert [
+        (check["name"], check["text"], check["remedy"])
+        for check in answer.document["checks"]
+        if check["verdict"] == "failed"
+    ] == [(name, stop.reason, stop.remedy)]
+    assert answer.document["error"] == {"reason": stop.reason, "remedy": stop.remedy}
+
+
+def test_what_was_synced_is_still_there(desk: Desk, world: World) -> None:
+    """Folder, tree, place and history are those that the state is bound to: exit 0."""
+    bind(desk)
+    assert desk.syncd("check").code == 0
+    assert world.closed == 2
+
+
 def test_a_folder_that_is_missing(desk: Desk, world: World) -> None:
-    """An unplugged drive: exit 3, and the rest is looked at."""
+    """Never synced: a mistake in the configuration, exit 2. Synced before: an unplugged drive, exit 3."""
     desk.media.rmdir()
     found = checks(desk)
     assert found["media folder"][0]["verdict"] == "failed"
     assert found["Gramps Web"][0]["verdict"] == "ok"
-    assert desk.syncd("check").code == 3
-
-
-def test_a_folder_of_another_state(desk: Desk, world: World) -> None:
-    """Its marker names another state file: exit 3, with the way out."""
-    MediaFolder(desk.media).write_marker(Marker("f" * 32, "other:/state.sqlite"))
+    assert desk.syncd("check").code == 2
+    bind(desk, marker=False)
     answer = desk.syncd("check")
     assert answer.code == 3
-    assert "other:/state.sqlite" in answer.out
-    assert "syncd adopt" in answer.out
+    assert "is the drive not mounted?" in answer.out
+
+
+def test_a_folder_without_its_marker(desk: Desk, world: World) -> None:
+    """The folder was synced and has no marker now: what is there is the place where the drive should be."""
+    bind(desk, marker=False)
+    assert_stops(desk, "media folder", find_folder_stop(BOUND, None, None, owner(desk.state_file)))
+    assert "is the drive not mounted?" in desk.syncd("check").out
+
+
+def test_another_folder_than_was_synced(desk: Desk, world: World) -> None:
+    """The marker is ours but bears another id."""
+    bind(desk, folder_id="e" * 32)
+    ours = owner(desk.state_file)
+    was = replace(BOUND, folder_id="e" * 32)
+    assert_stops(desk, "media folder", find_folder_stop(was, "f" * 32, ours, ours))
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_a_folder_of_another_state(desk: Desk, world: World, *, bound: bool) -> None:
+    """Its marker names another state file: exit 3, with the way out."""
+    if bound:
+        bind(desk)
+    MediaFolder(desk.media).write_marker(Marker("f" * 32, "other:/state.sqlite"))
+    stop = find_folder_stop(BOUND if bound else None, "f" * 32, "other:/state.sqlite", owner(desk.state_file))
+    assert_stops(desk, "media folder", stop)
 
 
 def test_another_tree_than_was_synced(desk: Desk, world: World) -> None:
     """Both trees are named; exit 3."""
-    with desk.state() as state:
-        state.bind(
-            Binding(
-                "tree0",
-                "photos",
-                "tree1/",
-                "f",
-                str(desk.media),
-                "https://old",
-                "Jones",
-                RIGHTS,
-                first_contact=False,
-            )
-        )
-    answer = desk.syncd("check")
-    assert answer.code == 3
-    assert "'Jones' (tree0) was synced" in answer.out
+    bind(desk, tree_id="tree0", title="Jones")
+    was = replace(BOUND, tree_id="tree0", title="Jones")
+    assert_stops(desk, "tree", find_server_stop(was, BOUND))
+
+
+def test_media_are_kept_elsewhere_now(desk: Desk, world: World) -> None:
+    """Another prefix, or another bucket, than was synced; exit 3."""
+    bind(desk, prefix="tree0/")
+    assert_stops(desk, "media kept in", find_server_stop(replace(BOUND, prefix="tree0/"), BOUND))
+    bind(desk)
+    world.location_ = MediaLocation("scans", "tree1/")
+    assert_stops(desk, "media kept in", find_server_stop(BOUND, replace(BOUND, bucket="scans")))
+
+
+def test_rights_that_were_lost(desk: Desk, world: World) -> None:
+    """A right that the login had when the tree was synced is gone; exit 3."""
+    bind(desk)
+    world.info = replace(INFO, permissions=RIGHTS - {"ViewPrivate"})
+    now = replace(BOUND, permissions=RIGHTS - {"ViewPrivate"})
+    assert_stops(desk, "login", find_server_stop(BOUND, now))
+
+
+def test_a_server_restored_from_a_backup(desk: Desk, world: World) -> None:
+    """It no longer knows the last change that was seen; exit 3."""
+    bind(desk)
+    world.knows = False
+    assert_stops(desk, "history", find_history_stop())
 
 
 def test_items_that_wait(desk: Desk, world: World) -> None:
@@ -309,8 +387,10 @@ def test_a_wrong_configuration(desk: Desk) -> None:
 
 def test_the_least_exit_code_first(desk: Desk, world: World) -> None:
     """Of several failures the first of the contract's order gives the exit code."""
+    bind(desk, marker=False)
     desk.media.rmdir()
     world.writing = Denied("no right to write", "ask for it")
     assert desk.syncd("check").code == 4
+    desk.state_file.unlink()
     world.location_ = MediaLocation(None)
     assert desk.syncd("check").code == 2
