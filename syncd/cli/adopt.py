@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.exits import Ending
+from syncd.cli.exits import Ending, Interrupted
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.session import Session
+from syncd.errors import FolderError
+from syncd.model.paths import INTERNAL_NAME
 
 if TYPE_CHECKING:
     from syncd.ports import MediaLocation, ServerInfo
@@ -27,30 +31,64 @@ def command(session: Session, *, yes: bool) -> Ending:
     For when a sync stopped because something is not what it was, and you meant it. The next run compares the media
     folder and Gramps Web from the beginning; it deletes nothing.
     """
+    if not yes:
+        _see_that_somebody_is_there(session)
+    root = session.settings().media_dir
+    if not root.is_dir():
+        raise FolderError(
+            f"the media folder {root} is missing (is the drive not mounted?)",
+            "mount the drive, or correct media_dir in the configuration",
+        )
     server, location = session.look_at_server()
+    # The question is put before the locks are taken: they leave files behind, and a person may take an hour.
+    with session.state() as state:
+        binding = state.binding()
+    if session.wants_report or not yes:
+        _tell(session, yes=yes, binding=binding, server=server, location=location)
+    if not yes and not _agreed(session):
+        session.report.line("Nothing was changed.")
+        return Ending(document={"adopted": False})
     with session.both_locks(), session.state(write=True, locked=True) as state:
-        rows = _rows(session, state.binding(), server, location)
-        if session.wants_report or not yes:
-            paper = session.report
-            paper.line(
-                "This desktop would be bound anew:" if not yes else "This desktop is bound anew:",
-                style="bold",
-            )
-            if paper.is_terminal:
-                paper.table(("", "until now", "from now on"), rows)
-            else:
-                for what, before, now in rows:
-                    paper.line(
-                        f"  {what}: {now}" if before == now else f"  {what}: {now} (until now: {before})"
-                    )
-            paper.line("The next run compares everything from the beginning; it deletes nothing.")
-        if not yes and not _agreed(session):
-            session.report.line("Nothing was changed.")
-            return Ending(document={"adopted": False})
         session.adopt(state)
     if session.wants_report:
         session.report.line("Done. Go on with: syncd --once --dry-run")
     return Ending(document={"adopted": True})
+
+
+def _tell(
+    session: Session,
+    *,
+    yes: bool,
+    binding: Binding | None,
+    server: ServerInfo,
+    location: MediaLocation | None,
+) -> None:
+    """What would be another than it was, and what that means."""
+    paper = session.report
+    paper.line("This desktop is bound anew." if yes else "This desktop would be bound anew.", style="bold")
+    rows = [row for row in _rows(session, binding, server, location) if row[1] != row[2]]
+    for what, before, now in rows:
+        paper.line(f"  {what}: {before} → {now}")
+    if not rows:
+        paper.line("  Folder, Gramps Web and the place of the media are those that were synced.")
+    for line in _about_the_folder(session, binding):
+        paper.line(line, style="yellow")
+    paper.line("The next run compares everything from the beginning; it deletes nothing.")
+
+
+def _about_the_folder(session: Session, binding: Binding | None) -> Iterator[str]:
+    """What a person should know of the media folder before they say yes."""
+    root = session.settings().media_dir
+    names: list[str] = []
+    with suppress(PermissionError):  # what writes there will say so
+        names = [name for name in os.listdir(root) if name != INTERNAL_NAME]  # noqa: PTH208
+    missing = binding is not None and not os.path.lexists(root / INTERNAL_NAME / "folder.json")
+    if missing:
+        yield f"{root} misses the marker of a folder that was synced. Is the drive not mounted?"
+    if not names:
+        yield f"{root} is empty.{'' if missing else ' Is the drive not mounted?'}"
+    if missing or not names:
+        yield "If you go on, everything in Gramps Web that is not in this folder is fetched into it."
 
 
 def _rows(
@@ -59,7 +97,7 @@ def _rows(
     nothing = "nothing"
     return [
         (
-            "media folder",
+            "folder",
             binding.media_dir if binding else nothing,
             str(session.settings().media_dir),
         ),
@@ -71,7 +109,7 @@ def _rows(
         (
             "media kept in",
             place(binding.bucket, binding.prefix) if binding else nothing,
-            place(location.bucket, location.prefix) if location else "known with the first file",
+            _new_place(binding, location),
         ),
     ]
 
@@ -81,14 +119,31 @@ def place(bucket: str | None, prefix: str) -> str:
     return "the server's own disk" if bucket is None else f"the bucket s3://{bucket}/{prefix}".rstrip("/")
 
 
-def _agreed(session: Session) -> bool:
-    """Ask, where there is somebody to ask.
+def _new_place(binding: Binding | None, location: MediaLocation | None) -> str:
+    """Where the media are from now on; an emptied tree keeps them where it did, as far as anybody knows."""
+    if location is not None:
+        return place(location.bucket, location.prefix)
+    return place(binding.bucket, binding.prefix) if binding else "known with the first file"
+
+
+def _see_that_somebody_is_there(session: Session) -> None:
+    """Refuse to ask into the void.
 
     Raises:
         click.UsageError: there is nobody.
     """
     if session.json or not (sys.stdin and sys.stdin.isatty() and session.out.is_terminal):
         raise click.UsageError("nobody is there to be asked: say --yes; nothing was changed")
+
+
+def _agreed(session: Session) -> bool:
+    """Ask; Ctrl-C is a no, and ends as it does everywhere."""
     session.report.stream.write("Bind anew? [y/N] ")
     session.report.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    try:
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except Interrupted:
+        session.report.line("")
+        session.report.line("Nothing was changed.")
+        session.told = True
+        raise

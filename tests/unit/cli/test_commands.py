@@ -372,6 +372,33 @@ def test_adopt_asks_and_takes_silence_for_no(bound: Desk, arguments: tuple[str, 
     with bound.state() as state:
         assert state.binding() == BINDING
     assert MediaFolder(bound.media).marker() == Marker("f" * 32, "elsewhere:/state.sqlite")
+    assert not (bound.media / ".syncd/lock").exists()
+
+
+def test_adopt_shows_only_what_differs(bound: Desk) -> None:
+    """One line for each thing that would be another, whole; nothing of the others."""
+    with bound.state() as state:
+        state.bind(replace(BINDING, bucket="media", prefix="tree2/"))
+    (bound.media / "oma.jpg").touch()
+    lines = bound.syncd("adopt", "--yes").out.splitlines()
+    assert f"  folder: /old/media → {bound.media}" in lines
+    assert any(line.startswith("  Gramps Web: Smith (tree1)") and "Jones (tree2)" in line for line in lines)
+    assert not any("media kept in" in line or "mounted" in line for line in lines)
+
+
+def test_adopt_says_that_the_folder_is_empty_or_has_no_marker(bound: Desk) -> None:
+    """Both look like a drive that is not mounted, and everything would be fetched."""
+    shown = bound.syncd("adopt", "--yes").out
+    assert f"{bound.media} is empty. Is the drive not mounted?" in shown
+    assert "everything in Gramps Web that is not in this folder is fetched into it" in shown
+    with bound.state() as state:
+        state.bind(BINDING)
+    (bound.media / ".syncd/folder.json").unlink()
+    (bound.media / "oma.jpg").touch()
+    shown = bound.syncd("adopt", "--yes").out
+    assert "misses the marker of a folder that was synced. Is the drive not mounted?" in shown
+    assert "is empty" not in shown
+    assert "everything in Gramps Web that is not in this folder is fetched into it" in shown
 
 
 @pytest.mark.parametrize("lock", ["state/state.sqlite.lock", "media/.syncd/lock"])

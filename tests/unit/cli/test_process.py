@@ -319,6 +319,26 @@ def test_adopt_asks_on_a_terminal(home: Path, typed: str, adopted: bool) -> None
     assert "Bind anew? [y/N]" in shown
     assert ("Nothing was changed." in shown) is not adopted
     assert (home / "media/.syncd/folder.json").exists() is adopted
+    assert (home / "media/.syncd").exists() is adopted
+
+
+def test_ctrl_c_at_adopt_s_question_is_a_no(home: Path) -> None:
+    """It says that nothing was changed, not that a run goes on, and exits as Ctrl-C does everywhere."""
+    body = ADOPTING.replace("import doorstep", "import doorstep\nimport os, signal, threading", 1)
+    body += """
+real = sys.stdin.readline
+class Terminal:
+    def isatty(self): return True
+    def readline(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real()
+sys.stdin = Terminal()
+"""
+    code, shown = on_terminal(home, body.format(), "adopt")
+    assert code == 130
+    assert "Nothing was changed." in shown
+    assert "next run" not in shown.partition("[y/N]")[2]
+    assert not (home / "media/.syncd").exists()
 
 
 def test_version_is_fast(home: Path) -> None:
