@@ -56,9 +56,9 @@ class Login:
 class Patience:
     """How long to try. Times in seconds."""
 
-    retries: int = 6
+    retries: int = 4
     connect: float = 10
-    answer: float = 60
+    answer: float = 30
     """Without a byte of an answer."""
     longest_pause: float = 10
 
