@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from datetime import UTC, datetime
 
 import click
@@ -19,8 +20,8 @@ from syncd.cli.session import Session
 def command(session: Session) -> Ending:
     """List the files that were changed on both sides.
 
-    Both versions are in the media folder and in Gramps Web. A conflict is settled when the copy is deleted or
-    renamed.
+    Both versions are in the media folder and in Gramps Web. To keep the folder's, move the copy over the original;
+    to keep that of Gramps Web, delete the copy; to keep both, do nothing or rename the copy.
     """
     folder = session.settings().media_dir
     with session.state() as state:
@@ -39,10 +40,11 @@ def command(session: Session) -> Ending:
                 ("the version of Gramps Web", "the version of the media folder", "since"),
                 [(str(one.path), str(one.kept_as), local_time(one.at)) for one in found],
             )
-            paper.line(
-                "Compare the two. Then delete the one you do not want; or keep both and rename the copy."
-            )
-            paper.line(f"They are in {folder}")
+            paper.line(f"Compare the two, in {folder}")
+            move = shlex.join(("mv", str(found[0].kept_as), str(found[0].path)))
+            paper.line(f"To keep the media folder's version, move it over the other: {move}")
+            paper.line("To keep the version of Gramps Web, delete the media folder's.")
+            paper.line("To keep both, do nothing; or rename the media folder's.")
     return Ending(
         document={
             "conflicts": [document.of_conflict(one) for one in found],

@@ -145,6 +145,7 @@ def test_conflicts_lists_both_names_and_how_to_settle(desk: Desk) -> None:
     assert "b.jpg" in answer.out
     assert copy in answer.out
     assert "c.jpg" not in answer.out
+    assert f"mv '{copy}' b.jpg" in answer.out
     assert "rename" in answer.out
     document = desk.syncd("conflicts", "--json").document
     assert document["conflicts"] == [{"path": "b.jpg", "kept_as": copy, "handle": "h"}]
