@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from syncd.config import SAMPLE, format_duration, load_settings
 from syncd.config.keys import Key, all_keys
 from syncd.config.sources import read_common_variables
+from syncd.ignore import BUILT_IN
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "configuration.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
@@ -89,6 +90,13 @@ def test_the_sample_of_the_error_message_loads(tmp_path: Path) -> None:
     settings = load_settings(None, {"HOME": str(tmp_path)})
     assert settings.source == folder / "syncd.toml"
     assert settings.media_dir == tmp_path / "Pictures" / "family"
+
+
+def test_the_built_in_ignores_are_listed() -> None:
+    """The document has every pattern that is ignored by itself, with what it is, in order, and no other."""
+    table = TEXT.partition("| built in | |\n|---|---|\n")[2].partition("\n\n")[0]
+    expected = [f"| `{pattern}` | {what} |".replace("\r", "\\r") for pattern, what in BUILT_IN]
+    assert table.splitlines() == expected
 
 
 def test_every_common_variable_is_documented() -> None:
