@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -223,7 +224,7 @@ def _translated(attempt: Callable[[], Result], *, safe: bool) -> Result:
                 "the certificate of Gramps Web is not trusted",
                 "renew it, or name the authority's certificate file in the variable SSL_CERT_FILE",
             ) from error
-        raise _Transient("Gramps Web cannot be reached") from error
+        raise _Transient(f"Gramps Web{_where(error)} cannot be reached{_cause(error)}") from error
     except httpx2.DecodingError as error:
         raise Unexpected("an answer of Gramps Web is damaged", "try again; check the proxy") from error
     except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
@@ -243,6 +244,50 @@ def _is_certificate_error(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _where(error: httpx2.RequestError) -> str:
+    """The server that was asked: scheme, host and port, without anything that may be secret."""
+    try:
+        asked = error.request.url
+    except RuntimeError:  # it was raised without a request
+        return ""
+    port = asked.port or {"https": 443, "http": 80}.get(asked.scheme)
+    host = f"[{asked.host}]" if ":" in asked.host else asked.host
+    return f" at {asked.scheme}://{host}:{port}"
+
+
+def _cause(error: BaseException) -> str:
+    """Why there is no connection, as far as it is known."""
+    if isinstance(error, httpx2.ProxyError):
+        return ": the proxy does not let it through"
+    if isinstance(error, httpx2.TimeoutException):
+        return ": the connection timed out"
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, socket.gaierror):
+            return ": its name is not found"
+        if isinstance(below, ConnectionRefusedError):
+            return ": the connection is refused"
+        if isinstance(below, TimeoutError):
+            return ": the connection timed out"
+        if isinstance(below, ssl.SSLError):
+            return ": it does not speak TLS (https)"
+        below = below.__cause__ or below.__context__
+    words = str(error).lower()
+    return next((f": {cause}" for sign, cause in _SIGNS.items() if sign in words), "")
+
+
+_SIGNS = {
+    "name or service not known": "its name is not found",
+    "name resolution": "its name is not found",
+    "no address associated": "its name is not found",
+    "connection refused": "the connection is refused",
+    "unreachable": "there is no way to it in the network",
+    "no route": "there is no way to it in the network",
+    "ssl": "it does not speak TLS (https)",
+}
+"""What the system's words mean, where the exception below got lost on the way."""
 
 
 def _read(response: httpx2.Response) -> bytes:
