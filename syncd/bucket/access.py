@@ -31,9 +31,9 @@ class S3Location:
         # obstore drops a leading slash without a word and refuses empty and dot parts.
         if last or any(part in ("", ".", "..") or not part.isprintable() for part in parts):
             raise ConfigError(
-                f"The prefix {self.prefix!r} under [s3] cannot be used: it starts with a slash or has empty, dot or "
+                f"the prefix {self.prefix!r} under [s3] cannot be used: it starts with a slash or has empty, dot or "
                 "unprintable parts",
-                "Use a prefix such as photos/ in url under [s3], and the same in Gramps Web.",
+                "use a prefix such as photos/ in url under [s3], and the same in Gramps Web",
             )
 
 
@@ -75,12 +75,12 @@ def check_address(endpoint_url: str | None, *, allow_http: bool) -> None:
     if address.scheme not in ("http", "https") or not address.hostname:
         raise ConfigError(
             "endpoint_url under [s3] must begin with https:// or http:// and name a server",
-            "Correct endpoint_url (AWS_ENDPOINT_URL).",
+            "correct endpoint_url (AWS_ENDPOINT_URL)",
         )
     if address.scheme == "http" and not allow_http and address.hostname not in _LOOPBACK:
         raise ConfigError(
             "endpoint_url under [s3] is plain http, which shows your photos to everybody on the way",
-            "Use https, or set allow_http = true under [s3].",
+            "use https, or set allow_http = true under [s3]",
         )
 
 
@@ -100,5 +100,5 @@ def read_bundle(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"AWS_CA_BUNDLE names {path}, which cannot be read", "Correct or unset it."
+            f"AWS_CA_BUNDLE names {path}, which cannot be read", "correct or unset it"
         ) from error

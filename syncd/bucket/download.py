@@ -79,16 +79,16 @@ class Download:
                             raise
         except _BrokenOffError as broken:
             raise Unreachable(
-                "The connection to S3 broke off again and again while a file was read",
-                "Check the network connection; try again.",
+                "the connection to S3 broke off again and again while a file was read",
+                "check the network connection; try again",
             ) from broken.__cause__
 
     def check(self) -> int:
         """The size, when the bytes have the checksum."""
         if self._digest.hexdigest() != self._checksum:
             raise Unexpected(
-                f"The copy in the bucket is damaged: the file {self._checksum} has other bytes than it should",
-                "Replace the file in Gramps Web by a good copy, from another computer or a backup.",
+                f"the copy in the bucket is damaged: the file {self._checksum} has other bytes than it should",
+                "replace the file in Gramps Web by a good copy, from another computer or a backup",
             )
         return self._offset
 
@@ -102,8 +102,8 @@ class Download:
             raise _BrokenOffError from S3Error(Fault.FOREIGN)
         if self._etag is not None and answer.meta["e_tag"] != self._etag:
             raise MovedOn(
-                f"The file {self._checksum} was replaced in the bucket while it was read",
-                "It waits; syncd tries again in the next run.",
+                f"the file {self._checksum} was replaced in the bucket while it was read",
+                "it waits; syncd tries again in the next run",
             )
         self._etag = answer.meta["e_tag"]
         while chunk:

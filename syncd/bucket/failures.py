@@ -30,7 +30,7 @@ class Abandoned(Unreachable):
     """The store was closed while this was under way."""
 
     def __init__(self) -> None:
-        super().__init__("The transfer was ended before it was done", "Run syncd again; nothing is lost.")
+        super().__init__("the transfer was ended before it was done", "run syncd again; nothing is lost")
 
 
 class Fault(StrEnum):

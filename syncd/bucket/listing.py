@@ -103,6 +103,6 @@ def _sizes(page: dict[str, Any], prefix: str, asked: str) -> dict[Checksum, int]
 
 def _broken(what: str) -> Unexpected:
     return Unexpected(
-        f"The listing of the bucket cannot be trusted: {what}",
-        "Nothing was changed. Try again; if it stays so, ask the storage provider.",
+        f"the listing of the bucket cannot be trusted: {what}",
+        "nothing was changed; try again; if it stays so, ask the storage provider",
     )

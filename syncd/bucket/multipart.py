@@ -260,8 +260,8 @@ class Multipart:
         _etag, found = self._head(key)
         if found != size:
             raise Unexpected(
-                f"The bucket took {size} bytes but has {found} under {key}",
-                "Run syncd again; if it stays so, ask the storage provider.",
+                f"the bucket took {size} bytes but has {found} under {key}",
+                "run syncd again; if it stays so, ask the storage provider",
             )
 
     def _head(self, key: str) -> tuple[str, int]:

@@ -116,7 +116,7 @@ class S3Store:
             if failed is None:
                 return found
             wanted = tuple(checksum for checksum in wanted if checksum not in found)
-        raise Unreachable(f"S3 at {self._session.endpoint} fails now and again", "Run syncd again later.")
+        raise Unreachable(f"S3 at {self._session.endpoint} fails now and again", "run syncd again later")
 
     def put(
         self,
@@ -145,8 +145,8 @@ class S3Store:
         if etag != checksum and self.sizes((checksum,)).get(checksum) != size:
             # An ETag that differs proves nothing (SSE-KMS), a size does.
             raise Unexpected(
-                f"The bucket took the file {checksum} but does not have it whole",
-                "Run syncd again; if it stays so, ask the storage provider.",
+                f"the bucket took the file {checksum} but does not have it whole",
+                "run syncd again; if it stays so, ask the storage provider",
             )
         advance(size)
 
@@ -227,8 +227,8 @@ class S3Store:
             cause = error.__cause__
             if isinstance(cause, S3Error) and cause.is_missing_key:
                 raise MovedOn(
-                    f"The bucket does not have the file {checksum} (any more)",
-                    "Put the file into the folder again, or upload it in Gramps Web.",
+                    f"the bucket does not have the file {checksum} (any more)",
+                    "put the file into the folder again, or upload it in Gramps Web",
                 ) from cause
             raise
 

@@ -11,7 +11,7 @@ from syncd.model import Checksum
 def changed(checksum: Checksum) -> MovedOn:
     """The bytes read are not those that were announced."""
     return MovedOn(
-        f"The file changed while it was uploaded ({checksum})", "It waits; syncd tries again in the next run."
+        f"the file changed while it was uploaded ({checksum})", "it waits; syncd tries again in the next run"
     )
 
 

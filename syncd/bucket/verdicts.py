@@ -18,12 +18,12 @@ class Place:
     """Without user name, password and query."""
 
 
-_KEYS = "Compare access_key_id and secret_access_key under [s3] (or AWS_ACCESS_KEY_ID …) with what the storage provider shows."
+_KEYS = "compare access_key_id and secret_access_key under [s3] (or AWS_ACCESS_KEY_ID …) with what the storage provider shows"
 _RIGHTS = (
-    "Give the S3 user the rights s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and "
-    "s3:AbortMultipartUpload on its content."
+    "give the S3 user the rights s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and "
+    "s3:AbortMultipartUpload on its content"
 )
-_EXPIRED = "Log in again (for example: aws sso login) or put fresh credentials into the configuration."
+_EXPIRED = "log in again (for example: aws sso login) or put fresh credentials into the configuration"
 
 _DENIED: Mapping[str, tuple[str, str]] = {
     "InvalidAccessKeyId": ("S3 does not know this access key", _KEYS),
@@ -33,15 +33,15 @@ _DENIED: Mapping[str, tuple[str, str]] = {
     ),
     "InvalidToken": ("S3 refuses the session token", _EXPIRED),
     "InvalidClientTokenId": ("S3 refuses the session token", _EXPIRED),
-    "ExpiredToken": ("The S3 login has expired", _EXPIRED),
-    "ExpiredTokenException": ("The S3 login has expired", _EXPIRED),
-    "TokenRefreshRequired": ("The S3 login has expired", _EXPIRED),
+    "ExpiredToken": ("the S3 login has expired", _EXPIRED),
+    "ExpiredTokenException": ("the S3 login has expired", _EXPIRED),
+    "TokenRefreshRequired": ("the S3 login has expired", _EXPIRED),
     "RequestTimeTooSkewed": (
         "S3 refuses the login because the clock of this computer is wrong",
-        "Set the clock of this computer (timedatectl set-ntp true), then run syncd again.",
+        "set the clock of this computer (timedatectl set-ntp true), then run syncd again",
     ),
-    "AccountProblem": ("The S3 account is locked", "Ask the storage provider, or look at its web page."),
-    "AllAccessDisabled": ("The S3 account is locked", "Ask the storage provider, or look at its web page."),
+    "AccountProblem": ("the S3 account is locked", "ask the storage provider, or look at its web page"),
+    "AllAccessDisabled": ("the S3 account is locked", "ask the storage provider, or look at its web page"),
 }
 _DENIED = {
     **_DENIED,
@@ -49,24 +49,24 @@ _DENIED = {
     "InvalidSecurity": _DENIED["SignatureDoesNotMatch"],
 }
 
-_FULL = ("The bucket takes no more: its quota or its disk is full", "Make room at the storage provider.")
+_FULL = ("the bucket takes no more: its quota or its disk is full", "make room at the storage provider")
 _REFUSED: Mapping[str, tuple[str, str]] = {
     "QuotaExceeded": _FULL,
     "XMinioStorageFull": _FULL,
     "XMinioAdminBucketQuotaExceeded": _FULL,
     "EntityTooLarge": (
-        "The file is too large for the bucket",
-        "Keep it out with an ignore pattern, or shrink it.",
+        "the file is too large for the bucket",
+        "keep it out with an ignore pattern, or shrink it",
     ),
     "InvalidObjectState": (
-        "The bucket has moved this file to its archive, from where it cannot be read at once",
-        "Restore it at the storage provider, then run syncd again.",
+        "the bucket has moved this file to its archive, from where it cannot be read at once",
+        "restore it at the storage provider, then run syncd again",
     ),
     "BucketAlreadyExists": (
-        "The bucket's name is taken by somebody else",
-        "Choose another name for the bucket, here and in Gramps Web.",
+        "the bucket's name is taken by somebody else",
+        "choose another name for the bucket, here and in Gramps Web",
     ),
-    "InvalidBucketName": ("This is no valid name for a bucket", "Correct url under [s3]."),
+    "InvalidBucketName": ("this is no valid name for a bucket", "correct url under [s3]"),
 }
 
 
@@ -77,8 +77,8 @@ def translate(failure: S3Error, place: Place) -> ServerError:
     code, status = failure.code, failure.status
     if code == "NoSuchBucket":
         return BucketMissing(
-            f"The bucket {place.bucket} does not exist",
-            "Correct url under [s3], make the bucket at the storage provider, or set create_bucket = true.",
+            f"the bucket {place.bucket} does not exist",
+            "correct url under [s3], make the bucket at the storage provider, or set create_bucket = true",
         )
     if code in _DENIED:
         return Denied(*_DENIED[code])
@@ -87,27 +87,27 @@ def translate(failure: S3Error, place: Place) -> ServerError:
     if status == 507:
         return Refused(*_FULL)
     if failure.is_wrong_region:
-        named = f" It is in {failure.region}." if failure.region else ""
+        named = f"; it is in {failure.region}" if failure.region else ""
         return Denied(
-            f"The bucket {place.bucket} is not in the region that syncd was told.{named}",
-            "Set region under [s3], or take it out: syncd finds it.",
+            f"the bucket {place.bucket} is not in the region that syncd was told{named}",
+            "set region under [s3], or take it out: syncd finds it",
         )
     if status in (401, 403):
         return Denied(f"S3 does not let this login use the bucket {place.bucket}", _RIGHTS)
     if status in (408, 429) or status >= 500 or code in ("SlowDown", "RequestTimeout"):
         return Unreachable(
             f"S3 at {place.endpoint} keeps failing ({code or f'HTTP {status}'})",
-            "Run syncd again later; if it stays so, ask the storage provider.",
+            "run syncd again later; if it stays so, ask the storage provider",
         )
     if not code:
         return _foreign(place)
-    return Refused(f"S3 refuses the request ({code})", "Run syncd check; it tests the bucket step by step.")
+    return Refused(f"S3 refuses the request ({code})", "run syncd check; it tests the bucket step by step")
 
 
 def _foreign(place: Place) -> Unexpected:
     return Unexpected(
-        f"What answers at {place.endpoint} does not behave like an S3 server",
-        "Check endpoint_url under [s3], and whether a proxy or a login page of the network stands in between.",
+        f"what answers at {place.endpoint} is no S3 server",
+        "check endpoint_url under [s3], and whether a proxy or a login page of the network stands in between",
     )
 
 
@@ -116,45 +116,45 @@ def _without_answer(failure: S3Error, place: Place) -> ServerError:
     match failure.fault:
         case Fault.LOGIN if failure.hint == "ProfileNotFound":
             return Denied(
-                "The profile for S3 does not exist on this computer",
-                "Correct profile under [s3] (or AWS_PROFILE); `aws configure list-profiles` shows what there is.",
+                "the profile for S3 does not exist on this computer",
+                "correct profile under [s3] (or AWS_PROFILE); `aws configure list-profiles` shows what there is",
             )
         case Fault.LOGIN:
             sso = "SSO" in failure.hint or "Token" in failure.hint
             return Denied(
-                "The S3 login has expired" if sso else "No S3 credentials were found, or they cannot be used",
+                "the S3 login has expired" if sso else "no S3 credentials were found, or they cannot be used",
                 _EXPIRED
                 if sso
-                else "Set access_key_id and secret_access_key (or profile) under [s3], or AWS_ACCESS_KEY_ID …",
+                else "set access_key_id and secret_access_key (or profile) under [s3], or AWS_ACCESS_KEY_ID …",
             )
         case Fault.NAME:
             return Unreachable(
                 f"S3 at {where} cannot be found: the name does not resolve",
-                "Check endpoint_url and region under [s3], and the network connection.",
+                "check endpoint_url and region under [s3], and the network connection",
             )
         case Fault.CONNECT:
             return Unreachable(
                 f"S3 at {where} does not accept connections",
-                "Check endpoint_url under [s3], that the server runs, and the network connection.",
+                "check endpoint_url under [s3], that the server runs, and the network connection",
             )
         case Fault.TLS:
             return Unreachable(
-                f"No secure connection to S3 at {where}: its certificate is not trusted, or it does not speak TLS",
-                "Check endpoint_url under [s3]; AWS_CA_BUNDLE names the certificate of an authority of your own.",
+                f"no secure connection to S3 at {where}: its certificate is not trusted, or it does not speak TLS",
+                "check endpoint_url under [s3]; AWS_CA_BUNDLE names the certificate of an authority of your own",
             )
         case Fault.TIMEOUT:
             return Unreachable(
-                f"S3 at {where} does not answer in time", "Check the network connection; try again."
+                f"S3 at {where} does not answer in time", "check the network connection; try again"
             )
         case Fault.BROKEN:
             return Unreachable(
-                f"The connection to S3 at {where} broke off again and again",
-                "Check the network connection; try again.",
+                f"the connection to S3 at {where} broke off again and again",
+                "check the network connection; try again",
             )
         case Fault.REGION:
             return Denied(
-                f"The bucket {place.bucket} is not in the region that syncd was told",
-                "Set region under [s3], or take it out: syncd finds it.",
+                f"the bucket {place.bucket} is not in the region that syncd was told",
+                "set region under [s3], or take it out: syncd finds it",
             )
         case _:
             return _foreign(place)

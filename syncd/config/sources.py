@@ -235,6 +235,10 @@ def _syntax(message: str) -> str:
     match = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
     what, line, column = match.groups() if match else (message, None, None)
     what = printable(what[:1].lower() + what[1:])
+    if what.lower().startswith("cannot overwrite a value") or (
+        what.startswith("cannot declare") and "twice" in what
+    ):
+        what = "this key or section is given twice; keep one of them"
     if "escape" in what.lower() or "hex value" in what.lower():
         what += "; write a path with backslashes in single quotes: 'C:\\Users'"
     return f"line {line}, column {column}: {what}" if line else f"at its end: {what}"

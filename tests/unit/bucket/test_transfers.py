@@ -109,11 +109,11 @@ def test_full_bucket(stub: Stub, store: S3Store) -> None:
 def test_login_page(stub: Stub, store: S3Store) -> None:
     """The login page of a network, which says 200 to everything, never looks like a bucket."""
     stub.script = lambda _request: Answer(200, b"<html>Welcome to the hotel</html>")
-    with pytest.raises(Unexpected, match="does not behave like an S3 server"):
+    with pytest.raises(Unexpected, match="is no S3 server"):
         store.sizes([md5(PHOTO)])
-    with pytest.raises(Unexpected, match="does not behave like an S3 server"):
+    with pytest.raises(Unexpected, match="is no S3 server"):
         get(store, md5(PHOTO))
-    with pytest.raises(Unexpected, match="does not behave like an S3 server"):
+    with pytest.raises(Unexpected, match="is no S3 server"):
         put(store, PHOTO)
     with pytest.raises(Unexpected):
         store.list()
@@ -122,9 +122,9 @@ def test_login_page(stub: Stub, store: S3Store) -> None:
 def test_not_found_page(stub: Stub, store: S3Store) -> None:
     """A 404 that is not S3's never means that a file is missing."""
     stub.script = lambda _request: Answer(404, b"<html>nginx</html>")
-    with pytest.raises(Unexpected, match="does not behave like an S3 server"):
+    with pytest.raises(Unexpected, match="is no S3 server"):
         store.sizes([md5(PHOTO)])
-    with pytest.raises(Unexpected, match="does not behave like an S3 server"):
+    with pytest.raises(Unexpected, match="is no S3 server"):
         get(store, md5(PHOTO))
 
 

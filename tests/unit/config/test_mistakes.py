@@ -157,7 +157,7 @@ def test_very_many_mistakes_are_cut(home: Home) -> None:
                                      "quotes: 'C:\\Users'"),
         ("a = '", "at its end: "),
         ("[gramps\n", "line 1, column 8: expected ']' at the end of a table declaration"),
-        ("a = 1\na = 2\n", "line 2, column 6: cannot overwrite a value"),
+        ("a = 1\na = 2\n", "line 2, column 6: this key or section is given twice; keep one of them"),
         ("a = " + "[" * 100_000, "is nested too deeply"),
         ("a = " + "9" * 5_000, "holds a number that is too long"),
         (b"a = 1\n# caf\xe9\n", "is not UTF-8 text (line 2)"),
