@@ -104,7 +104,7 @@ class Cycle:
                 stop = Stop(error.reason, error.remedy)
                 break
             plan, guarded = self._decide(observed)
-            log.info("decided", cycle=self.name, number=number, actions=len(guarded.plan.actions))
+            log.debug("decided", cycle=self.name, number=number, actions=len(guarded.plan.actions))
             if self.dry_run:
                 return foreseen(plan, guarded, observed.bucket.sizes, time.monotonic() - begun)
             guarded = self._remember(plan, guarded)

@@ -256,16 +256,20 @@ class _Sieve:
     def sets(self) -> tuple[HeldSet, ...]:
         """All sets as they are now: standing ones with what is left of them, and new ones."""
         kept = [
-            replace(held, items=tuple(self._kept[held.id]))
+            replace(held, items=_by_path(self._kept[held.id]))
             for held in self._standing
             if held.id in self._kept
         ]
-        new = [HeldSet(kind, reason, tuple(items)) for kind, (reason, items) in self._new.items()]
+        new = [HeldSet(kind, reason, _by_path(items)) for kind, (reason, items) in self._new.items()]
         return (*kept, *new)
 
     def waiting_handles(self) -> set[str]:
         """The handles of items that wait."""
         return {item.handle for held in self.sets() if not held.approved for item in held.items}
+
+
+def _by_path(items: Sequence[HeldItem]) -> tuple[HeldItem, ...]:
+    return tuple(sorted(items, key=lambda item: item.path))
 
 
 def _item(action: Action) -> HeldItem | None:
@@ -346,9 +350,16 @@ def _mass_reason(actions: Sequence[Action], sieve: _Sieve, policy: Policy, now: 
     total = planned + now.recent_deletions
     limit = policy.hold_above
     share = 100 * total / now.links if now.links else 100.0
-    if total > limit.count or (total > limit.always_allow and share > limit.percent):
-        return f"{total} deletions within a day, of {now.links} files in step: more than one expects"
-    return None
+    if total > limit.count:
+        most = f"the {limit.count}"
+    elif total > limit.always_allow and share > limit.percent:
+        most = f"the {limit.always_allow} (and {limit.percent:g} %)"
+    else:
+        return None
+    return (
+        f"{total} deletions within a day, of {now.links} files: "
+        f"more than {most} that are done without asking (deletions.hold_above)"
+    )
 
 
 def _first_contact_reason(plan: Plan, now: Circumstances) -> str | None:
@@ -356,17 +367,24 @@ def _first_contact_reason(plan: Plan, now: Circumstances) -> str | None:
     if not now.first_contact:
         return None
     adds = sum(isinstance(action, AddObject) for action in plan.actions)
-    up = sum(action.file.size for action in plan.actions if isinstance(action, Upload))
-    down = sum(
+    sent = [action.file.size for action in plan.actions if isinstance(action, Upload)]
+    fetched = [
         now.sizes.get(action.checksum, 0)
         for action in plan.actions
         if isinstance(action, KeepLoser) or (isinstance(action, Fetch) and action.source is None)
-    )
-    found = [
-        f"{adds} new objects in Gramps Web" if adds > FIRST_ADDS else "",
-        f"{up / 1000**3:.1f} GB to send" if up > FIRST_BYTES else "",
-        f"{down / 1000**3:.1f} GB to fetch" if down > FIRST_BYTES else "",
-        f"{len(plan.conflicts)} conflicts" if len(plan.conflicts) > FIRST_CONFLICTS else "",
     ]
-    reasons = [reason for reason in found if reason]
-    return f"the first sync would make {', '.join(reasons)}" if reasons else None
+    conflicts = len(plan.conflicts)
+    if adds <= FIRST_ADDS and max(sum(sent), sum(fetched)) <= FIRST_BYTES and conflicts <= FIRST_CONFLICTS:
+        return None
+    found = [
+        f"{len(sent)} to send ({_size(sum(sent))})" if sent else "",
+        f"{adds} to add to Gramps Web" if adds > len(sent) else "",
+        f"{len(fetched)} to fetch ({_size(sum(fetched))})" if fetched else "",
+        f"{conflicts} changed on both sides" if conflicts else "",
+    ]
+    return f"this first sync is a large one; files: {', '.join(part for part in found if part)}"
+
+
+def _size(size: int) -> str:
+    """Bytes in words."""
+    return f"{size / 1000**3:.1f} GB" if size >= 1000**3 else f"{size / 1000**2:.1f} MB"

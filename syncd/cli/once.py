@@ -73,7 +73,7 @@ def _remember(session: Session, outcome: Outcome, everything: Selection) -> Sele
     problems = [problem for problem in everything.problems if _of_problem(problem) in news]
     held = [one for one in everything.held if one.id in untold]
     something = bool(problems or held or outcome.conflicts or outcome.notices)
-    return Selection(summary=something, problems=problems, held=held)
+    return Selection(summary=something, deeds=False, problems=problems, held=held)
 
 
 def _is_told(session: Session, error: SyncdError) -> bool:

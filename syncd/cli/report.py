@@ -6,6 +6,7 @@ Both places are called "the media folder" and "Gramps Web"; nobody has to know a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from syncd.cli.paper import Paper
@@ -15,11 +16,23 @@ from syncd.model.values import Problem
 ROWS = 20
 """How many rows of a list are shown."""
 
+FIRST_ROWS = 10
+"""How many rows of a first sync that waits are shown: everything is new in it, and the numbers say more."""
+
+_NAMED = {
+    "moved": "Moved",
+    "trashed": "Put into the trash",
+    "deleted": "Deleted in Gramps Web",
+    "restored": "Brought back",
+}
+"""What a report names without being asked: everything else is new files and new content, of which the number will do."""
+
 _HELD_ACTIONS = {
     "delete": "delete in Gramps Web",
     "trash": "put into the trash",
     "add": "add to Gramps Web",
-    "fetch": "fetch from Gramps Web",
+    "upload": "send",
+    "fetch": "fetch",
     "conflict": "keep both versions",
     "update": "update in Gramps Web",
 }
@@ -27,9 +40,10 @@ _HELD_ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of an outcome is worth telling: all of it, or under `-q` what is new."""
+    """What of an outcome is worth telling: all of it, or under `-q` what is new and needs somebody."""
 
     summary: bool = True
+    deeds: bool = True
     stop: bool = True
     problems: Sequence[Problem] = ()
     held: Sequence[HeldSet] = ()
@@ -41,12 +55,14 @@ def tell(paper: Paper, outcome: Outcome, chosen: Selection, *, verbose: bool = F
         paper.line(summary(outcome))
     if outcome.dry_run or (verbose and chosen.summary):
         _tell_actions(paper, outcome)
+    elif chosen.deeds:
+        _tell_deeds(paper, outcome)
     _tell_conflicts(paper, outcome.conflicts, dry_run=outcome.dry_run)
     _tell_problems(paper, chosen.problems)
     for held in chosen.held:
         tell_held(paper, held)
     _tell_notices(paper, outcome.notices)
-    if chosen.summary and (verbose or paper.is_terminal):
+    if chosen.deeds:
         _tell_waiting(paper, outcome.waiting)
 
 
@@ -59,15 +75,17 @@ def tell_stop(paper: Paper, reason: str, remedy: str) -> None:
 
 
 def summary(outcome: Outcome) -> str:
-    """One line: `3 files sent, 2 fetched, 1 moved; 1,204 unchanged (4.2 s)`."""
+    """One line: `3 files sent (3 new in Gramps Web), 2 fetched, 1 moved; 1,204 unchanged (4.2 s)`."""
+    waiting = sum(_files(held) for held in outcome.held if not held.approved)
     deeds = _would_do(outcome) if outcome.dry_run else _did(outcome)
-    parts = [deeds or ("would do nothing" if outcome.dry_run else "nothing to do")]
+    if not deeds and outcome.dry_run:
+        deeds = "would do nothing before you approve" if waiting else "would do nothing"
+    parts = [deeds or ("nothing done" if waiting or outcome.counts.waiting else "nothing to do")]
     counts = outcome.counts
     if counts.unchanged:
         parts.append(f"{counts.unchanged:,} unchanged")
     if counts.waiting:
         parts.append(f"{counts.waiting:,} not finished yet")
-    waiting = sum(len(held.items) for held in outcome.held if not held.approved)
     if waiting:
         parts.append(f"{waiting:,} waiting for you")
     if outcome.problems:
@@ -75,14 +93,20 @@ def summary(outcome: Outcome) -> str:
     return f"{'; '.join(parts)} ({outcome.seconds:,.1f} s)"
 
 
+def _files(held: HeldSet) -> int:
+    """How many files a set is about: sending one and adding it to Gramps Web are two steps of one file."""
+    return len({item.path for item in held.items})
+
+
 def _deeds(outcome: Outcome) -> list[tuple[int, str, str, str]]:
     """How many, the verb, the past participle and the place, of everything that was done."""
     counts: Counts = outcome.counts
-    by_sending = counts.added + counts.updated <= counts.uploaded
     restored = sum(1 for done in outcome.actions if done.kind == "restored")
+    added = max(0, counts.added - restored)  # the contract counts both as added
+    by_sending = added + counts.updated <= counts.uploaded
     deeds = [
-        (counts.uploaded, "send", "sent", ""),
-        (0 if by_sending else counts.added, "add", "added", " to Gramps Web"),
+        (counts.uploaded, "send", "sent", _new_and_changed(added, counts.updated) if by_sending else ""),
+        (0 if by_sending else added, "add", "added", " to Gramps Web"),
         (0 if by_sending else counts.updated, "update", "updated", " in Gramps Web"),
         (counts.fetched, "fetch", "fetched", ""),
         (counts.copied, "copy", "copied", " within the media folder"),
@@ -93,6 +117,12 @@ def _deeds(outcome: Outcome) -> list[tuple[int, str, str, str]]:
         (counts.deleted, "delete", "deleted", " in Gramps Web"),
     ]
     return [deed for deed in deeds if deed[0]]
+
+
+def _new_and_changed(added: int, updated: int) -> str:
+    """What the files that were sent are to Gramps Web: ` (7 new, 1 changed in Gramps Web)`."""
+    parts = [f"{number:,} {what}" for number, what in ((added, "new"), (updated, "changed")) if number]
+    return f" ({', '.join(parts)} in Gramps Web)" if parts else ""
 
 
 def _did(outcome: Outcome) -> str:
@@ -126,11 +156,39 @@ def _tell_actions(paper: Paper, outcome: Outcome) -> None:
         return
     paper.line()
     paper.line("This would be done:" if outcome.dry_run else "Done:", style="bold")
-    paper.table(("file", "what"), _cut(_action_row(done) for done in outcome.actions))
-    _tell_rest(paper, len(outcome.actions), "syncd --once --dry-run --json" if outcome.dry_run else None)
+    cut = paper.is_terminal and outcome.dry_run
+    sent = {done.path for done in outcome.actions if done.kind == "uploaded"}
+    new = {done.path for done in outcome.actions if done.kind == "added"} & sent
+    rows = [
+        _action_row(done, new)
+        for done in outcome.actions
+        if not (done.kind in ("added", "updated") and done.path in sent)
+    ]
+    paper.table(("file", "what"), _cut(rows) if cut else rows)
+    if cut:
+        _tell_rest(paper, len(rows), "syncd --once --dry-run --json")
 
 
-def _action_row(done: Done) -> tuple[str, str]:
+def _tell_deeds(paper: Paper, outcome: Outcome) -> None:
+    """Name what a person may want to look at: what moved, went or came back."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for done in outcome.actions:
+        if done.kind in _NAMED:
+            groups.setdefault((done.kind, done.why), []).append(done.path)
+    left = ROWS
+    for (kind, why), paths in sorted(groups.items()):
+        paper.line()
+        paper.line(f"{_NAMED[kind]}{f' ({why})' if why else ''}:", style="bold")
+        for path in paths[:left]:
+            paper.line(f"  {path}")
+        if len(paths) > left:
+            paper.line(f"  … and {len(paths) - left:,} more (a run with -v lists all)")
+        left = max(0, left - len(paths))
+    if any(kind in ("deleted", "trashed") for kind, _why in groups):
+        paper.line("  (syncd trash list shows what can be brought back)")
+
+
+def _action_row(done: Done, new: AbstractSet[str]) -> tuple[str, str]:
     words = {
         "uploaded": "send",
         "fetched": "fetch",
@@ -145,6 +203,8 @@ def _action_row(done: Done) -> tuple[str, str]:
         "conflict": "keep both versions",
     }
     what = words.get(done.kind, done.kind)
+    if done.kind == "uploaded" and done.path in new:
+        what = "send and add to Gramps Web"
     if done.size and done.kind in ("uploaded", "fetched"):
         what = f"{what} ({size_in_words(done.size)})"
     return done.path, what if not done.why or done.kind == "linked" else f"{what}: {done.why}"
@@ -190,13 +250,14 @@ def _tell_problems(paper: Paper, problems: Sequence[Problem]) -> None:
 
 def tell_held(paper: Paper, held: HeldSet) -> None:
     """Write one set of items that wait, and how to let them go."""
-    number = count(len(held.items), "item")
-    verb = "waits" if len(held.items) == 1 else "wait"
+    number = count(_files(held), "file")
+    verb = "waits" if _files(held) == 1 else "wait"
     paper.line()
     name = f" (number {held.id})" if held.id else ""
     paper.line(f"{number} {verb} for you{name}: {held.reason}", style="bold yellow")
-    paper.table(("file", "what", "note"), _cut(_held_row(item) for item in held.items))
-    _tell_rest(paper, len(held.items), "syncd approve --json")
+    limit = FIRST_ROWS if held.kind is HoldKind.FIRST_SYNC else ROWS
+    paper.table(("file", "what", "note"), _cut(_held_rows(held), limit))
+    _tell_rest(paper, _files(held), "syncd approve --json" if held.id else None, limit)
     if not held.id:
         paper.line("  A run without --dry-run gives this a number for `syncd approve`.")
         return
@@ -205,13 +266,25 @@ def tell_held(paper: Paper, held: HeldSet) -> None:
         paper.line(f"  syncd restore {held.id}   {_restoring(held)}")
 
 
-def _held_row(item: HeldItem) -> tuple[str, str, str]:
-    return item.path, _HELD_ACTIONS.get(item.action, item.action), item.detail
+def _held_rows(held: HeldSet) -> list[tuple[str, str, str]]:
+    """A row a file, with all that would be done with it."""
+    files: dict[str, list[HeldItem]] = {}
+    for item in held.items:
+        files.setdefault(item.path, []).append(item)
+    rows = []
+    for path, items in files.items():
+        actions = sorted((item.action for item in items), reverse=True)  # to send comes before to add
+        what = " and ".join(dict.fromkeys(_HELD_ACTIONS.get(action, action) for action in actions))
+        rows.append((path, what, ", ".join(dict.fromkeys(item.detail for item in items if item.detail))))
+    return rows
 
 
 def _approving(held: HeldSet) -> str:
     if held.kind is HoldKind.FIRST_SYNC:
         return "goes ahead with this first sync"
+    if held.kind is HoldKind.REFERENCED:
+        pictures = "the picture is" if len(held.items) == 1 else "the pictures are"
+        return f"lets it happen: {pictures} taken out of the galleries of those who refer to it"
     return "lets the deletion happen" if len(held.items) == 1 else "lets the deletions happen"
 
 
@@ -243,15 +316,17 @@ def _tell_waiting(paper: Paper, waiting: Sequence[Waiting]) -> None:
     _tell_rest(paper, len(waiting), None)
 
 
-def _cut(rows: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _cut(rows: Iterable[tuple[str, ...]], limit: int = ROWS) -> list[tuple[str, ...]]:
     """The first rows of a list."""
-    return [row for row, _ in zip(rows, range(ROWS), strict=False)]
+    return [row for row, _ in zip(rows, range(limit), strict=False)]
 
 
-def _tell_rest(paper: Paper, total: int, command: str | None = "syncd --once --json") -> None:
-    if total > ROWS:
+def _tell_rest(
+    paper: Paper, total: int, command: str | None = "syncd --once --json", limit: int = ROWS
+) -> None:
+    if total > limit:
         where = f" ({command} lists all)" if command else ""
-        paper.line(f"  … and {total - ROWS:,} more{where}")
+        paper.line(f"  … and {total - limit:,} more{where}")
 
 
 def count(number: int, noun: str) -> str:

@@ -33,9 +33,10 @@ class NameMerge:
         if not moved_here and item.path == link.named:
             self._record(link, after)
             return
-        if moved_here and self._places.is_given_up(file.path):
+        given_up = self._places.given_up(file.path) if moved_here else None
+        if given_up is not None:
             self._draft.wait(
-                "has the name of a deleted file now, and takes it in Gramps Web when that one's object is deleted",
+                f"its new name is not free yet: it waits until you have decided about the deletion of {given_up}",
                 str(file.path),
                 link.handle,
             )

@@ -93,8 +93,8 @@ class Places:
             if link.detached is None and link.handle in self._inputs.catalog.objects
         }
 
-    def is_given_up(self, path: MediaPath) -> bool:
-        """Whether another object bears a file's name whose own file is gone, and its deletion is not done yet.
+    def given_up(self, path: MediaPath) -> MediaPath | None:
+        """The name of a file that is gone, if another object bears this name and its deletion is not done yet.
 
         So is a name whose own file moved to such a one: its object has to wait, and keeps its name until then.
         """
@@ -103,9 +103,9 @@ class Places:
             walked.add(key)
             onward = self._left.get(key)
             if onward is None or onward in walked:
-                return False
+                return None
             key = onward
-        return True
+        return self._given_up[key][0].path
 
     def refuse(self, path: MediaPath, link: Link, *, own: FolderFile | None = None) -> Refusal | None:
         """Say why a file cannot be put at a path.

@@ -41,9 +41,12 @@ def held(number: int = 3, kind: HoldKind = HoldKind.REFERENCED, *actions: str) -
         (Outcome(counts=Counts(unchanged=1204), seconds=0.31), "nothing to do; 1,204 unchanged (0.3 s)"),
         (
             Outcome(counts=Counts(uploaded=3, added=3, fetched=2, moved=1, unchanged=1204), seconds=4.21),
-            "3 files sent, 2 fetched, 1 moved; 1,204 unchanged (4.2 s)",
+            "3 files sent (3 new in Gramps Web), 2 fetched, 1 moved; 1,204 unchanged (4.2 s)",
         ),
-        (Outcome(counts=Counts(uploaded=1, updated=1)), "1 file sent (0.0 s)"),
+        (
+            Outcome(counts=Counts(uploaded=3, added=2, updated=1)),
+            "3 files sent (2 new, 1 changed in Gramps Web) (0.0 s)",
+        ),
         (Outcome(counts=Counts(added=2)), "2 files added to Gramps Web (0.0 s)"),
         (
             Outcome(counts=Counts(trashed=1, deleted=2, linked=7)),
@@ -55,14 +58,18 @@ def held(number: int = 3, kind: HoldKind = HoldKind.REFERENCED, *actions: str) -
                 held=[held()],
                 problems=[Problem("why", "what"), Problem("why", "what")],
             ),
-            "nothing to do; 1 not finished yet; 1 waiting for you; 2 problems (0.0 s)",
+            "nothing done; 1 not finished yet; 1 waiting for you; 2 problems (0.0 s)",
         ),
         (
             Outcome(dry_run=True, counts=Counts(uploaded=3, fetched=2, moved=1)),
             "would send 3 files, fetch 2, move 1 (0.0 s)",
         ),
         (Outcome(dry_run=True, counts=Counts(unchanged=4)), "would do nothing; 4 unchanged (0.0 s)"),
-        (Outcome(actions=[Done("restored", "a.jpg")]), "1 file brought back (0.0 s)"),
+        (
+            Outcome(dry_run=True, held=[held(0, HoldKind.FIRST_SYNC, "add", "fetch")]),
+            "would do nothing before you approve; 2 waiting for you (0.0 s)",
+        ),
+        (Outcome(actions=[Done("restored", "a.jpg")], counts=Counts(added=1)), "1 file brought back (0.0 s)"),
     ],
 )
 def test_the_summary_is_one_line_in_plain_words(outcome: Outcome, line: str) -> None:
@@ -108,8 +115,8 @@ def test_everything_that_needs_somebody_is_told_with_what_to_do(desk: Desk) -> N
     assert "syncd restore 4" not in answer.out
     assert not re.search(r"catalog|handle|checksum|reconcile", answer.out, re.IGNORECASE)
     assert "\x1b" not in answer.out
-    assert "somebody is still sending it" not in answer.out
-    assert "somebody is still sending it" in desk.syncd("--once", "-v").out
+    assert "  d.jpg\n    somebody is still sending it\n" in answer.out
+    assert "somebody is still sending it" not in desk.syncd("--once", "-q").out
 
 
 def test_long_lists_are_cut(desk: Desk) -> None:
@@ -119,6 +126,67 @@ def test_long_lists_are_cut(desk: Desk) -> None:
     assert "19.jpg" in out
     assert "\n  20.jpg" not in out
     assert "… and 180 more (syncd --once --json lists all)" in out
+
+
+def test_what_went_moved_or_came_back_is_named(desk: Desk) -> None:
+    """A plain run names deletions, moves and what was brought back, with the reason; new files are named with -v."""
+    desk.outcome = Outcome(
+        actions=[
+            Done("uploaded", "new.jpg"),
+            *(Done("deleted", f"{number:02}.jpg", why="deleted in the folder") for number in range(30)),
+            Done("moved", "there.jpg", why="moved in Gramps Web"),
+        ]
+    )
+    out = desk.syncd("--once").out
+    assert "Deleted in Gramps Web (deleted in the folder):\n  00.jpg\n" in out
+    assert "19.jpg\n  … and 10 more (a run with -v lists all)\n" in out
+    assert "Moved (moved in Gramps Web):\n" in out
+    assert "syncd trash list" in out
+    assert "new.jpg" not in out
+    verbose = desk.syncd("--once", "-v").out
+    assert "new.jpg" in verbose
+    assert "29.jpg" in verbose
+    assert desk.syncd("--once", "-q").out == ""
+
+
+def test_a_first_sync_that_waits_is_told_in_files(desk: Desk) -> None:
+    """A file that is sent and added is one file with one row; ten rows are enough."""
+    items = [
+        HeldItem(action, f"{number:02}.jpg", f"h{number}", MD5)
+        for number in range(12)
+        for action in ("add", "upload")
+    ]
+    desk.outcome = Outcome(held=[HeldSet(HoldKind.FIRST_SYNC, "12 to send (3.0 MB)", tuple(items), 1)])
+    out = desk.syncd("--once").out
+    assert (
+        "12 files wait for you (number 1): 12 to send (3.0 MB)\n  00.jpg\n    send and add to Gramps Web\n"
+        in out
+    )
+    assert out.count(".jpg") == 10
+    assert "… and 2 more" in out
+
+
+def test_what_an_approval_does_to_a_portrait_is_said(desk: Desk) -> None:
+    """Who approves the deletion of a referenced object knows that those people lose the picture."""
+    desk.outcome = Outcome(held=[held()])
+    out = desk.syncd("--once").out
+    assert "lets it happen: the picture is taken out of the galleries of those who refer to it" in out
+
+
+def test_a_dry_run_in_a_file_lists_all_and_each_file_once(desk: Desk) -> None:
+    """Sending a new file and adding it is one row; where nobody scrolls, nothing is cut off."""
+    desk.outcome = Outcome(
+        dry_run=True,
+        actions=[
+            Done(kind, f"{number}.jpg", size=1000, why="new in the folder")
+            for kind in ("uploaded", "added")
+            for number in range(50)
+        ],
+    )
+    out = desk.syncd("--once", "--dry-run").out
+    assert out.count(".jpg\n    send and add to Gramps Web (1.0 kB): new in the folder\n") == 50
+    assert out.count(".jpg") == 50
+    assert "more" not in out
 
 
 def test_a_dry_run_shows_the_plan(desk: Desk) -> None:

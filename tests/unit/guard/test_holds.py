@@ -169,6 +169,18 @@ def test_limits_of_deletions(make: Any, planned: int, recent: int, links: int, h
     assert counts(guarded) == ((0, planned) if held else (planned, 0))
 
 
+def test_a_mass_deletion_is_told_with_its_limit_and_sorted() -> None:
+    """The reason names the limit that was passed and its key; a person finds a file by its path."""
+    [held] = guard([delete(number) for number in range(30, 9, -1)], links=300).held
+    assert held.reason == (
+        "21 deletions within a day, of 300 files: "
+        "more than the 10 (and 5 %) that are done without asking (deletions.hold_above)"
+    )
+    assert [item.path for item in held.items] == [f"{number}.jpg" for number in range(10, 31)]
+    [held] = guard([delete(number) for number in range(201)], links=9000).held
+    assert "more than the 200 that are done" in held.reason
+
+
 def test_limits_are_configured() -> None:
     """`hold_above`."""
     policy = replace(POLICY, hold_above=HoldAbove(count=3, percent=50, always_allow=1))
@@ -298,6 +310,18 @@ def test_a_large_first_contact_holds_all_changes_but_no_links() -> None:
     [held] = guarded.held
     assert held.kind is HoldKind.FIRST_SYNC
     assert {item.action for item in held.items} == {"add", "update", "conflict"}
+
+
+def test_a_large_first_contact_is_told_in_files() -> None:
+    """How many files go each way and how large they are, not how many steps that takes."""
+    sends = [
+        Upload(replace(sized(1_500_000), path=file(f"{n}.jpg", "x").path), Why.NEW_FILE) for n in range(130)
+    ]
+    adds = [add(number) for number in range(130)]
+    [held] = guard([*sends, *adds, fetch()], first_contact=True, sizes={md5("x"): 2_000_000}).held
+    assert held.reason.startswith(
+        "this first sync is a large one; files: 130 to send (195.0 MB), 1 to fetch ("
+    )
 
 
 def test_later_a_thousand_photos_are_ordinary_use() -> None:

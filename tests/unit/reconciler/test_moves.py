@@ -166,6 +166,7 @@ def test_a_move_behind_one_that_waits_waits_too() -> None:
     )
     assert say(plan) == ["delete h3"]
     assert {item.handle for item in plan.waiting} == {"h1", "h2"}
+    assert all("until you have decided about the deletion of c" in item.reason for item in plan.waiting)
 
 
 def test_a_file_put_over_another_when_deletions_stay_here() -> None:
