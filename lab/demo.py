@@ -126,6 +126,11 @@ def _look_around(world: World) -> None:
     print(f"S3 server       {s3.url}, bucket {world.server.media_base_dir}")
     print(f"  credentials   {s3.access_key_id} / {s3.secret_access_key}")
     print(f"Media folder    {world.folder}")
+    portrait = "654px-Aksel_Andersson.jpg"
+    if (world.folder / portrait).exists():
+        print(
+            f"  to try        {portrait} is the portrait of Lewis Anderson Garner: move it, replace it, delete it"
+        )
     print(f"Synchronise     {SYNCD} --config {world.config_file} --once", flush=True)
     while world.server.running and s3.running:
         time.sleep(0.5)
