@@ -82,7 +82,7 @@ def compare(settings: Settings, location: MediaLocation) -> ConfigError | None:
     if location.bucket is None:
         return ConfigError(
             "s3: Gramps Web keeps its media on its own disk, but a bucket is configured",
-            "take the section [s3] (and GRAMPSWEB_MEDIA_BASE_DIR) out of the configuration",
+            "let Gramps Web keep its media in that bucket (MEDIA_BASE_DIR=s3://…): this version of syncd needs one",
         )
     if s3.bucket != location.bucket or not location.prefix.startswith(s3.prefix):
         theirs = f"s3://{location.bucket}/{location.prefix}".rstrip("/")

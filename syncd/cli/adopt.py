@@ -31,9 +31,9 @@ def command(session: Session, *, yes: bool) -> Ending:
     For when a sync stopped because something is not what it was, and you meant it. The next run compares the media
     folder and Gramps Web from the beginning; it deletes nothing.
     """
+    root = session.settings().media_dir
     if not yes:
         _see_that_somebody_is_there(session)
-    root = session.settings().media_dir
     if not root.is_dir():
         raise FolderError(
             f"the media folder {root} is missing (is the drive not mounted?)",

@@ -18,13 +18,13 @@ SHELLS = ("bash", "zsh", "fish")
 @pass_session
 @click.pass_context
 def command(context: click.Context, session: Session, *, shell: str) -> Ending:
-    r"""Print the completion script for a shell.
+    """Print the completion script for a shell.
 
     \b
     bash: syncd completion bash > ~/.local/share/bash-completion/completions/syncd
     zsh:  syncd completion zsh > "${fpath[1]}/_syncd"
     fish: syncd completion fish > ~/.config/fish/completions/syncd.fish
-    """
+    """  # noqa: D301  (click's mark for lines that stay as they are)
     maker = get_completion_class(shell)
     if maker is None:
         raise click.UsageError(f"no completion for {shell}")

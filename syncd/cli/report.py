@@ -221,7 +221,8 @@ def _tell_conflicts(paper: Paper, conflicts: Sequence[Conflict], *, dry_run: boo
     paper.table(("the version of Gramps Web", "the version of the media folder"), _cut(rows))
     _tell_rest(paper, len(conflicts))
     paper.line(
-        "Compare them, then delete or rename the one you do not want; `syncd conflicts` lists them again."
+        "Compare them. To keep the folder's version, move it over the other; to keep Gramps Web's, delete the copy. "
+        "`syncd conflicts` lists them again."
     )
 
 

@@ -197,7 +197,7 @@ def test_a_bucket_for_a_server_with_a_disk(desk: Desk, world: World) -> None:
     answer = desk.syncd("check")
     assert answer.code == 2
     assert "on its own disk" in answer.out
-    assert "take the section [s3]" in answer.out
+    assert "let Gramps Web keep its media in that bucket" in answer.out
 
 
 def test_no_bucket_on_either_side(desk: Desk, world: World) -> None:
