@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import time
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
