@@ -220,7 +220,7 @@ def test_another_bucket_in_the_configuration(world: World, rclone: RcloneS3) -> 
 
 
 def test_a_bucket_for_a_server_without_one(disk_world: World, rclone: RcloneS3) -> None:
-    """`[s3]` against a Gramps Web that keeps media on its own disk: 2, and the line says which section goes."""
+    """`[s3]` against a Gramps Web that keeps media on its own disk: 2, and the line says what the server must have."""
     world = disk_world
     world.server.start()
     world.copy_example_images()
@@ -234,7 +234,7 @@ def test_a_bucket_for_a_server_without_one(disk_world: World, rclone: RcloneS3) 
         }
     )
     mark = world.mark()
-    assert_fails(world, 2, "[s3]", "own disk", secrets=(rclone.secret_access_key,))
+    assert_fails(world, 2, "s3:", "own disk", "MEDIA_BASE_DIR=s3://", secrets=(rclone.secret_access_key,))
     mark.assert_nothing_written()
     world.configure(s3=None)
     run = world.syncd("--once", "--json")
