@@ -79,7 +79,6 @@ class Cycle:
 
     _notices: dict[Notice, None] = field(default_factory=dict)
     _conflicts: dict[Conflict, None] = field(default_factory=dict)
-    _newly_held: set[int] = field(default_factory=set)
     _referrers: dict[str, Mapping[str, int]] = field(default_factory=dict)
     _missing: frozenset[str] = frozenset()
     """Handles whose file the last pass did not find: a deletion is only believed when two looks agree."""
@@ -180,9 +179,7 @@ class Cycle:
 
     def _remember(self, plan: Plan, guarded: Guarded) -> Guarded:
         """Write down what is held, and give new sets their numbers."""
-        known = {held.id for held in guarded.held}
         held = self.state.hold(guarded.held)
-        self._newly_held |= {each.id for each in held} - known
         self._notices.update(dict.fromkeys(plan.notices))
         return replace(guarded, held=held)
 
@@ -256,7 +253,6 @@ class Cycle:
             waiting=tuple(waiting),
             notices=tuple(self._notices),
             held=tuple(held for held in guarded.held if not held.approved),
-            newly_held=frozenset(self._newly_held),
             counts=counted(
                 ledger.done, unchanged=max(0, plan.unchanged - len(touched)), waiting=len(waiting)
             ),

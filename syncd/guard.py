@@ -68,6 +68,14 @@ class Identity:
     permissions: frozenset[str]
 
 
+def missing_folder_stop(media_dir: object) -> Stop:
+    """The stop for a media folder that was synced and is not there; `media_dir` as a person knows it."""
+    return Stop(
+        f"the media folder {media_dir} is missing (is the drive not mounted?)",
+        "mount the drive, or correct media_dir in the configuration",
+    )
+
+
 def find_folder_stop(
     bound: Identity | None, folder_id: str | None, state_name: str | None, ours: str
 ) -> Stop | None:

@@ -20,6 +20,7 @@ from syncd.applier.web import NewObjects, WebChanges, new_object
 from syncd.config import Settings, check_media_dir
 from syncd.cycle import Cycle
 from syncd.errors import StopError
+from syncd.guard import missing_folder_stop
 from syncd.housekeeping import keep_house, recover
 from syncd.ignore import IgnoreRules
 from syncd.model import Checksum, FolderFile, MediaPath, Stop
@@ -108,10 +109,8 @@ def _opened(
 def _media_folder(settings: Settings) -> Iterator[MediaFolder]:
     """The folder, or a stop where it is missing though it was synced before."""
     if not settings.media_dir.is_dir():
-        raise StopError(
-            f"the media folder {settings.media_dir} is missing (is the drive not mounted?)",
-            "mount the drive, or correct media_dir in the configuration",
-        )
+        stop = missing_folder_stop(settings.media_dir)
+        raise StopError(stop.reason, stop.remedy)
     with MediaFolder(settings.media_dir) as media:
         yield media
 

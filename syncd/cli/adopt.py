@@ -35,10 +35,10 @@ def command(session: Session, *, yes: bool) -> Ending:
     if not yes:
         _see_that_somebody_is_there(session)
     if not root.is_dir():
-        raise FolderError(
-            f"the media folder {root} is missing (is the drive not mounted?)",
-            "mount the drive, or correct media_dir in the configuration",
-        )
+        from syncd.guard import missing_folder_stop  # noqa: PLC0415  (only where it is missing)
+
+        stop = missing_folder_stop(root)
+        raise FolderError(stop.reason, stop.remedy)
     server, location = session.look_at_server()
     # The question is put before the locks are taken: they leave files behind, and a person may take an hour.
     with session.state() as state:

@@ -175,9 +175,10 @@ class Examination:
                 yield _failed(name, error)
                 return
         elif not folder.is_dir():
-            reason = f"the media folder {folder} is missing (is the drive not mounted?)"
-            remedy = "mount the drive, or correct media_dir in the configuration"
-            yield Finding(name, reason, Verdict.FAILED, remedy, person)
+            from syncd.guard import missing_folder_stop  # noqa: PLC0415  (only where it is missing)
+
+            stop = missing_folder_stop(folder)
+            yield Finding(name, stop.reason, Verdict.FAILED, stop.remedy, person)
             return
         if not os.access(folder, os.R_OK | os.X_OK):
             remedy = f"give the user that runs syncd the right to read it: chmod u+rx '{folder}'"

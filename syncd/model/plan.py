@@ -336,7 +336,6 @@ class Outcome:
     waiting: Sequence[Waiting] = ()
     notices: Sequence[Notice] = ()
     held: Sequence[HeldSet] = ()
-    newly_held: frozenset[int] = frozenset()
     counts: Counts = field(default_factory=Counts)
     bytes_up: int = 0
     bytes_down: int = 0
