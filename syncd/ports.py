@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from syncd.model import BucketSnapshot, CatalogSnapshot, Checksum, MediaObject, Problem
+from syncd.model import BucketSnapshot, CatalogSnapshot, Checksum, DesktopSnapshot, MediaObject, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,11 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class NewObject:
-    """A media object to create under a handle of our choosing."""
+    """A media object to create under a handle of our choosing.
+
+    `fields` are further fields of the object in the plain form (`date`, `attribute_list` …), as Gramps Desktop has
+    them; they win over `desc`, `private` and `tags`.
+    """
 
     handle: str
     path: str
@@ -76,6 +80,7 @@ class NewObject:
     private: bool = False
     tags: tuple[str, ...] = ()
     """Tag handles."""
+    fields: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +214,16 @@ class StoreFacts:
     prefix: str
     endpoint: str
     region: str
+
+
+class DesktopTree(Protocol):
+    """The family tree of a Gramps Desktop on this machine. Never written; nothing here raises for its sake."""
+
+    def look(self) -> tuple[DesktopSnapshot, Sequence[Problem]]:
+        """Its media objects, and why it could not be read or what is odd about it."""
+
+    def forms(self, handles: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Its media objects of these handles in Gramps' raw form, as far as they are there and readable."""
 
 
 Advance = Callable[[int], None]

@@ -12,6 +12,7 @@ from syncd.model.policy import Moment, Policy
 from syncd.model.snapshots import (
     BucketSnapshot,
     CatalogSnapshot,
+    DesktopSnapshot,
     FolderFile,
     FolderSnapshot,
     Link,
@@ -33,6 +34,7 @@ class Inputs:
         tree_id: the tree's id; part of the handles of new objects.
         links: the common ancestor.
         conflict_copies: keys of files that are conflict copies; they are added whatever `new_files` says.
+        desktop: the family tree of Gramps Desktop; None where none is configured.
     """
 
     tree_id: str
@@ -43,6 +45,7 @@ class Inputs:
     policy: Policy
     moment: Moment
     conflict_copies: frozenset[str] = frozenset()
+    desktop: DesktopSnapshot | None = None
 
     @cached_property
     def files_by_checksum(self) -> Mapping[Checksum, list[FolderFile]]:

@@ -4,6 +4,8 @@ from syncd.model.paths import MediaPath, PathRules, Refusal
 from syncd.model.snapshots import (
     BucketSnapshot,
     CatalogSnapshot,
+    DesktopObject,
+    DesktopSnapshot,
     Detached,
     FileStamp,
     FolderFile,
@@ -19,6 +21,8 @@ __all__ = [
     "BucketSnapshot",
     "CatalogSnapshot",
     "Checksum",
+    "DesktopObject",
+    "DesktopSnapshot",
     "Detached",
     "FileStamp",
     "FolderFile",

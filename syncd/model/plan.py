@@ -68,11 +68,15 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class AddObject:
-    """Create the media object of a file; the bucket holds its bytes by then."""
+    """Create the media object of a file; the bucket holds its bytes by then.
+
+    `from_desktop`: Gramps Desktop has the object, under the link's handle; it is made with all that it has there.
+    """
 
     file: FolderFile
     link: Link
     why: Why = Why.NEW_FILE
+    from_desktop: bool = False
 
 
 @dataclass(frozen=True, slots=True)

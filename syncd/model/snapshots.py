@@ -103,6 +103,34 @@ class CatalogSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class DesktopObject:
+    """A media object of the family tree in Gramps Desktop, `checksum` raw; `change` in Unix seconds."""
+
+    handle: str
+    checksum: str
+    change: int = 0
+
+    @property
+    def digest(self) -> Checksum | None:
+        """The checksum, or None when the object's is empty or no MD5."""
+        return parse_checksum(self.checksum)
+
+
+@dataclass(frozen=True, slots=True)
+class DesktopSnapshot:
+    """The family tree of a Gramps Desktop on this machine: another way by which objects reach Gramps Web.
+
+    Args:
+        objects: its media objects by the `MediaPath.key` of the file they mean, oldest first; those that mean no
+            file of the media folder are left out.
+        readable: False when it could not be read just now, so that nobody knows what it holds.
+    """
+
+    objects: Mapping[str, tuple[DesktopObject, ...]] = field(default_factory=dict)
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class BucketSnapshot:
     """The sizes, in bytes, of the keys that the bucket holds, looked at after the catalog was read."""
 
