@@ -14,6 +14,8 @@ from syncd.model import (
     BucketSnapshot,
     CatalogSnapshot,
     Checksum,
+    DesktopObject,
+    DesktopSnapshot,
     Detached,
     FileStamp,
     FolderFile,
@@ -89,6 +91,16 @@ def link(
     return Link(handle, named, MediaPath.of(path), md5(content), inode, detached, restore)
 
 
+def desktop(*objects: tuple[str, str, str | None], readable: bool = True) -> DesktopSnapshot:
+    """A Gramps Desktop's family tree: objects as (handle, path, content), oldest first."""
+    found: dict[str, tuple[DesktopObject, ...]] = {}
+    for handle, path, content in objects:
+        key = MediaPath.of(path).key
+        item = DesktopObject(handle, md5(content) if content is not None else "")
+        found[key] = (*found.get(key, ()), item)
+    return DesktopSnapshot(found, readable=readable)
+
+
 def inputs(
     *,
     links: Sequence[Link] = (),
@@ -97,6 +109,7 @@ def inputs(
     bucket: Iterable[str] | Mapping[str, int] | None = None,
     occupied: Mapping[str, Occupant] | None = None,
     conflict_copies: Iterable[str] = (),
+    desktop: DesktopSnapshot | None = None,
     moment: Moment = MOMENT,
     rules: PathRules = RULES,
     **policy: Any,
@@ -119,6 +132,7 @@ def inputs(
         policy=replace(POLICY, rules=rules, **policy),
         moment=moment,
         conflict_copies=frozenset(conflict_copies),
+        desktop=desktop,
     )
 
 
@@ -140,8 +154,8 @@ def _say(action: Action) -> str:
             return f"forget {gone.handle}"
         case Upload(file=file, replace=again):
             return f"upload {file.path} ({word(file.checksum)}){' again' if again else ''}"
-        case AddObject(file=file):
-            return f"add {file.path} ({word(file.checksum)})"
+        case AddObject(file=file, link=after, from_desktop=known):
+            return f"add {file.path} ({word(file.checksum)}){' as ' + after.handle if known else ''}"
         case UpdateObject(expected=item, path=path, checksum=checksum):
             changes = [f"path {path}"] if path != item.path else []
             changes += [f"content {word(checksum)}"] if checksum != item.checksum else []

@@ -13,6 +13,7 @@ from syncd.model import (
     BucketSnapshot,
     CatalogSnapshot,
     Checksum,
+    DesktopSnapshot,
     FileStamp,
     FolderFile,
     FolderSnapshot,
@@ -59,6 +60,7 @@ class World:
     links: dict[str, Link] = field(default_factory=dict)
     trash: set[str] = field(default_factory=set)
     copies: set[str] = field(default_factory=set)
+    desktop: DesktopSnapshot | None = None
     inodes: int = 1000
 
     def inode(self) -> int:
@@ -86,6 +88,7 @@ class World:
                 policy=self.policy,
                 moment=Moment(NOW, "2026-11-22", "desk"),
                 conflict_copies=frozenset(self.copies),
+                desktop=self.desktop,
             )
         )
 

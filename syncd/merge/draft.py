@@ -61,6 +61,12 @@ class Inputs:
         return frozenset(link.handle for link in self.links)
 
     @cached_property
+    def desktop_keys(self) -> Mapping[str, str]:
+        """The key of the file that Gramps Desktop names for an object, by handle."""
+        known = self.desktop.objects if self.desktop is not None else {}
+        return {item.handle: key for key, items in known.items() for item in items}
+
+    @cached_property
     def unlinked_by_path(self) -> Mapping[str, list[MediaObject]]:
         """The objects without a link that mean a path of the folder, by its key, in order of age."""
         found: dict[str, list[MediaObject]] = {}

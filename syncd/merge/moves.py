@@ -1,6 +1,7 @@
 """Where each link's file is now: at its place, edited, moved, gone, or not to be known.
 
-A move is recognised by content: a link's path is *vacated* and another path has its checksum. A path is vacated
+A move is recognised by content: a link's path is *vacated* and another path has its checksum (or Gramps Desktop says
+that another path is the object's by now). A path is vacated
 when nothing is there, or when what is there is another link's moved file (chains and swaps). A file that is put over
 another which went nowhere replaces it: that is an edit. The inode only breaks
 ties between files of equal content: inodes are reused.
@@ -8,7 +9,7 @@ ties between files of equal content: inodes are reused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -96,6 +97,7 @@ def locate(inputs: Inputs) -> list[Located]:
     moved = _match(inputs, settled, edited, vacated)
     _undo_replacements(inputs, edited, vacated, moved)
     arrived = {file.path.key for file in moved.values()}
+    absent: list[_Group] = []
     for group in [*edited, *vacated]:
         file = moved.get(id(group))
         if file is not None:
@@ -103,7 +105,10 @@ def locate(inputs: Inputs) -> list[Located]:
         elif group.file is not None and not _is_anothers(group, settled, arrived):
             found.append(Located(group.links, At.EDITED, group.file))
         else:
-            found.extend(_absent(inputs, group))
+            absent.append(group)
+    held = {located.file.path.key for located in found if located.file is not None}
+    for group in absent:
+        found.extend(_absent(inputs, group, held))
     return found
 
 
@@ -151,12 +156,18 @@ def _is_anothers(group: _Group, settled: set[str], arrived: set[str]) -> bool:
     return key in arrived or (group.link.detached is Detached.FILE_GONE and key in settled)
 
 
-def _absent(inputs: Inputs, group: _Group) -> list[Located]:
-    """A group without a file: gone, except for objects that name another file of the same content by now."""
+def _absent(inputs: Inputs, group: _Group, held: Container[str]) -> list[Located]:
+    """A group without a file: gone, except for objects that are known to have another file by now.
+
+    Args:
+        inputs: the inputs.
+        group: its links.
+        held: keys of the files that other links have.
+    """
     gone: list[Link] = []
     found: list[Located] = []
     for link in group.links:
-        file = _named_file(inputs, link)
+        file = _named_file(inputs, link) or _desktops_file(inputs, link, held)
         if file is None:
             gone.append(link)
         else:
@@ -174,6 +185,14 @@ def _named_file(inputs: Inputs, link: Link) -> FolderFile | None:
     target = inputs.target(item.path)
     file = inputs.folder.at(target) if isinstance(target, MediaPath) else None
     return file if file is not None and file.checksum == link.checksum == item.digest else None
+
+
+def _desktops_file(inputs: Inputs, link: Link, held: Container[str]) -> FolderFile | None:
+    """The file that Gramps Desktop names for a link's object, where nothing else has it: moved, and perhaps edited."""
+    key = inputs.desktop_keys.get(link.handle)
+    if key is None or key in held or link.detached is not None or link.handle not in inputs.catalog.objects:
+        return None
+    return inputs.folder.files.get(key) if key not in inputs.unlinked_by_path else None
 
 
 def _match(
@@ -232,7 +251,8 @@ def _by_checksum(groups: Iterable[_Group]) -> list[tuple[Checksum, list[_Group]]
 def _pair(
     inputs: Inputs, groups: Sequence[_Group], arrivals: Sequence[FolderFile]
 ) -> list[tuple[_Group, FolderFile]]:
-    """Pair groups and files of one content: the same inode, the object's new name, the same base name.
+    """Pair groups and files of one content: the same inode, the object's new name, in Gramps Web or in Gramps
+    Desktop, the same base name.
 
     What is left pairs in order, unless more files are left than groups: then somebody copied; which one is the
     original cannot be told, so none is.
@@ -258,6 +278,7 @@ def _pair(
 
     match(lambda link: link.inode, lambda file: file.stamp.inode)
     match(lambda link: _renamed_to(inputs, link), lambda file: file.path.key)
+    match(lambda link: inputs.desktop_keys.get(link.handle), lambda file: file.path.key)
     match(lambda link: _base(link.path), lambda file: _base(file.path))
     if len(free) <= len(waiting):
         pairs.extend(zip(waiting, free.values(), strict=False))

@@ -28,7 +28,9 @@ class NameMerge:
 
     def merge(self, link: Link, item: MediaObject, file: FolderFile) -> None:
         """Merge one item's names; record what changed without an action."""
-        after = replace(link, checksum=file.checksum, inode=file.stamp.inode, restore=False)
+        # A file that was moved and edited: what both agree about is still the old content, the next pass sends the new.
+        checksum = file.checksum if item.digest == file.checksum else link.checksum
+        after = replace(link, checksum=checksum, inode=file.stamp.inode, restore=False)
         moved_here = file.path != link.path
         if not moved_here and item.path == link.named:
             self._record(link, after)
@@ -67,6 +69,7 @@ class NameMerge:
         checksum = item.digest or file.checksum
         if checksum == file.checksum:
             self._draft.store(file, Why.MISSING_BYTES, item.handle)
+            after = replace(after, checksum=checksum)
         self._draft.do(UpdateObject(item, path, checksum, file, replace(after, named=path), why))
 
     def _undo_server_name(

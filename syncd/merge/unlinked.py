@@ -13,10 +13,10 @@ from dataclasses import replace
 from syncd.merge.content import settle_conflict
 from syncd.merge.draft import Draft
 from syncd.merge.moves import At, Holders
+from syncd.merge.newcomers import Newcomers
 from syncd.merge.places import Places
-from syncd.model.paths import MediaPath, Refusal, handle_for, is_server_name
-from syncd.model.plan import AddObject, Fetch, Forget, Record, UpdateObject, Why
-from syncd.model.policy import NewFiles
+from syncd.model.paths import MediaPath, Refusal, is_server_name
+from syncd.model.plan import Fetch, Forget, Record, UpdateObject, Why
 from syncd.model.snapshots import Detached, FolderFile, Link, MediaObject
 from syncd.model.values import Checksum
 
@@ -54,9 +54,7 @@ class UnlinkedMerge:
                 self._second_object(item, target, file)
             else:
                 self._new_object(item, target)
-        if self._policy.new_files is not NewFiles.IGNORE or self._inputs.conflict_copies:
-            for file in self._new_files():
-                self._new_file(file)
+        Newcomers(self._draft).merge(self._new_files())
 
     def _objects(self) -> Iterable[tuple[MediaObject, MediaPath | Refusal]]:
         """The objects without a link that are in scope, oldest first, with the paths they mean here."""
@@ -260,25 +258,3 @@ class UnlinkedMerge:
         for key, file in sorted(self._inputs.folder.files.items()):
             if key not in self._used and not self._holders.has(key):
                 yield file
-
-    def _new_file(self, file: FolderFile) -> None:
-        """Add a file to Gramps Web as the policy says."""
-        mode = self._policy.new_files
-        if file.path.key in self._inputs.conflict_copies:
-            mode = NewFiles.ADD
-        if mode is NewFiles.IGNORE:
-            return
-        self._draft.store(file, Why.NEW_FILE)
-        if mode is NewFiles.ADD:
-            handle = self._free_handle(file.path)
-            link = Link(handle, file.path.key, file.path, file.checksum, file.stamp.inode)
-            self._draft.do(AddObject(file, link))
-
-    def _free_handle(self, path: MediaPath) -> str:
-        """The first handle of this path that nothing uses: the same on every desktop."""
-        number = 0
-        while True:
-            handle = handle_for(self._inputs.tree_id, path, number)
-            if handle not in self._inputs.catalog.objects and handle not in self._inputs.linked_handles:
-                return handle
-            number += 1

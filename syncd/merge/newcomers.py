@@ -1,0 +1,90 @@
+"""Files that no object has: new in the folder.
+
+Where a Gramps Desktop works on the same tree, its objects reach Gramps Web by another way, too. A file that it knows
+gets the desktop's object, under the desktop's handle, so that whichever way is first the other finds it there; only
+files that nobody knows are subject to `new_files`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from syncd.merge.draft import Draft
+from syncd.model.paths import MediaPath, handle_for
+from syncd.model.plan import AddObject, Why
+from syncd.model.policy import NewFiles
+from syncd.model.snapshots import DesktopObject, FolderFile, Link
+
+
+class Newcomers:
+    """Adds new files to a draft, as the rules and Gramps Desktop will have it."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._inputs = draft.inputs
+
+    def merge(self, files: Iterable[FolderFile]) -> None:
+        """See to all files that have no object."""
+        desktop = self._inputs.desktop
+        for file in files:
+            known = desktop.objects.get(file.path.key, ()) if desktop is not None else ()
+            if known:
+                self._known(file, known)
+            else:
+                self._unknown(file, unsure=desktop is not None and not desktop.readable)
+
+    def _known(self, file: FolderFile, known: tuple[DesktopObject, ...]) -> None:
+        """Gramps Desktop has objects of the file: the one that suits it best and is free becomes its object."""
+        self._draft.store(file, Why.NEW_FILE)
+        free = [item for item in known if not self._is_used(item.handle)]
+        if free:
+            best = min(free, key=lambda item: item.digest != file.checksum)  # the first of those: the oldest
+            self._draft.do(AddObject(file, _link(best.handle, file), from_desktop=True))
+            return
+        living = [item.handle for item in known if item.handle in self._inputs.catalog.objects]
+        if living:
+            theirs = self._inputs.catalog.objects[living[0]].path
+            self._draft.notice(
+                f"Gramps Desktop names this file for an object that has another file in Gramps Web ('{theirs}'); "
+                "it was only uploaded",
+                str(file.path),
+                living[0],
+            )
+        else:
+            self._draft.wait(
+                "the object that Gramps Desktop names this file for must be settled first",
+                str(file.path),
+                known[0].handle,
+            )
+
+    def _unknown(self, file: FolderFile, *, unsure: bool) -> None:
+        """Nobody has an object of the file: the policy says what becomes of it.
+
+        Args:
+            file: the file.
+            unsure: Gramps Desktop cannot be asked just now, and may know it.
+        """
+        mode = self._inputs.policy.new_files
+        if file.path.key in self._inputs.conflict_copies:
+            mode = NewFiles.ADD
+        if mode is not NewFiles.IGNORE:
+            self._draft.store(file, Why.NEW_FILE)
+        if unsure:
+            self._draft.wait("Gramps Desktop's family tree cannot be read just now", str(file.path))
+        elif mode is NewFiles.ADD:
+            self._draft.do(AddObject(file, _link(self._free_handle(file.path), file)))
+
+    def _is_used(self, handle: str) -> bool:
+        return handle in self._inputs.catalog.objects or handle in self._inputs.linked_handles
+
+    def _free_handle(self, path: MediaPath) -> str:
+        """The first handle of this path that nothing uses: the same on every desktop."""
+        number = 0
+        while self._is_used(handle := handle_for(self._inputs.tree_id, path, number)):
+            number += 1
+        return handle
+
+
+def _link(handle: str, file: FolderFile) -> Link:
+    """The link of a file whose object is yet to be made."""
+    return Link(handle, file.path.key, file.path, file.checksum, file.stamp.inode)
