@@ -98,7 +98,7 @@ class Release:
             )
             (made,) = (home / "gramps" / "grampsdb").iterdir()
             target.parent.mkdir(parents=True, exist_ok=True)
-            made.rename(target)
+            shutil.move(made, target)
 
     def users(self) -> Path:
         """A user database without users. Made at the first call (6 s)."""
@@ -117,7 +117,7 @@ class Release:
                     self._run([self.python, "-m", "gramps_webapi", *add], variables)
                     with closing(sqlite3.connect(made)) as db, db:
                         db.execute("DELETE FROM users")
-                    made.rename(target)
+                    shutil.move(made, target)
         return target
 
     def variables(self, home: Path) -> dict[str, str]:

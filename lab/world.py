@@ -60,7 +60,8 @@ class Desktop:
         self.folder = base / "media"
         self.state_dir = base / "state"
         self.config_file = base / "syncd.toml"
-        for made in (self.folder, self.state_dir, base / "home"):
+        self.home = base / "home"
+        for made in (self.folder, self.state_dir, self.home):
             made.mkdir(parents=True)
         self.settings: dict[str, Any] = {}
         self.configure(media_dir=str(self.folder), state_dir=str(self.state_dir), **settings)
@@ -75,7 +76,7 @@ class Desktop:
         """A home of its own, so that no configuration of this machine has a say."""
         return {
             **plain_environment(),
-            "HOME": str(self.base / "home"),
+            "HOME": str(self.home),
             "COLUMNS": "120",
             **(extra or {}),
         }
