@@ -6,12 +6,13 @@ say what kind); transient failures have been retried by then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from syncd.model import BucketSnapshot, CatalogSnapshot, Checksum, DesktopSnapshot, MediaObject, Problem
+from syncd.model.references import Record, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ class Feed:
 class NewObject:
     """A media object to create under a handle of our choosing.
 
-    `fields` are further fields of the object in the plain form (`date`, `attribute_list` …), as Gramps Desktop has
-    them; they win over `desc`, `private` and `tags`.
+    `fields`, where given, are all other fields of the object in Gramps' raw form (`date`, `attribute_list` …), as
+    Gramps Desktop has them; `desc`, `private` and `tags` mean nothing then.
     """
 
     handle: str
@@ -85,9 +86,17 @@ class NewObject:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The object was made, or changed, and is now so."""
+    """The object was made, or changed, and is now so.
+
+    Args:
+        object: as it is.
+        id_taken: the Gramps ID that it was to have when it was made; another object has it, so that it got a free one.
+        left_out: references that it was to get and for which it has no place.
+    """
 
     object: MediaObject
+    id_taken: str | None = None
+    left_out: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +126,17 @@ UpdateAnswer = Made | Changed | Rejected
 
 @dataclass(frozen=True, slots=True)
 class ObjectChange:
-    """Give an object another path, checksum and/or mime; every other field stays as it is.
+    """Give an object another path, checksum and/or mime, and further references; all else stays as it is.
 
-    None leaves the field. `expected.path` and `expected.checksum` must still be so.
+    None leaves the field. `expected.path` and `expected.checksum` must still be so. A reference that the object has
+    already, or for which it has no place (an attribute that is gone), is left out.
     """
 
     expected: MediaObject
     path: str | None = None
     checksum: Checksum | None = None
     mime: str | None = None
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,9 @@ class Catalog(Protocol):
 
     def update(self, changes: Sequence[ObjectChange]) -> Sequence[UpdateAnswer]:
         """Change objects, in order of the answers."""
+
+    def lacking(self, record: Record, handles: Collection[str]) -> frozenset[str]:
+        """Those of these records that Gramps Web does not have."""
 
     def delete(self, expected: MediaObject) -> Deletion | Changed:
         """Delete an object if it still is as expected."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import httpx2
@@ -23,6 +23,7 @@ from syncd.gramps.server import MINIMUM_VERSION, connect
 from syncd.gramps.updating import Updater
 from syncd.gramps.uploading import describe, upload_first
 from syncd.model import CatalogSnapshot, Checksum, MediaObject
+from syncd.model.references import Record
 from syncd.ports import (
     Changed,
     CreateAnswer,
@@ -146,6 +147,10 @@ class GrampsWeb:
         """Change objects, in order of the answers."""
         _ = self._connected
         return self._updater.update(changes)
+
+    def lacking(self, record: Record, handles: Collection[str]) -> frozenset[str]:
+        """Those of these records that Gramps Web does not have."""
+        return reading.lacking(self._api, record, handles) if handles else frozenset()
 
     def delete(self, expected: MediaObject) -> Deletion | Changed:
         """Delete an object if it still is as expected."""

@@ -1,7 +1,8 @@
 """Creating objects, many in a transaction, under handles of our choosing.
 
 The server takes a batch whole or not at all and does not say which object it minds: what exists already is found by
-asking, the rest is halved until the culprit stands alone. Sending the same handles again is always safe.
+asking, the rest is halved until the culprit stands alone. Sending the same handles again is always safe. It minds a
+Gramps ID that another object has, too: the new object goes without, and the server gives it a free one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncd.errors import LostAnswer, Refused
 from syncd.gramps import forms, reading
@@ -92,6 +93,11 @@ class Creator:
         if there:
             rest = [new for new in batch if new.handle not in there]
             return _merged(batch, there, self._send(rest, before, losses))
+        taken = self._taken_ids(batch)
+        if taken:
+            freed = [_without_id(new) if new.handle in taken else new for new in batch]
+            answers = self._send(freed, before, losses)
+            return [_told(answer, taken.get(new.handle)) for new, answer in zip(batch, answers, strict=True)]
         if len(batch) == 1:
             new = batch[0]
             problem = Problem(refusal.reason, refusal.remedy, path=new.path, handle=new.handle)
@@ -101,6 +107,15 @@ class Creator:
             *self._send(batch[:half], before, losses),
             *self._send(batch[half:], before, losses),
         ]
+
+    def _taken_ids(self, batch: Sequence[NewObject]) -> dict[str, str]:
+        """The Gramps IDs of a batch that other objects have, by the handle of the object that was to have them."""
+        wanted = {new.handle: _gramps_id(new) for new in batch if new.fields is not None}
+        return {handle: number for handle, number in wanted.items() if number and self._is_taken(number)}
+
+    def _is_taken(self, gramps_id: str) -> bool:
+        params = {"gramps_id": gramps_id, "keys": f"handle,{self._api.fresh()}"}
+        return self._api.call("GET", "media/", params=params, expect=(200, 404)).status == 200
 
     def _look_what_became(
         self, batch: Sequence[NewObject], before: Cursor | None, losses: int
@@ -150,6 +165,22 @@ def pause_after(losses: int) -> float:
 
 def _as_asked(new: NewObject) -> MediaObject:
     return MediaObject(new.handle, new.path, new.checksum, new.mime)
+
+
+def _gramps_id(new: NewObject) -> str:
+    found = (new.fields or {}).get("gramps_id")
+    return found if isinstance(found, str) else ""
+
+
+def _without_id(new: NewObject) -> NewObject:
+    """The same without its Gramps ID: the server gives it a free one."""
+    return replace(
+        new, fields={key: value for key, value in (new.fields or {}).items() if key != "gramps_id"}
+    )
+
+
+def _told(answer: CreateAnswer, taken: str | None) -> CreateAnswer:
+    return replace(answer, id_taken=taken) if taken and isinstance(answer, Made) else answer
 
 
 def _merged(

@@ -69,21 +69,23 @@ def media_object(form: object) -> MediaObject:
 
 
 def new_form(new: NewObject) -> Form:
-    """The plain form of an object to create."""
+    """The form of an object to create: plain, or raw where Gramps Desktop has the object."""
+    if new.fields is None:
+        fields: Form = {"desc": new.desc, "private": new.private, "tag_list": list(new.tags)}
+    else:
+        fields = dict(new.fields)
     return {
+        **fields,
         "_class": "Media",
         "handle": new.handle,
         "path": new.path,
         "checksum": str(new.checksum),
         "mime": new.mime,
-        "desc": new.desc,
-        "private": new.private,
-        "tag_list": list(new.tags),
     }
 
 
-def changed_fields(change: ObjectChange) -> Form:
-    """The fields that a change sets, with their new values."""
+def renamed_fields(change: ObjectChange) -> Form:
+    """Path, checksum and media type, where a change sets them."""
     wanted = {"path": change.path, "checksum": change.checksum, "mime": change.mime}
     return {key: str(value) for key, value in wanted.items() if value is not None}
 
@@ -113,17 +115,23 @@ def _raw_attributes(attributes: Any) -> list[Form] | None:
     for attribute in attributes:
         if not isinstance(attribute, dict) or set(attribute) - {"_class"} != _ATTRIBUTE_KEYS:
             return None
-        word = attribute["type"]
-        if not isinstance(word, str):
+        known = attribute_type(attribute["type"])
+        if known is None or not isinstance(attribute["type"], str):
             return None
-        number = _ATTRIBUTE_TYPES.get(word, 0)
-        kind = {
-            "_class": "AttributeType",
-            "value": number,
-            "string": "" if word in _ATTRIBUTE_TYPES else word,
-        }
+        kind = {"_class": "AttributeType", "value": known[0], "string": known[1]}
         found.append({**attribute, "_class": "Attribute", "type": kind})
     return found
+
+
+def attribute_type(kind: Any) -> tuple[int, str] | None:
+    """The number of an attribute's type and its word where it is a person's own, of the plain or the raw form."""
+    if isinstance(kind, str):
+        return _ATTRIBUTE_TYPES.get(kind, 0), "" if kind in _ATTRIBUTE_TYPES else kind
+    if isinstance(kind, dict):
+        number, word = kind.get("value"), kind.get("string", "")
+        if isinstance(number, int) and isinstance(word, str):
+            return number, word if number == _ATTRIBUTE_TYPES["Custom"] else ""
+    return None
 
 
 def differing(old: Form, new: Form) -> set[str]:

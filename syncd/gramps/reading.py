@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -13,10 +13,14 @@ from syncd.errors import MovedOn, Refused, Unexpected
 from syncd.gramps.api import Api
 from syncd.gramps.forms import Form, media_object
 from syncd.model import Checksum, MediaObject
+from syncd.model.references import Record
 from syncd.ports import MediaLocation
 
 MAX_OBJECT_BYTES = 64 * 1024
 """How long the listing may be for each announced object."""
+
+ASKED_ONE_BY_ONE = 30
+"""So many records are asked for one by one; for more, all are listed."""
 
 _VIRTUAL_HOST = re.compile(
     r"(?P<bucket>[a-z0-9][a-z0-9.-]*?)\.(?:s3[.-]|storage\.googleapis\.com$|[a-z0-9-]+\.digitaloceanspaces\.com$)"
@@ -95,6 +99,27 @@ class _Body:
         if self._left < 0:
             raise _incomplete("it is far too long")
         return chunk
+
+
+def lacking(api: Api, record: Record, handles: Collection[str]) -> frozenset[str]:
+    """Those of these records that the server does not have: asked one by one, or listed where they are many.
+
+    Raises:
+        Unexpected: the list is shorter or longer than announced.
+    """
+    place = f"{record}s/"
+    if len(handles) <= ASKED_ONE_BY_ONE:
+        return frozenset(handle for handle in handles if not _exists(api, f"{place}{quoted(handle)}"))
+    answer = api.call("GET", place, params={"keys": f"handle,{api.fresh()}"})
+    listed = answer.json()
+    if not isinstance(listed, list) or str(len(listed)) != answer.headers.get("X-Total-Count"):
+        raise Unexpected(f"the list of {place[:-1]} that Gramps Web gave is not complete", "try again later")
+    return frozenset(handles) - {item.get("handle") for item in listed if isinstance(item, dict)}
+
+
+def _exists(api: Api, path: str) -> bool:
+    answer = api.call("GET", path, params={"keys": f"handle,{api.fresh()}"}, expect=(200, 404))
+    return answer.status == 200
 
 
 def references(api: Api, handle: str) -> Mapping[str, int]:

@@ -1,4 +1,4 @@
-"""Changing path, checksum and media type of objects, and nothing else about them.
+"""Changing path, checksum and media type of objects and adding references, and nothing else about them.
 
 Many at a time, by compare-and-swap: the server is told what each object was, completely, and refuses all when one of
 them is no longer so. The answer is checked: nothing but what was meant may differ between old and new. Where the
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from syncd.errors import LostAnswer, Refused
-from syncd.gramps import forms, reading
+from syncd.gramps import forms, reading, referring
 from syncd.gramps.api import Api
 from syncd.gramps.creating import BATCH_SECONDS, MAX_LOSSES, Pace, pause_after
 from syncd.gramps.forms import Form
@@ -35,10 +35,6 @@ class _Planned:
     change: ObjectChange
     plain: Form
     raw: Form | None
-
-    @property
-    def fields(self) -> Form:
-        return forms.changed_fields(self.change)
 
     @property
     def handle(self) -> str:
@@ -96,8 +92,8 @@ class Updater:
         if plain is None:
             return Changed(None)
         now = forms.media_object(plain)
-        if all(plain.get(key) == value for key, value in forms.changed_fields(change).items()):
-            return Made(now)  # an earlier attempt whose answer was lost
+        if all(plain.get(key) == value for key, value in changed_fields(change, plain).items()):
+            return _made(change, plain)  # an earlier attempt whose answer was lost
         if (now.path, now.checksum) != (change.expected.path, change.expected.checksum):
             return Changed(now)
         return _Planned(change, plain, forms.to_raw(plain))
@@ -106,7 +102,7 @@ class Updater:
         """Change all in one transaction; none is answered when the server refuses one of them or is silent."""
         start = time.monotonic()
         try:
-            written = self._compare_and_swap([(plan.raw or {}, plan.fields) for plan in plans])
+            written = self._compare_and_swap([_swap(plan.change, plan.raw or {}) for plan in plans])
         except Refused:
             half = len(plans) // 2
             if half < 2:
@@ -135,7 +131,7 @@ class Updater:
                 if plan.raw is None or plan.raw == refused:
                     # The raw form is unknown, or refused although nobody changed the object: ours is wrong.
                     return self._replace(plan)
-                return self._checked(plan, self._compare_and_swap([(plan.raw, plan.fields)]))
+                return self._checked(plan, self._compare_and_swap([_swap(plan.change, plan.raw)]))
             except Refused as error:
                 last, refused = error, plan.raw
             except LostAnswer as error:
@@ -150,16 +146,16 @@ class Updater:
         )
 
     def _compare_and_swap(self, swaps: Sequence[tuple[Form, Form]]) -> dict[str, Form]:
-        """One transaction; the changes as the server wrote them, by handle. `swaps`: complete old, new fields."""
+        """One transaction; the changes as the server wrote them, by handle. `swaps`: old and new, complete."""
         payload = [
             {
                 "type": "update",
                 "_class": "Media",
                 "handle": old["handle"],
                 "old": old,
-                "new": {**old, **fields},
+                "new": new,
             }
-            for old, fields in swaps
+            for old, new in swaps
         ]
         if self._takes_message:
             message = {"message": "Media files moved or edited (syncd)"}
@@ -182,7 +178,7 @@ class Updater:
 
     def _replace(self, plan: _Planned) -> UpdateAnswer:
         """PUT the plain form. RACE: what others write between reading and this is overwritten for a moment."""
-        payload = {**plan.plain, **plan.fields, "_class": "Media"}
+        payload = {**_swap(plan.change, plan.plain)[1], "_class": "Media"}
         answer = self._api.call(
             "PUT", f"media/{reading.quoted(plan.handle)}", payload=payload, expect=(200, 404)
         )
@@ -196,9 +192,12 @@ class Updater:
         expected = plan.change.expected
         if (before.path, before.checksum) != (expected.path, expected.checksum):
             return self._put_back(plan, new, old, Changed(before))
-        if forms.differing(old, new) <= plan.fields.keys():
-            return Made(forms.media_object(new))
-        return self._put_back(plan, new, {**old, **plan.fields}, None)
+        fields = changed_fields(plan.change, old)
+        wanted = {**old, **fields}
+        lists = forms.differing(new, wanted) & referring.LIST_FIELDS
+        if forms.differing(old, new) <= fields.keys() and not lists:
+            return _made(plan.change, new)
+        return self._put_back(plan, new, wanted, None)
 
     def _put_back(self, plan: _Planned, now: Form, wanted: Form, answer: Changed | None) -> UpdateAnswer:
         """Compare-and-swap from the form that we wrote to the one that should be."""
@@ -210,7 +209,23 @@ class Updater:
         if answer is not None:
             return answer
         item = written.get(plan.handle)
-        return Made(forms.media_object(item["new"] if item and item["new"] else wanted))
+        return _made(plan.change, item["new"] if item and item["new"] else wanted)
+
+
+def changed_fields(change: ObjectChange, form: Form) -> Form:
+    """The fields of a plain or raw form that a change sets, with their new values."""
+    return {**forms.renamed_fields(change), **referring.with_references(form, change.references)}
+
+
+def _made(change: ObjectChange, form: Form) -> Made:
+    """The object as it is after a change, and which references it does not have nevertheless."""
+    left = referring.missing(form, change.references)
+    return Made(forms.media_object(form), left_out=left)
+
+
+def _swap(change: ObjectChange, old: Form) -> tuple[Form, Form]:
+    """An object before and after a change."""
+    return old, {**old, **changed_fields(change, old)}
 
 
 def is_as(now: MediaObject | None, expected: MediaObject) -> bool:

@@ -64,7 +64,15 @@ class Ancestor(Database):
         Stat cache, trash, undos (they bear their tree), activity, conflicts and open intents stay.
         """
         with self.batch():
-            for table in ("binding", "links", "cursor", "objects", "stored", "held_sets"):
+            for table in (
+                "binding",
+                "links",
+                "cursor",
+                "objects",
+                "stored",
+                "held_sets",
+                "pending_references",
+            ):
                 self._execute(f"DELETE FROM {table}")  # noqa: S608  the names stand in the line above
             self.set_meta(_LAST_FULL, None)
 

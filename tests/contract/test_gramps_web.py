@@ -23,6 +23,7 @@ from lab.s3 import RcloneS3
 from syncd.errors import Denied, MovedOn, ServerError
 from syncd.gramps import GrampsWeb, Password, SyncToken
 from syncd.model import Checksum, MediaObject
+from syncd.model.references import Attribute, Record, Reference
 from syncd.ports import (
     AlreadyThere,
     Changed,
@@ -260,6 +261,97 @@ def test_repeated_batches(gramps: GrampsWeb) -> None:
     assert len(gramps.list()[0].objects) == 16
 
 
+def of_the_desktop(web: Api, handle: str, **fields: Any) -> dict[str, Any]:
+    """An object as Gramps Desktop has it: everything in it, with references to records of the example tree."""
+    citations = web.json("GET", "/citations/", params={"keys": "handle", "page": 1, "pagesize": 3})
+    notes = web.json("GET", "/notes/", params={"keys": "handle", "page": 1, "pagesize": 2})
+    one, *others = [item["handle"] for item in citations]
+    kinds = [(0, "Mein eigenes"), (7, ""), (-1, "")]
+    return {
+        "_class": "Media",
+        "handle": handle,
+        "gramps_id": f"D{handle[:3]}",
+        "path": "C:\\Bilder\\a.jpg",
+        "mime": "image/x-old",
+        "checksum": md5(b"stale"),
+        "desc": "Hochzeit — Ä",
+        "date": {
+            "_class": "Date", "calendar": 1, "modifier": 4, "quality": 2, "text": "", "format": None,
+            "dateval": [1, 2, 1801, False, 3, 4, 1802, True], "newyear": 0, "sortval": 2378905,
+        },
+        "attribute_list": [
+            {
+                "_class": "Attribute", "private": bool(number), "value": f"v{number}",
+                "type": {"_class": "AttributeType", "value": number, "string": word},
+                "citation_list": [one], "note_list": [notes[0]["handle"]],
+            }
+            for number, word in kinds
+        ],
+        "citation_list": others,
+        "note_list": [note["handle"] for note in notes],
+        "tag_list": [web.new_tag("Of the desktop")],
+        "private": True,
+        "change": 1_700_000_000,
+        "thumb": None,
+        **fields,
+    }  # fmt: skip
+
+
+def as_new(form: dict[str, Any], path: str = "new/a.jpg") -> NewObject:
+    """The object to create: with the path and the checksum of the file as it is now."""
+    return NewObject(form["handle"], path, md5(b"now"), "image/jpeg", desc="", fields=form)
+
+
+def test_create_with_all_that_the_desktop_has(gramps: GrampsWeb, web: Api) -> None:
+    """Every field of the desktop's form arrives as it was; only what is true of the file is as the file is now."""
+    form = of_the_desktop(web, "d" * 26)
+    (answer,) = gramps.create([as_new(form)])
+    assert isinstance(answer, Made)
+    (made,) = [
+        change["new_data"]
+        for transaction in web.history()
+        for change in transaction["changes"]
+        if change["obj_handle"] == "d" * 26 and change["obj_class"] == "Media"
+    ]
+    assert {key for key in form.keys() | made.keys() if form.get(key) != made.get(key)} == {
+        "path", "checksum", "mime", "change",
+    }  # fmt: skip
+    assert (made["path"], made["checksum"], made["mime"]) == ("new/a.jpg", md5(b"now"), "image/jpeg")
+
+
+def test_a_gramps_id_that_is_taken(gramps: GrampsWeb, web: Api) -> None:
+    """No two objects get one Gramps ID: who comes later gets a free one, which is told; the others of the batch keep theirs."""
+    theirs = web.media()[0]["gramps_id"]
+    forms = [
+        of_the_desktop(web, "d" * 26, gramps_id=theirs),
+        of_the_desktop(web, "e" * 26, gramps_id="O 77/ä"),
+        of_the_desktop(web, "f" * 26, gramps_id="O 77/ä"),
+        of_the_desktop(web, "0" * 26),
+    ]
+    answers = gramps.create([as_new(form) for form in forms])
+    told = [answer.id_taken if isinstance(answer, Made) else answer for answer in answers]
+    assert told == [theirs, None, "O 77/ä", None]
+    numbers = [item["gramps_id"] for item in web.media()]
+    assert len(numbers) == 11
+    assert len(set(numbers)) == 11
+    assert web.get("e" * 26)["gramps_id"] == "O 77/ä"
+    assert web.get("0" * 26)["gramps_id"] == "D000"
+
+
+def test_lacking(gramps: GrampsWeb, web: Api) -> None:
+    """Which records are not there is told as it is at this moment, asked one by one or all at once."""
+    many = [f"nosuch{n}" for n in range(40)]
+    for record, place in ((Record.NOTE, "notes"), (Record.CITATION, "citations"), (Record.TAG, "tags")):
+        there = web.json("GET", f"/{place}/", params={"keys": "handle"})[0]["handle"]
+        assert gramps.lacking(record, [there, "nosuch/ä"]) == {"nosuch/ä"}
+        assert gramps.lacking(record, [there, *many]) == set(many)
+        assert gramps.lacking(record, []) == frozenset()
+    assert gramps.lacking(Record.NOTE, ["late"]) == {"late"}
+    web.json("POST", "/objects/", json=[{"_class": "Note", "handle": "late"}])
+    assert gramps.lacking(Record.NOTE, ["late"]) == frozenset()
+    assert gramps.lacking(Record.NOTE, ["late", *many]) == set(many)
+
+
 # --- updating --------------------------------------------------------------------------------------
 
 
@@ -303,6 +395,60 @@ def test_update_keeps_every_other_field(gramps: GrampsWeb, web: Api, portrait: M
         assert after["checksum"] == md5(b"x")
         assert after["change"] >= max(begun, old["change"])
         assert web.referrers(handle) == links[handle]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["raw", "plain"])
+def test_references_are_added(
+    client: Client, gramps: GrampsWeb, web: Api, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """They come to those that somebody added meanwhile, none twice; what has no place is told, and all else stays.
+
+    So it is, too, where the object's raw form is not known.
+    """
+    form = of_the_desktop(web, "d" * 26)
+    first, second = form["note_list"]
+    own, nickname, _ = form["attribute_list"]
+    bare = {
+        **form,
+        "note_list": [],
+        "tag_list": [],
+        "attribute_list": [{**own, "note_list": []}, nickname, nickname],
+    }
+    (made,) = gramps.create([as_new(bare)])
+    assert isinstance(made, Made)
+    wanted = (
+        Reference(Record.NOTE, first),
+        Reference(Record.NOTE, second),
+        Reference(Record.TAG, form["tag_list"][0]),
+        Reference(Record.CITATION, form["citation_list"][0]),
+        Reference(Record.NOTE, first, Attribute(0, "Mein eigenes", "v0")),
+    )
+    twice, gone = Attribute(7, "", "v7"), Attribute(7, "", "gone")
+    placeless = (Reference(Record.NOTE, second, twice), Reference(Record.NOTE, first, gone))
+    change = ObjectChange(made.object, references=wanted + placeless)
+    if not known:
+        monkeypatch.setattr("syncd.gramps.forms.to_raw", lambda _: None)
+    place = "/api/transactions/" if known else f"/api/media/{'d' * 26}"
+    late = Between(
+        "POST" if known else "PUT",
+        place,
+        lambda: web.edit("d" * 26, note_list=[second], desc="their caption"),
+    )
+    (answer,) = client(transport=late).update([change])
+    assert isinstance(answer, Made)
+    assert answer.left_out == placeless
+    now = web.get("d" * 26)
+    assert sorted(now["note_list"]) == sorted([first, second])
+    assert now["tag_list"] == form["tag_list"]
+    assert now["citation_list"] == form["citation_list"]
+    assert [one["note_list"] for one in now["attribute_list"]] == [[first], [first], [first]]
+    assert now["desc"] == "their caption"
+    before = web.last_transaction()
+    (again,) = gramps.update([change])
+    assert again == answer
+    assert web.last_transaction() == before
+    web.delete("d" * 26)
+    assert gramps.update([change]) == [Changed(None)]
 
 
 def test_update_of_what_moved_on(gramps: GrampsWeb, web: Api, portrait: MediaObject) -> None:

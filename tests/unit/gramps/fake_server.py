@@ -69,6 +69,7 @@ class FakeServer:
         self.base = "/api"
         self.version = "3.24.0"
         self.objects: dict[str, dict[str, Any]] = {}
+        self.records: dict[str, set[str]] = {"notes": set(), "citations": set(), "tags": set()}
         self.history: list[dict[str, Any]] = []
         self.requests: list[httpx2.Request] = []
         self.tokens = 0
@@ -114,8 +115,15 @@ class FakeServer:
             return self.swap(json.loads(request.content))
         if path == "/objects/":
             return self.create(json.loads(request.content))
+        kind, _, record = path.strip("/").partition("/")
+        if kind in self.records:
+            return self.read_records(self.records[kind], record)
         if path == "/media/":
             found = list(self.objects.values())
+            if "gramps_id" in request.url.params:
+                found = [form for form in found if form["gramps_id"] == request.url.params["gramps_id"]]
+                if not found:
+                    return httpx2.Response(404, json={"code": 404, "status": "Not Found"})
             return httpx2.Response(200, json=found, headers={"X-Total-Count": str(len(found))})
         handle = path.removeprefix("/media/")
         if handle not in self.objects:
@@ -160,13 +168,24 @@ class FakeServer:
         start = (int(query["page"]) - 1) * int(query["pagesize"])
         return httpx2.Response(200, json=found[start : start + int(query["pagesize"])])
 
+    def read_records(self, known: set[str], handle: str) -> httpx2.Response:
+        """One record that is no media object, or all of a kind."""
+        if handle:
+            return httpx2.Response(200 if handle in known else 404, json={"handle": handle})
+        listed = [{"handle": one} for one in sorted(known)]
+        return httpx2.Response(200, json=listed, headers={"X-Total-Count": str(len(listed))})
+
     def create(self, payload: list[dict[str, Any]]) -> httpx2.Response:
         """All or nothing."""
-        if any(form["handle"] in self.objects for form in payload):
+        wanted = [form["gramps_id"] for form in payload if form.get("gramps_id")]
+        taken = {form["gramps_id"] for form in self.objects.values() if "gramps_id" in form} - {"O1"}
+        twins = len(set(wanted)) < len(wanted) or taken & set(wanted)
+        if twins or any(form["handle"] in self.objects for form in payload):
             return httpx2.Response(400, json={"error": {"code": 400, "message": "Error while adding object"}})
         written = []
         for form in payload:
-            fields = {key: value for key, value in form.items() if key not in ("_class", "handle")}
+            fields = plain(form) if "thumb" in form else {**form}
+            fields = {key: value for key, value in fields.items() if key not in ("_class", "handle")}
             self.objects[form["handle"]] = media(form["handle"], **fields)
             written.append(self.record(0, form["handle"], None, raw(self.objects[form["handle"]])))
         return httpx2.Response(201, json=written)
@@ -207,16 +226,34 @@ class FakeServer:
 
 
 def raw(form: dict[str, Any]) -> dict[str, Any]:
-    """The raw form of a plain one without attributes."""
+    """The raw form of a plain one; every attribute's type is a person's own."""
     date = {key: value for key, value in form["date"].items() if key != "year"}
-    return {**form, "_class": "Media", "thumb": None, "date": {**date, "_class": "Date"}}
+    attributes = [
+        {
+            **one,
+            "_class": "Attribute",
+            "type": {"_class": "AttributeType", "value": 0, "string": one["type"]},
+        }
+        for one in form["attribute_list"]
+    ]
+    return {
+        **form,
+        "_class": "Media",
+        "thumb": None,
+        "date": {**date, "_class": "Date"},
+        "attribute_list": attributes,
+    }
 
 
 def plain(form: dict[str, Any]) -> dict[str, Any]:
     """The other way round."""
     kept = {key: value for key, value in form.items() if key not in ("_class", "thumb")}
     date = {key: value for key, value in form["date"].items() if key != "_class"}
-    return {**kept, "date": {**date, "year": 0}}
+    attributes = [
+        {**{key: value for key, value in one.items() if key != "_class"}, "type": one["type"]["string"]}
+        for one in form["attribute_list"]
+    ]
+    return {**kept, "date": {**date, "year": 0}, "attribute_list": attributes}
 
 
 class Clock:

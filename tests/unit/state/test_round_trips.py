@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from syncd.model import Checksum, Detached, FileStamp, FolderFile, Link, MediaObject, MediaPath
 from syncd.model.plan import Conflict, Done
+from syncd.model.references import Attribute, Record, Reference
 from syncd.ports import Cursor
 from syncd.state import Binding, Intent, State, TrashEntry
 
@@ -51,6 +52,7 @@ def test_unbind_keeps_what_belongs_to_the_folder(state: State, binding: Binding)
     state.put_links([link("h")])
     state.set_cursor(Cursor(1, 2.0))
     state.set_last_full(3.0)
+    state.set_pending({"h": [Reference(Record.NOTE, "n")]})
     state.replace_objects([MediaObject("h", "a.jpg", ONE)])
     state.replace_stored({ONE: 1})
     state.put_stamps([FolderFile(MediaPath.of("a.jpg"), FileStamp(1, 2, 3, 4, 5), ONE)])
@@ -62,7 +64,7 @@ def test_unbind_keeps_what_belongs_to_the_folder(state: State, binding: Binding)
     state.unbind()
 
     assert (state.binding(), state.links(), state.cursor(), state.last_full()) == (None, [], None, None)
-    assert (state.objects(), state.stored()) == ({}, {})
+    assert (state.objects(), state.stored(), state.pending_references()) == ({}, {}, {})
     assert len(state.stamps()) == len(state.trash()) == len(state.recent(9)) == len(state.conflicts()) == 1
     assert len(state.open_intents()) == 1
 
@@ -282,6 +284,27 @@ def test_undos_belong_to_their_tree(state: State, binding: Binding) -> None:
     state.bind(binding)
     state.drop_undos(["i"])
     assert [item.handle for item in state.undos()] == ["h"]
+
+
+def test_pending_references_come_back(path: Path) -> None:
+    """What an object waits for is kept, of itself and of its attributes, until something else is said of that object."""
+    mine = (
+        Reference(Record.CITATION, "c"),
+        Reference(Record.NOTE, "n"),
+        Reference(Record.NOTE, "n", Attribute(0, "Mein 'eigenes'", "a\ud800\n")),
+        Reference(Record.TAG, "t"),
+    )
+    theirs = (Reference(Record.NOTE, "n"),)
+    with State.open(path) as state:
+        assert state.pending_references() == {}
+        state.set_pending({"h": [*mine, mine[1]], "i": theirs})
+    with State.open(path) as state:
+        found = {handle: set(references) for handle, references in state.pending_references().items()}
+        assert found == {"h": set(mine), "i": set(theirs)}
+        state.set_pending({"h": theirs, "j": []})
+        assert state.pending_references() == {"h": theirs, "i": theirs}
+        state.drop_pending(["h", "nobody"])
+        assert state.pending_references() == {"i": theirs}
 
 
 def test_meta_and_last_outcome(path: Path) -> None:

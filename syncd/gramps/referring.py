@@ -1,0 +1,92 @@
+"""References in the forms of media objects: which there are, how to leave some out, how to put some in.
+
+An attribute that refers to something is known by its type and its value. Where an object has two such, nobody can tell
+which of them a reference belongs to, and none is put in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any
+
+from syncd.gramps.forms import Form, attribute_type
+from syncd.model.references import Attribute, Record, Reference
+
+_LISTS = {Record.CITATION: "citation_list", Record.NOTE: "note_list", Record.TAG: "tag_list"}
+_ATTRIBUTES = "attribute_list"
+
+_UNREADABLE = -2
+"""Instead of the number of a type that is none: Gramps knows -1 and more."""
+
+LIST_FIELDS = frozenset({*_LISTS.values(), _ATTRIBUTES})
+"""The fields in which references are."""
+
+
+def references(form: Mapping[str, Any]) -> list[Reference]:
+    """All references of an object, in the order of its form, each once."""
+    found = list(_in(form, None))
+    for attribute in form.get(_ATTRIBUTES, ()):
+        found += _in(attribute, identity(attribute))
+    return list(dict.fromkeys(found))
+
+
+def _in(part: Mapping[str, Any], attribute: Attribute | None) -> Iterator[Reference]:
+    for record, field in _LISTS.items():
+        for target in part.get(field, ()):
+            yield Reference(record, target, attribute)
+
+
+def identity(attribute: Mapping[str, Any]) -> Attribute:
+    """What tells an attribute from others, of its plain or its raw form."""
+    number, word = attribute_type(attribute.get("type")) or (_UNREADABLE, "")
+    return Attribute(number, word, str(attribute.get("value")))
+
+
+def without(form: Mapping[str, Any], lacking: Mapping[Record, Container[str]]) -> Form:
+    """A form without the references to records that are lacking, its attributes' too."""
+
+    def pruned(part: Mapping[str, Any]) -> Form:
+        kept = {
+            field: [target for target in part[field] if target not in lacking.get(record, ())]
+            for record, field in _LISTS.items()
+            if field in part
+        }
+        return {**part, **kept}
+
+    return {**pruned(form), _ATTRIBUTES: [pruned(one) for one in form.get(_ATTRIBUTES, ())]}
+
+
+def with_references(form: Form, wanted: Iterable[Reference]) -> Form:
+    """The fields that change when references are put into a form; none is put in twice.
+
+    What belongs to an attribute that the form does not have exactly once is left out (see `fitting`).
+    """
+    present = set(references(form))
+    changed: Form = {}
+    for reference in dict.fromkeys(fitting(form, wanted)):
+        if reference in present:
+            continue
+        field = _LISTS[reference.record]
+        if reference.attribute is None:
+            changed[field] = [*(changed.get(field) or form.get(field, ())), reference.target]
+        else:
+            changed[_ATTRIBUTES] = [
+                {**one, field: [*one.get(field, ()), reference.target]}
+                if identity(one) == reference.attribute
+                else one
+                for one in changed.get(_ATTRIBUTES) or form[_ATTRIBUTES]
+            ]
+    return changed
+
+
+def fitting(form: Mapping[str, Any], wanted: Iterable[Reference]) -> list[Reference]:
+    """Those references for which a form has a place, and only one."""
+    attributes = Counter(identity(one) for one in form.get(_ATTRIBUTES, ()))
+    return [one for one in wanted if one.attribute is None or attributes[one.attribute] == 1]
+
+
+def missing(form: Mapping[str, Any], wanted: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Those references that a form does not have."""
+    present = set(references(form))
+    return tuple(one for one in wanted if one not in present)
