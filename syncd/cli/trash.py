@@ -20,7 +20,8 @@ from syncd.cli.report import ROWS, size_in_words
 from syncd.cli.session import Session
 from syncd.errors import FolderError, MovedOn, Refused
 from syncd.model import Link, MediaPath, PathRules, Refusal
-from syncd.model.paths import free_name, parse_catalog_path, refuse_to_write
+from syncd.model.catalog_path import parse_catalog_path
+from syncd.model.paths import free_name, refuse_to_write
 from syncd.model.plan import Why
 
 if TYPE_CHECKING:

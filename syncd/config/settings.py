@@ -357,6 +357,16 @@ class Settings(_Section):
                 if isinstance(value, SecretStr):
                     yield value
 
+    def path_rules(self, media_dir: str | None = None) -> PathRules:
+        """How paths in Gramps Web are read here.
+
+        Args:
+            media_dir: the media folder where it has another name than in the configuration.
+        """
+        folder = media_dir or str(self.media_dir)
+        # Where the way to the folder leads through links, a program may have noted it either way.
+        return PathRules(folder, tuple(self.path_map.items()), (os.path.realpath(folder),))
+
     def policy(
         self,
         ignored: Callable[[MediaPath], bool],
@@ -372,11 +382,9 @@ class Settings(_Section):
             found_by_path: whether the server keeps media on its own disk; None: it does when there is no
                 `[s3]`.
         """
-        # The most particular folder decides, whatever the order in the file.
-        path_map = sorted(self.path_map.items(), key=lambda pair: len(pair[0]), reverse=True)
         limits = self.deletions.hold_above
         return Policy(
-            rules=PathRules(media_dir=media_dir or str(self.media_dir), path_map=tuple(path_map)),
+            rules=self.path_rules(media_dir),
             new_files=self.new_files,
             conflicts=self.conflicts,
             on_web=self.deletions.on_web,

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from syncd.model.paths import MediaPath, Refusal, parse_catalog_path
+from syncd.model.catalog_path import parse_catalog_path
+from syncd.model.paths import MediaPath, Refusal
 from syncd.model.plan import Action, Conflict, Notice, Plan, Upload, Waiting, Why
 from syncd.model.policy import Moment, Policy
 from syncd.model.snapshots import (

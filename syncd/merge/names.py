@@ -43,7 +43,9 @@ class NameMerge:
                 link.handle,
             )
             return
-        was, to = self._inputs.target(link.named), self._inputs.target(item.path)
+        # Gramps Web may have been given a name that reads as another one, with a backslash in it: it is this file's.
+        was = link.path if link.named == link.path.key else self._inputs.target(link.named)
+        to = self._inputs.target(item.path)
         agreed = isinstance(was, MediaPath) and was == link.path
         if item.path != link.named and is_server_name(item.path, item.digest):
             self._undo_server_name(link, item, file, after, follow=agreed and moved_here)

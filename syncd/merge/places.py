@@ -7,7 +7,7 @@ from functools import cached_property
 
 from syncd.merge.draft import Inputs
 from syncd.merge.moves import At, Located
-from syncd.model.paths import MediaPath, Refusal, free_name, refuse_to_write
+from syncd.model.paths import MediaPath, Refusal, Trouble, free_name, refuse_to_write
 from syncd.model.plan import MoveFile
 from syncd.model.snapshots import FolderFile, Link, Occupant
 
@@ -133,6 +133,7 @@ class Places:
                 return Refusal(
                     f"'{above}' is a symbolic link, and syncd never writes through links",
                     "make it a real folder, or change the object's path in Gramps Web",
+                    kind=Trouble.LINK,
                 )
             if what not in (None, Occupant.FOLDER):
                 return Refusal(
@@ -141,7 +142,9 @@ class Places:
             other = self._folders.get(fold) or self._promised_folders.get(fold)
             if other is not None and other != above:
                 return Refusal(
-                    f"the folder '{above}' differs from '{other}' only in upper and lower case", _RENAME
+                    f"the folder '{above}' differs from '{other}' only in upper and lower case",
+                    _RENAME,
+                    kind=Trouble.CASE,
                 )
         return None
 
@@ -149,7 +152,8 @@ class Places:
         fold = path.fold
         promised = self._promised.get(fold)
         if promised is not None:
-            return Refusal(f"two objects in Gramps Web want the name '{promised}'", _RENAME)
+            kind = Trouble.TAKEN if promised == path else Trouble.CASE
+            return Refusal(f"two objects in Gramps Web want the name '{promised}'", _RENAME, kind=kind)
         folder = self._folders.get(fold) or self._promised_folders.get(fold)
         if folder is not None:
             return Refusal(f"a folder has that name: '{folder}'", "rename the object's path in Gramps Web")
@@ -161,7 +165,9 @@ class Places:
                 return Refusal(f"something else stands at that name: {what}", "move it out of the way")
             return Refusal("another file has that name already", _RENAME)
         if there:
-            return Refusal(f"the name differs from '{there[0]}' only in upper and lower case", _RENAME)
+            return Refusal(
+                f"the name differs from '{there[0]}' only in upper and lower case", _RENAME, kind=Trouble.CASE
+            )
         return None
 
     def _refuse_borne(self, path: MediaPath, link: Link) -> Refusal | None:

@@ -1,6 +1,7 @@
 """The values that the rooms hand to one another. Nothing here reads, writes or asks the clock."""
 
-from syncd.model.paths import MediaPath, PathRules, Refusal
+from syncd.model.catalog_path import PathRules
+from syncd.model.paths import MediaPath, Refusal
 from syncd.model.snapshots import (
     BucketSnapshot,
     CatalogSnapshot,

@@ -4,7 +4,7 @@ A `MediaPath` is relative to the media folder, with forward slashes. It keeps th
 spells it and compares by its NFC form, so a name typed on macOS (NFD) and the same name in Gramps Web (NFC)
 are one path.
 
-Two questions are kept apart. `parse_catalog_path` asks *which file does this object mean?* and
+Two questions are kept apart. `catalog_path.parse_catalog_path` asks *which file does this object mean?* and
 `refuse_to_write` asks *may a file be created there?* A file that is already at an awkward name is
 linked without a murmur; only creating such a name is refused.
 """
@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Container
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from syncd.model.values import Checksum, Problem
 
@@ -31,8 +32,10 @@ _MAX_SUFFIX_BYTES = 64
 INTERNAL_NAME = ".syncd"
 """The folder, in the media folder, that belongs to syncd."""
 
-_URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_DRIVE = re.compile(r"^[A-Za-z]:/")
+_DISGUISES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
+"""Characters that let a name be read as another one: they turn text round, or begin a line. Marks that only say how
+letters join (in Persian, in an emoji) or which way a word runs are part of ordinary names."""
+
 _DEVICE_NAMES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
     + [f"{port}{digit}" for port in ("com", "lpt") for digit in "123456789¹²³"]
@@ -89,17 +92,24 @@ class MediaPath:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class PathRules:
-    """How an object's path is read on this desktop.
+class Trouble(StrEnum):
+    """What is the matter with a path, in one word for scripts."""
 
-    Args:
-        media_dir: the media folder as an absolute path with forward slashes, no slash at the end.
-        path_map: pairs of (prefix as it stands in Gramps Web, folder below the media folder or `.`).
-    """
-
-    media_dir: str
-    path_map: tuple[tuple[str, str], ...] = ()
+    OUTSIDE = "outside"
+    CLIMBS = "climbs-out"
+    CONTROL = "control-characters"
+    NAMELESS = "no-name"
+    FOLDER = "folder"
+    RESERVED = "reserved-name"
+    ENDING = "dot-or-space-at-the-end"
+    DISGUISED = "disguised-name"
+    HOME = "home-folder"
+    INTERNAL = "syncd-folder"
+    LONG = "too-long"
+    LINK = "symbolic-link"
+    CASE = "differs-only-by-case"
+    TAKEN = "name-taken"
+    ADDRESS = "web-address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,7 @@ class Refusal:
     reason: str
     remedy: str
     silent: bool = False
+    kind: Trouble = Trouble.TAKEN
 
     def as_problem(self, *, path: str, handle: str | None = None) -> Problem:
         """The problem to report for one item."""
@@ -121,68 +132,16 @@ def split_name(name: str) -> tuple[str, str]:
     return (stem, dot + suffix) if dot and stem.strip(".") else (name, "")
 
 
-def parse_catalog_path(raw: str, rules: PathRules) -> MediaPath | Refusal:
-    """Read an object's path as Gramps Web has it.
-
-    Backslashes become slashes, `./` is dropped, `path_map` is applied, an absolute path below the media
-    folder becomes relative.
-
-    Returns:
-        The path it means in the media folder, or why it means none.
-    """
-    if not raw.strip():
-        return Refusal("the object in Gramps Web names no file", "give the object a path in Gramps Web")
-    if _URL.match(raw):
-        return Refusal("the object is a web address, not a file", "nothing to do", silent=True)
-    if not raw.isprintable() and any(unicodedata.category(char) in ("Cc", "Cs") for char in raw):
-        return Refusal(
-            "the path in Gramps Web holds a control character or is not proper text",
-            "rename the object's path in Gramps Web",
-        )
-    path = _relative(raw.replace("\\", "/"), rules)
-    if isinstance(path, Refusal):
-        return path
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        return Refusal(
-            "the path in Gramps Web climbs out with '..'", "correct the object's path in Gramps Web"
-        )
-    if not parts:
-        return Refusal("the object in Gramps Web names a folder, not a file", "correct the object's path")
-    return MediaPath.of("/".join(parts))
-
-
-def _relative(path: str, rules: PathRules) -> str | Refusal:
-    """Strip a mapped prefix or the media folder from an absolute path."""
-    for prefix, replacement in rules.path_map:
-        rest = _below(path, prefix.replace("\\", "/"))
-        if rest is not None:
-            return f"{replacement.replace(chr(92), '/')}/{rest}"
-    if not (path.startswith("/") or _DRIVE.match(path)):
-        return path
-    rest = _below(path, rules.media_dir)
-    if rest is not None:
-        return rest
-    folder = path.rpartition("/")[0] or "/"
-    return Refusal(
-        "the path in Gramps Web lies outside the media folder",
-        f'add to the configuration: path_map = {{ "{folder}" = "." }}, or make the path relative in Gramps Web',
-    )
-
-
-def _below(path: str, prefix: str) -> str | None:
-    """The part of `path` below the folder `prefix`; drive letters and their paths ignore case."""
-    prefix = prefix.rstrip("/")
-    ignore_case = _DRIVE.match(prefix + "/") is not None
-    head, rest = path[: len(prefix)], path[len(prefix) :]
-    matches = head.casefold() == prefix.casefold() if ignore_case else head == prefix
-    return rest.lstrip("/") if matches and rest.startswith("/") else None
-
-
 def refuse_to_write(path: MediaPath) -> Refusal | None:
     """Say why a file must not be created at this name, looking at the name alone."""
     if len(path.text.encode()) > MAX_PATH_BYTES:
-        return Refusal("the path is too long", "shorten the object's path in Gramps Web")
+        return Refusal("the path is too long", "shorten the object's path in Gramps Web", kind=Trouble.LONG)
+    if path.text.startswith("~/"):
+        return Refusal(
+            "the path in Gramps Web begins with '~', which means somebody's home folder",
+            "see: syncd paths",
+            kind=Trouble.HOME,
+        )
     for part in path.text.split("/"):
         refusal = _refuse_component(part)
         if refusal is not None:
@@ -194,13 +153,25 @@ def _refuse_component(part: str) -> Refusal | None:
     """Say why one component of a path must not be created."""
     rename = "rename it in Gramps Web"
     if part.casefold() == INTERNAL_NAME:
-        return Refusal(f"the name {INTERNAL_NAME} belongs to syncd", rename)
+        return Refusal(f"the name {INTERNAL_NAME} belongs to syncd", rename, kind=Trouble.INTERNAL)
     if len(part.encode()) > MAX_COMPONENT_BYTES:
-        return Refusal(f"a name in the path is longer than {MAX_COMPONENT_BYTES} bytes", rename)
+        return Refusal(
+            f"a name in the path is longer than {MAX_COMPONENT_BYTES} bytes", rename, kind=Trouble.LONG
+        )
     if part.split(".", maxsplit=1)[0].strip().casefold() in _DEVICE_NAMES:
-        return Refusal(f"the name '{part}' is reserved on Windows and would be lost there", rename)
+        return Refusal(
+            f"the name '{part}' is reserved on Windows and would be lost there", rename, kind=Trouble.RESERVED
+        )
     if part != part.rstrip(". "):
-        return Refusal("a name in the path ends with a dot or a space, which Windows drops", rename)
+        return Refusal(
+            "a name in the path ends with a dot or a space, which Windows drops", rename, kind=Trouble.ENDING
+        )
+    if not part.isprintable() and not _DISGUISES.isdisjoint(part):
+        return Refusal(
+            "a name in the path holds an invisible character that makes it look like another name",
+            rename,
+            kind=Trouble.DISGUISED,
+        )
     return None
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from syncd.model.paths import MediaPath, PathRules
+from syncd.model.catalog_path import PathRules
+from syncd.model.paths import MediaPath
 
 
 class NewFiles(StrEnum):

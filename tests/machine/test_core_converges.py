@@ -12,7 +12,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from syncd.model import Checksum, Detached, Link, MediaObject, MediaPath
-from syncd.model.paths import parse_catalog_path
+from syncd.model.catalog_path import parse_catalog_path
 from syncd.model.plan import AddObject, DeleteObject, Plan, TrashFile
 from syncd.model.policy import Conflicts, InFolder, OnWeb, Policy
 from tests.core import RULES, md5

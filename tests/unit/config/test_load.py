@@ -186,7 +186,7 @@ def test_paths_belong_to_the_folder_of_the_file(
 
 
 def test_policy(home: Home, good: str) -> None:
-    """The pure core gets its rules, the most particular mapped folder first."""
+    """The pure core gets its rules, with the media folder's name behind links."""
 
     def ignored(path: MediaPath) -> bool:
         return path.text == "x"
@@ -197,7 +197,8 @@ def test_policy(home: Home, good: str) -> None:
     )
     policy = found.policy(ignored)
     assert policy.rules.media_dir == str(found.media_dir)
-    assert policy.rules.path_map == (("/a/b", "c"), ("/a", "."))
+    assert policy.rules.other_names == (os.path.realpath(found.media_dir),)
+    assert policy.rules.path_map == (("/a", "."), ("/a/b", "c"))
     assert policy.conflicts is Conflicts.PREFER_WEB
     assert policy.hold_above == HoldAbove(count=200, percent=7, always_allow=10)
     assert policy.ignored is ignored
