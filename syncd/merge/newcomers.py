@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from syncd.merge.draft import Draft
+from syncd.merge.portable import Portability
 from syncd.model.paths import MediaPath, handle_for
 from syncd.model.plan import AddObject, Why
 from syncd.model.policy import NewFiles
@@ -22,6 +23,7 @@ class Newcomers:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._inputs = draft.inputs
+        self._portability = Portability(draft.inputs.folder, draft.inputs.policy.rules)
 
     def merge(self, files: Iterable[FolderFile]) -> None:
         """See to all files that have no object."""
@@ -39,7 +41,7 @@ class Newcomers:
         free = [item for item in known if not self._is_used(item.handle)]
         if free:
             best = min(free, key=lambda item: item.digest != file.checksum)  # the first of those: the oldest
-            self._draft.do(AddObject(file, _link(best.handle, file), from_desktop=True))
+            self._add(AddObject(file, _link(best.handle, file), from_desktop=True))
             return
         living = [item.handle for item in known if item.handle in self._inputs.catalog.objects]
         if living:
@@ -72,7 +74,18 @@ class Newcomers:
         if unsure:
             self._draft.wait("Gramps Desktop's family tree cannot be read just now", str(file.path))
         elif mode is NewFiles.ADD:
-            self._draft.do(AddObject(file, _link(self._free_handle(file.path), file)))
+            self._add(AddObject(file, _link(self._free_handle(file.path), file)))
+
+    def _add(self, action: AddObject) -> None:
+        """Have the object made, and tell of a name that will not arrive everywhere."""
+        self._draft.do(action)
+        trouble = self._portability.trouble(action.file.path)
+        if trouble is not None:
+            self._draft.notice(
+                f"other desktops cannot take this name: {trouble}; rename it here, see: syncd paths",
+                str(action.file.path),
+                action.link.handle,
+            )
 
     def _is_used(self, handle: str) -> bool:
         return handle in self._inputs.catalog.objects or handle in self._inputs.linked_handles

@@ -42,11 +42,11 @@ class PathRules:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A path of any machine, taken apart.
+    r"""A path of any machine, taken apart.
 
     Args:
         parts: its components; an absolute one begins with `/` or a drive.
-        ignores_case: Windows wrote it (a drive, or `\\\\server\\share`).
+        ignores_case: Windows wrote it (a drive, or `\\server\share`).
     """
 
     parts: tuple[str, ...]

@@ -84,6 +84,39 @@ def test_new_files_modes_do_not_bar_linking(mode: NewFiles) -> None:
     assert say(merge(files=[file("a", "one")], objects=[obj("h", "a", "one")], new_files=mode)) == ["link h"]
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a", "b/a"], []),
+        (["aux.jpg", "ok"], ["aux.jpg"]),
+        (["a. ", "d /a"], ["a. ", "d /a"]),
+        (["a\\b.jpg"], ["a\\b.jpg"]),
+        (["C:/a"], ["C:/a"]),
+        (["~/a"], ["~/a"]),
+        (["a \u202egpj.exe"], ["a \u202egpj.exe"]),
+        (["A.jpg", "a.JPG", "b"], ["A.jpg", "a.JPG"]),
+        (["D/a", "d/b"], ["D/a", "d/b"]),
+    ],
+)
+def test_a_new_name_that_other_desktops_cannot_take_is_added_and_told(
+    names: list[str], told: list[str]
+) -> None:
+    """Where the file comes from, the person can rename it. It is no problem: here all is done."""
+    plan = merge(files=[file(name, name) for name in names])
+    assert sum(isinstance(action, AddObject) for action in plan.actions) == len(names)
+    assert [notice.path for notice in plan.notices] == sorted(told)
+    assert not plan.problems
+    objects = [obj(action.link.handle, action.link.named, action.file.path.text)
+               for action in plan.actions if isinstance(action, AddObject)]  # fmt: skip
+    again = merge(
+        links=[action.link for action in plan.actions if isinstance(action, AddObject)],
+        files=[file(name, name) for name in names],
+        objects=objects,
+    )
+    assert not again.actions
+    assert not again.notices
+
+
 # --- new in Gramps Web ------------------------------------------------------------------------------------------
 
 
