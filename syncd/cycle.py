@@ -16,6 +16,7 @@ import structlog
 
 from syncd.applier.apply import Applier
 from syncd.applier.ledger import Ledger
+from syncd.applier.web import WebChanges
 from syncd.errors import MovedOn, StopError
 from syncd.guard import Circumstances, hold
 from syncd.model import Checksum, Link, MediaPath, Problem, Stop
@@ -63,6 +64,7 @@ class Cycle:
     Args:
         tree_id: the tree, for the handles of new objects.
         applier: makes an applier for what the guard let through, writing to a ledger; the sizes are the bucket's.
+        web: makes what changes Gramps Web alone.
         moment: makes the moment of a pass.
         dry_run: only say what the first pass would do.
     """
@@ -73,6 +75,7 @@ class Cycle:
     policy: Policy
     tree_id: str
     applier: Callable[[Guarded, Ledger, Mapping[Checksum, int]], Applier]
+    web: Callable[[Guarded, Ledger], WebChanges]
     moment: Callable[[], Moment]
     dry_run: bool = False
     name: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
@@ -108,6 +111,7 @@ class Cycle:
                 return foreseen(plan, guarded, observed.bucket.sizes, time.monotonic() - begun)
             guarded = self._remember(plan, guarded)
             if not self._apply(guarded, ledger, observed.bucket.sizes, number):
+                self.web(guarded, ledger).complete(observed.catalog.objects)
                 self.observer.finished_full()
                 break
         return replace(self._outcome(plan, guarded, ledger), stop=stop, seconds=time.monotonic() - begun)
@@ -189,7 +193,7 @@ class Cycle:
         adds = [action for action in guarded.plan.actions if isinstance(action, AddObject)]
         if self.observer.store is None:
             if adds:
-                self._introduce(min(adds, key=lambda action: action.file.size), ledger)
+                self._introduce(adds, guarded, ledger)
             elif any(isinstance(action, Upload) for action in guarded.plan.actions):
                 ledger.problems.append(_NO_PLACE)
             return bool(adds)
@@ -221,8 +225,13 @@ class Cycle:
         ]
         return sure, True
 
-    def _introduce(self, first: AddObject, ledger: Ledger) -> None:
-        """Give an empty tree its first object."""
+    def _introduce(self, adds: Sequence[AddObject], guarded: Guarded, ledger: Ledger) -> None:
+        """Give an empty tree its first object; the server chooses its handle, unless Gramps Desktop has one."""
+        own = [action for action in adds if not action.from_desktop]
+        if not own:
+            self._introduce_known(adds, guarded, ledger)
+            return
+        first = min(own, key=lambda action: action.file.size)
         file, item = first.file, self.observer.introduce(first.file)
         ledger.note(
             Done("uploaded", str(file.path), item.handle, file.checksum, file.size, first.why),
@@ -232,6 +241,19 @@ class Cycle:
         )
         ledger.count(up=file.size)
         ledger.flush()
+
+    def _introduce_known(self, adds: Sequence[AddObject], guarded: Guarded, ledger: Ledger) -> None:
+        """Make one of Gramps Desktop's objects, which shows where the server keeps media.
+
+        Here alone a name comes before its bytes, which the next pass sends: who has seen no object does not know where to.
+        """
+        ledger.waiting.clear()
+        first = [action for action in adds if not ledger.has_failed(action)][:1]
+        self.web(guarded, ledger).add(first)
+        ledger.flush()
+        for action in first:
+            if self.catalog.get(action.link.handle) is not None:
+                self.observer.arrive(self.catalog.location(action.link.handle))
 
     def _remember_conflicts(self, plan: Plan, ledger: Ledger, before: int) -> None:
         """Keep the conflicts that were really settled."""
@@ -251,7 +273,7 @@ class Cycle:
             conflicts=tuple(self._conflicts),
             problems=tuple(problems),
             waiting=tuple(waiting),
-            notices=tuple(self._notices),
+            notices=tuple(dict.fromkeys((*self._notices, *ledger.notices))),
             held=tuple(held for held in guarded.held if not held.approved),
             counts=counted(
                 ledger.done, unchanged=max(0, plan.unchanged - len(touched)), waiting=len(waiting)

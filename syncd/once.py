@@ -13,6 +13,7 @@ from syncd import doorstep
 from syncd.adoption import owner
 from syncd.applier.apply import Applier
 from syncd.applier.disk import MediaFolder
+from syncd.applier.family import FamilyObjects
 from syncd.applier.files import FileChanges
 from syncd.applier.ledger import Ledger
 from syncd.applier.transfers import Transfers
@@ -28,7 +29,7 @@ from syncd.model.paths import INTERNAL_NAME
 from syncd.model.plan import Guarded, Notice, Outcome
 from syncd.model.policy import Moment, Policy
 from syncd.observer import Observer
-from syncd.ports import Catalog, MediaLocation, NewObject, Progress, Store
+from syncd.ports import Catalog, DesktopTree, MediaLocation, NewObject, Progress, Store
 from syncd.state import State
 
 
@@ -152,6 +153,7 @@ class _Rooms:
     catalog: Catalog
     observer: Observer
     progress: Progress
+    desktop: DesktopTree | None = None
 
     def cycle(self, policy: Policy, tree_id: str, *, dry_run: bool) -> Cycle:
         """The cycle of this run."""
@@ -162,6 +164,7 @@ class _Rooms:
             policy=policy,
             tree_id=tree_id,
             applier=self.applier,
+            web=self.web,
             moment=_moment,
             dry_run=dry_run,
         )
@@ -180,18 +183,24 @@ class _Rooms:
                 threads=settings.s3.transfers if settings.s3 else 4,
                 sizes=sizes,
             ),
-            web=WebChanges(
-                catalog=self.catalog,
-                folder=self.media,
-                ledger=ledger,
-                progress=self.progress,
-                new_objects=NewObjects(settings.new_objects.private, settings.new_objects.tag),
-                on_web=settings.deletions.on_web,
-                may_strip=guarded.may_strip,
-            ),
+            web=self.web(guarded, ledger),
             ledger=ledger,
             progress=self.progress,
             sizes=sizes,
+        )
+
+    def web(self, guarded: Guarded, ledger: Ledger) -> WebChanges:
+        """What changes Gramps Web."""
+        settings = self.settings
+        return WebChanges(
+            catalog=self.catalog,
+            folder=self.media,
+            ledger=ledger,
+            progress=self.progress,
+            family=FamilyObjects(self.catalog, self.desktop, ledger),
+            new_objects=NewObjects(settings.new_objects.private, settings.new_objects.tag),
+            on_web=settings.deletions.on_web,
+            may_strip=guarded.may_strip,
         )
 
 

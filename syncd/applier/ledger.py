@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from syncd.applier.failures import Blocked
 from syncd.errors import FolderError, MovedOn, Refused, ServerError, SyncdError, Unexpected
 from syncd.model import Checksum, FolderFile, Link, MediaPath, Problem
-from syncd.model.plan import Action, Done, Fetch, KeepLoser, MoveFile, TrashFile, Waiting
+from syncd.model.plan import Action, Done, Fetch, KeepLoser, MoveFile, Notice, TrashFile, Waiting
 from syncd.scanner import can_vouch
 from syncd.state import State
 
@@ -42,6 +42,7 @@ class Ledger:
     done: list[Done] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     failed: dict[tuple[str, ...], Problem] = field(default_factory=dict)
     bytes_up: int = 0
     bytes_down: int = 0

@@ -7,10 +7,11 @@ not named by any object.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from syncd.applier.disk import MediaFolder
+from syncd.applier.family import FamilyObjects
 from syncd.applier.ledger import Ledger
 from syncd.errors import MovedOn, Refused
 from syncd.gramps.mime import mime_of
@@ -61,6 +62,7 @@ class WebChanges:
     """Carries out what a plan changes in Gramps Web.
 
     Args:
+        family: how the objects look that Gramps Desktop has.
         may_strip: handles whose deletion a person approved although records refer to the object.
     """
 
@@ -71,6 +73,7 @@ class WebChanges:
         folder: MediaFolder,
         ledger: Ledger,
         progress: Progress,
+        family: FamilyObjects,
         new_objects: NewObjects,
         on_web: OnWeb,
         may_strip: frozenset[str],
@@ -79,6 +82,7 @@ class WebChanges:
         self._folder = folder
         self._ledger = ledger
         self._progress = progress
+        self._family = family
         self._new_objects = new_objects
         self._on_web = on_web
         self._may_strip = may_strip
@@ -89,15 +93,23 @@ class WebChanges:
         """Create objects, journaled first: after a crash or a lost answer none is made twice."""
         if not actions:
             return
-        tags = (self._catalog.tag(self._new_objects.tag),) if self._new_objects.tag else ()
+        own = [action for action in actions if not action.from_desktop]
+        tags = (self._catalog.tag(self._new_objects.tag),) if own and self._new_objects.tag else ()
         for start in range(0, len(actions), BATCH):
             if self._ledger.fatal is None:
                 self._add_batch(actions[start : start + BATCH], tags)
 
     def _add_batch(self, actions: Sequence[AddObject], tags: tuple[str, ...]) -> None:
         state = self._ledger.state
+        new = self._family.prepare([action for action in actions if action.from_desktop])
+        new |= {
+            action.link.handle: self._new_object(action, tags)
+            for action in actions
+            if not action.from_desktop
+        }
+        actions = [action for action in actions if action.link.handle in new]
         intents = state.begin_many(_intent(action) for action in actions)
-        answers = self._catalog.create([self._new_object(action, tags) for action in actions])
+        answers = self._catalog.create([new[action.link.handle] for action in actions])
         for action, intent, answer in zip(actions, intents, answers, strict=True):
             if isinstance(answer, Rejected):
                 self._ledger.reject(action, replace(answer.problem, path=str(action.file.path)))
@@ -107,6 +119,8 @@ class WebChanges:
                 self._ledger.waiting.append(waiting)
                 self._ledger.note(intents=[intent])
             else:
+                if isinstance(answer, Made):
+                    self._family.made(action, answer)
                 self._progress.advance(files=1)
                 self._ledger.note(
                     _done("added", action.file, action.link.handle, action.why),
@@ -118,6 +132,10 @@ class WebChanges:
         return new_object(
             action.file, action.link.handle, action.link.named, private=self._new_objects.private, tags=tags
         )
+
+    def complete(self, objects: Mapping[str, MediaObject]) -> None:
+        """Add to objects of Gramps Desktop what they refer to and Gramps Web did not have before."""
+        self._family.complete(objects)
 
     # --- change ---------------------------------------------------------------------------------------------------
 

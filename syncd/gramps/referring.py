@@ -23,6 +23,23 @@ LIST_FIELDS = frozenset({*_LISTS.values(), _ATTRIBUTES})
 """The fields in which references are."""
 
 
+def is_readable(form: Mapping[str, Any]) -> bool:
+    """Whether a raw form of unknown origin has its lists where they belong; the rest is for the server to judge."""
+    attributes = form.get(_ATTRIBUTES)
+    return (
+        _has_lists(form, _LISTS.values())
+        and isinstance(attributes, list)
+        and all(
+            isinstance(one, dict) and _has_lists(one, ("citation_list", "note_list")) for one in attributes
+        )
+    )
+
+
+def _has_lists(part: Mapping[str, Any], fields: Iterable[str]) -> bool:
+    lists = [part.get(field) for field in fields]
+    return all(isinstance(one, list) and all(isinstance(item, str) for item in one) for one in lists)
+
+
 def references(form: Mapping[str, Any]) -> list[Reference]:
     """All references of an object, in the order of its form, each once."""
     found = list(_in(form, None))

@@ -34,6 +34,7 @@ class Why(StrEnum):
     MISSING_BYTES = "Gramps Web lacked the file"
     DAMAGED_BYTES = "the stored copy had the wrong size"
     SERVER_NAME = "Gramps Web replaced the name by a checksum"
+    REFERENCES = "Gramps Web has what it refers to now"
     SAME = "the same on both sides"
 
 
