@@ -27,12 +27,15 @@ from syncd.model.paths import INTERNAL_NAME
 IGNORE_FILE = ".syncdignore"
 """The person's own list, at the top of the media folder."""
 
+_TEMPORARY = ".syncd-"
+"""How the names of syncd's own intermediate files begin."""
+
 _MAX_FILE_BYTES = 1 << 20
 
 BUILT_IN: tuple[tuple[str, str], ...] = (
     # Ours
     (IGNORE_FILE, "the list of ignored names itself"),
-    (".syncd-*", "syncd's intermediate files on another file system inside the folder"),
+    (f"{_TEMPORARY}*", "syncd's intermediate files on another file system inside the folder"),
     # Written by operating systems
     (".DS_Store", "macOS: how a Finder window looks"),
     ("._*", "macOS: a file's other half on foreign disks"),
@@ -169,7 +172,7 @@ class IgnoreRules:
             is_dir: whether it is a folder.
         """
         name = rel[rel.rfind("/") + 1 :].casefold()
-        if name == INTERNAL_NAME:
+        if name == INTERNAL_NAME or name == IGNORE_FILE or name.startswith(_TEMPORARY):
             return True
         if self.own:
             entry = f"{rel}/" if is_dir else rel

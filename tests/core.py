@@ -85,10 +85,11 @@ def link(
     inode: int = 0,
     detached: Detached | None = None,
     restore: bool = False,
+    asleep: bool = False,
 ) -> Link:
     """A link; its object is named like its file unless said otherwise."""
     named = path if named is None else named
-    return Link(handle, named, MediaPath.of(path), md5(content), inode, detached, restore)
+    return Link(handle, named, MediaPath.of(path), md5(content), inode, detached, restore, asleep)
 
 
 def desktop(*objects: tuple[str, str, str | None], readable: bool = True) -> DesktopSnapshot:
@@ -149,7 +150,7 @@ def say(plan: Plan) -> list[str]:
 def _say(action: Action) -> str:
     match action:
         case Record(link=after, new=new):
-            return f"{'link' if new else 'record'} {after.handle}"
+            return f"{'link' if new else 'put to sleep' if after.asleep else 'record'} {after.handle}"
         case Forget(link=gone):
             return f"forget {gone.handle}"
         case Upload(file=file, replace=again):

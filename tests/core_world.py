@@ -77,6 +77,7 @@ class World:
         files = {
             path: FolderFile(MediaPath.of(path), FileStamp(len(content), 1, 1, inode, 1), md5(content))
             for path, (content, inode) in self.files.items()
+            if not self.policy.ignored(MediaPath.of(path))
         }
         return reconcile(
             Inputs(

@@ -48,7 +48,7 @@ class ContentMerge:
     def _send(self, link: Link, item: MediaObject, file: FolderFile, why: Why) -> None:
         """The folder's content goes to Gramps Web."""
         self._draft.store(file, why, link.handle)
-        after = replace(link, checksum=file.checksum, inode=file.stamp.inode, restore=False)
+        after = replace(link, checksum=file.checksum, inode=file.stamp.inode, restore=False, asleep=False)
         name = _persons_name(self._draft, link, item)
         self._draft.do(UpdateObject(item, name, file.checksum, file, after, why))
 
@@ -63,7 +63,7 @@ class ContentMerge:
             if edited:
                 settle_conflict(self._draft, self._places, link, item, file)
                 return
-            after = replace(link, checksum=theirs, inode=0, restore=False)
+            after = replace(link, checksum=theirs, inode=0, restore=False, asleep=False)
             source = self._draft.source(theirs, link.handle)
             self._draft.do(
                 Fetch(item, theirs, file.path, after, Why.EDITED_OBJECT, replaces=file, source=source)
@@ -80,7 +80,7 @@ class ContentMerge:
 
     def _own_file(self, link: Link, item: MediaObject, file: FolderFile, theirs: Checksum) -> None:
         """Objects that shared a file part: this one's content gets a file of its own."""
-        after = replace(link, checksum=theirs, inode=0, restore=False)
+        after = replace(link, checksum=theirs, inode=0, restore=False, asleep=False)
         path = self._places.beside(file.path, after)
         if isinstance(path, Refusal):
             self._draft.problems.append(path.as_problem(path=item.path, handle=item.handle))
@@ -106,13 +106,13 @@ def settle_conflict(draft: Draft, places: Places, link: Link, item: MediaObject,
     source = draft.source(theirs, item.handle)
     if inputs.policy.conflicts is Conflicts.PREFER_FOLDER:
         draft.store(file, Why.CONFLICT, item.handle)
-        after = replace(link, checksum=file.checksum, inode=file.stamp.inode, restore=False)
+        after = replace(link, checksum=file.checksum, inode=file.stamp.inode, restore=False, asleep=False)
         draft.do(KeepLoser(item, theirs, file.path))
         name = _persons_name(draft, link, item)
         draft.do(UpdateObject(item, name, file.checksum, file, after, Why.CONFLICT))
         draft.conflicts.append(Conflict(file.path, item.handle, None))
         return
-    after = replace(link, checksum=theirs, inode=0, restore=False)
+    after = replace(link, checksum=theirs, inode=0, restore=False, asleep=False)
     aside = None
     if inputs.policy.conflicts is Conflicts.KEEP_BOTH:
         aside = conflict_name(file.path, inputs.moment.date, inputs.moment.host, places)

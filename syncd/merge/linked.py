@@ -15,6 +15,7 @@ from syncd.merge.draft import Draft
 from syncd.merge.moves import At, Holders, Located
 from syncd.merge.names import NameMerge
 from syncd.merge.places import Places
+from syncd.merge.sleep import fall_asleep, wake_up
 from syncd.model.paths import Refusal
 from syncd.model.plan import DeleteObject, Fetch, Forget, Record, RestoreObject, TrashFile, Why
 from syncd.model.policy import InFolder, OnWeb
@@ -43,16 +44,20 @@ class LinkedMerge:
 
     def _group(self, group: Located) -> None:
         """Merge the links of one file."""
-        if group.at in (At.UNKNOWN, At.ASLEEP):
+        if group.at is At.ASLEEP:
+            fall_asleep(self._draft, group.links)
+            return
+        if group.at is At.UNKNOWN:
             self._draft.unchanged += len(group.links)
             return
         if group.at is At.SAME and self._is_unchanged(group.links[0], group.file) and len(group.links) == 1:
             self._draft.unchanged += 1
             return
-        bereft = [link for link in group.links if link.handle not in self._objects]
+        links = wake_up(self._draft, group)
+        bereft = [link for link in links if link.handle not in self._objects]
         if bereft:
             self._without_object(group, bereft)
-        for link in group.links:
+        for link in links:
             item = self._objects.get(link.handle)
             if item is None:
                 continue
@@ -73,6 +78,7 @@ class LinkedMerge:
             and item.checksum == link.checksum
             and link.detached is None
             and not link.restore
+            and not link.asleep
             and self._inputs.bucket.sizes.get(link.checksum) == file.stamp.size
         )
 
@@ -141,7 +147,9 @@ class LinkedMerge:
         if not self._draft.claim(file) and self._draft.claimed_for(file) != file.checksum:
             return
         self._draft.store(file, why, link.handle)
-        after = replace(link, checksum=file.checksum, inode=file.stamp.inode, detached=None, restore=False)
+        after = replace(
+            link, checksum=file.checksum, inode=file.stamp.inode, detached=None, restore=False, asleep=False
+        )
         self._draft.do(RestoreObject(file, after, why))
         if why is Why.EDIT_BEATS_DELETE:
             self._draft.notice(
@@ -177,7 +185,7 @@ class LinkedMerge:
         if not self._inputs.has_bytes(checksum):
             self._draft.await_bytes(item)
             return
-        after = replace(link, checksum=checksum, inode=0, detached=None, restore=False)
+        after = replace(link, checksum=checksum, inode=0, detached=None, restore=False, asleep=False)
         place = self._places.at_or_beside(link.path, after)
         if isinstance(place, Refusal):
             self._draft.problems.append(place.as_problem(path=str(link.path), handle=link.handle))
@@ -193,9 +201,12 @@ class LinkedMerge:
             )
 
     def _reunite(self, link: Link, item: MediaObject, file: FolderFile) -> None:
-        """Both ends of a detached link are there again: as they were, attach; otherwise meet anew."""
-        if item.digest == file.checksum == link.checksum:
-            after = replace(link, detached=None, restore=False, inode=file.stamp.inode)
+        """Both ends of a detached link are there again. With the file as it was, go on from there; otherwise meet anew.
+
+        Another file at the name of one that was deleted may be another picture: no edit.
+        """
+        if file.checksum == link.checksum:
+            after = replace(link, detached=None, restore=False, asleep=False, inode=file.stamp.inode)
             self._draft.do(Record(after, new=False))
         else:
             self._draft.do(Forget(link))

@@ -79,6 +79,7 @@ def locate(inputs: Inputs) -> list[Located]:
     found: list[Located] = []
     edited: list[_Group] = []
     vacated: list[_Group] = []
+    asleep: list[_Group] = []
     settled: set[str] = set()
     for links in _by_place(inputs.links):
         link = links[0]
@@ -90,9 +91,11 @@ def locate(inputs: Inputs) -> list[Located]:
             edited.append(_Group(links, file))
         elif (at := _why_absent(inputs, link)) is At.GONE:
             vacated.append(_Group(links, None))
+        elif at is At.ASLEEP:
+            asleep.append(_Group(links, None))
         else:
             found.append(Located(links, at, None))
-    if not vacated and not edited:
+    if not vacated and not edited and not asleep:
         return found
     moved = _match(inputs, settled, edited, vacated)
     _undo_replacements(inputs, edited, vacated, moved)
@@ -109,6 +112,7 @@ def locate(inputs: Inputs) -> list[Located]:
     held = {located.file.path.key for located in found if located.file is not None}
     for group in absent:
         found.extend(_absent(inputs, group, held))
+    found.extend(_sleepers(inputs, asleep, settled | arrived | held))
     return found
 
 
@@ -175,6 +179,22 @@ def _absent(inputs: Inputs, group: _Group, held: Container[str]) -> list[Located
     if gone:
         found.append(Located(tuple(gone), At.GONE, None))
     return found
+
+
+def _sleepers(inputs: Inputs, groups: Sequence[_Group], taken: set[str]) -> Iterable[Located]:
+    """Links whose path is ignored. Only the very same file elsewhere says that somebody moved it out: a copy does not."""
+    for group in groups:
+        link = group.link
+        out = [
+            file
+            for file in inputs.files_by_checksum.get(link.checksum, ())
+            if link.inode and file.stamp.inode == link.inode and file.path.key not in taken
+        ]
+        if len(out) == 1 and len(group.links) == 1 and link.detached is None:
+            taken.add(out[0].path.key)
+            yield Located(group.links, At.MOVED, out[0])
+        else:
+            yield Located(group.links, At.ASLEEP, None)
 
 
 def _named_file(inputs: Inputs, link: Link) -> FolderFile | None:

@@ -30,7 +30,7 @@ class NameMerge:
         """Merge one item's names; record what changed without an action."""
         # A file that was moved and edited: what both agree about is still the old content, the next pass sends the new.
         checksum = file.checksum if item.digest == file.checksum else link.checksum
-        after = replace(link, checksum=checksum, inode=file.stamp.inode, restore=False)
+        after = replace(link, checksum=checksum, inode=file.stamp.inode, restore=False, asleep=False)
         moved_here = file.path != link.path
         if not moved_here and item.path == link.named:
             self._record(link, after)

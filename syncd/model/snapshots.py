@@ -162,6 +162,7 @@ class Link:
         inode: the file's, 0 if unknown; it only breaks ties between files of equal checksum.
         detached: set when one end is gone and this is accepted.
         restore: a person asked to bring back the end that is missing.
+        asleep: the path was ignored when it was looked at last, so what happened on either side since is not known.
     """
 
     handle: str
@@ -171,3 +172,4 @@ class Link:
     inode: int = 0
     detached: Detached | None = None
     restore: bool = False
+    asleep: bool = False

@@ -41,6 +41,16 @@ def bad_name(rel: str) -> Problem | None:
     return None
 
 
+def list_below_the_top(rel: str) -> Problem:
+    """A list of ignored names where none is read: somebody believes that files are left out which are not."""
+    folder, _slash, name = rel.rpartition("/")
+    return Problem(
+        f"a {name} has no effect here: only the one at the top of the media folder is read",
+        f"move its lines there, with the folder in front (as in '/{shown(folder)}/*.psd'), and delete this one",
+        path=shown(rel),
+    )
+
+
 def same_name(rel: str) -> Problem:
     """Two names in one folder that Gramps Web cannot tell apart."""
     return Problem(

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from syncd.ignore import IgnoreRules
+from syncd.ignore import IGNORE_FILE, IgnoreRules
 from syncd.model import Checksum, FileStamp, FolderFile, MediaPath, Occupant, Problem
 from syncd.scanner import trouble
 from syncd.scanner.hashing import COARSE_NS, same_content, stamp_of
@@ -137,6 +137,8 @@ class Walk:
             try:
                 if ignores(key, is_dir=entry.is_dir(follow_symlinks=False)):
                     self.occupied.setdefault(key, Occupant.IGNORED)
+                    if name == IGNORE_FILE and prefix:
+                        self.problems.append(trouble.list_below_the_top(rel))
                     continue
                 status = entry.stat(follow_symlinks=False)
             except OSError as error:

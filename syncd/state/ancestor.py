@@ -79,7 +79,7 @@ class Ancestor(Database):
     def links(self) -> list[Link]:
         """All links, by handle."""
         rows = self._rows(
-            "SELECT handle, named, path, checksum, inode, detached, restore FROM links ORDER BY handle"
+            "SELECT handle, named, path, checksum, inode, detached, restore, asleep FROM links ORDER BY handle"
         )
         return [
             Link(
@@ -90,14 +90,15 @@ class Ancestor(Database):
                 inode=unsigned(inode),
                 detached=None if detached is None else Detached(detached),
                 restore=bool(restore),
+                asleep=bool(asleep),
             )
-            for handle, named, path, checksum, inode, detached, restore in rows
+            for handle, named, path, checksum, inode, detached, restore, asleep in rows
         ]
 
     def put_links(self, links: Iterable[Link]) -> None:
         """Write links down, each in place of the one with its handle."""
         self._execute_many(
-            "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     link.handle,
@@ -107,6 +108,7 @@ class Ancestor(Database):
                     signed(link.inode),
                     link.detached,
                     link.restore,
+                    link.asleep,
                 )
                 for link in links
             ),

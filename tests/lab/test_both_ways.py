@@ -338,26 +338,6 @@ def test_new_files_may_be_ignored(empty_world: World) -> None:
     ends_at_rest(world)
 
 
-def test_ignored_names_are_out_of_scope(empty_world: World) -> None:
-    """Neither sent nor fetched; what was in step and is ignored now sleeps, whatever happens to either side."""
-    world = empty_world
-    was = begin(world, "drafts/asleep.jpg", "drafts/asleep too.jpg", "kept.jpg")
-    world.configure(ignore=["*.psd", "raw/"])
-    world.write(".syncdignore", b"drafts/\n")
-    for path in ("layers.psd", "raw/a.jpg", "drafts/new.jpg", "Thumbs.db", "deep/.DS_Store", "album.part"):
-        world.write(path, photo(path))
-    world.api.create("web.psd", photo("web"))
-    (world.folder / "drafts/asleep.jpg").unlink()
-    world.api.delete(was["drafts/asleep too.jpg"])
-    mark = world.mark()
-    assert deeds(world.sync()) == []
-    mark.assert_nothing_written()
-    world.write(".syncdignore", b"")
-    assert world.sync("--dry-run")["actions"] != []
-    world.write(".syncdignore", b"drafts/\n")
-    ends_at_rest(world)
-
-
 def test_new_objects_may_be_private_and_tagged(empty_world: World) -> None:
     """`[new_objects]` says what new objects look like; what was there already stays as it was."""
     world = empty_world

@@ -88,6 +88,14 @@ def test_the_internal_folder_cannot_be_taken_back(tmp_path: Path) -> None:
     assert _ignored(rules, ".SYNCD/tmp/a")
 
 
+def test_the_list_itself_is_never_synced(tmp_path: Path) -> None:
+    """Nor are intermediate files, whatever a pattern takes back in."""
+    rules = IgnoreRules.load(tmp_path, ["!.*", "!.syncdignore"])
+    assert _ignored(rules, ".syncdignore")
+    assert _ignored(rules, "a/.syncd-1234.tmp")
+    assert not _ignored(rules, ".DS_Store")
+
+
 def test_patterns_and_names_meet_in_nfc(tmp_path: Path) -> None:
     """A pattern typed decomposed matches a name spelt composed, and the other way round."""
     rules = IgnoreRules.load(tmp_path, ["Gro\u0308ße*"])

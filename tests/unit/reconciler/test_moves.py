@@ -267,7 +267,7 @@ def test_unseen_is_not_gone() -> None:
     plan = merge(
         links=[link("h", "d/a", "one")], objects=[obj("h", "d/a", "two")], ignored=lambda _path: True
     )
-    assert not plan.actions
+    assert say(plan) == ["put to sleep h"]
 
 
 def test_while_a_file_is_being_written_no_object_is_deleted() -> None:

@@ -195,6 +195,16 @@ def test_links_pipes_sockets_and_ignored_names_disturb_nothing(
     }  # fmt: skip
 
 
+def test_a_list_below_the_top_is_told(tmp_path: Path) -> None:
+    """Who writes one there believes that files are left out; the list at the top is in order."""
+    (tmp_path / "album").mkdir()
+    for folder in (tmp_path, tmp_path / "album"):
+        (folder / ".syncdignore").write_text("*.psd\n")
+    (problem,) = look(tmp_path).snapshot.problems
+    assert problem.path == "album/.syncdignore"
+    assert "/album/*.psd" in problem.remedy
+
+
 def test_names_that_cannot_be_carried_are_problems(tmp_path: Path) -> None:
     """Not UTF-8, or a control character: shown escaped, with a remedy; the others are carried."""
     (tmp_path / "ok").write_bytes(b"x")
