@@ -172,7 +172,7 @@ class IgnoreRules:
             is_dir: whether it is a folder.
         """
         name = rel[rel.rfind("/") + 1 :].casefold()
-        if name == INTERNAL_NAME or name == IGNORE_FILE or name.startswith(_TEMPORARY):
+        if name in (INTERNAL_NAME, IGNORE_FILE) or name.startswith(_TEMPORARY):
             return True
         if self.own:
             entry = f"{rel}/" if is_dir else rel

@@ -64,7 +64,7 @@ class LinkedMerge:
             if group.file is None:
                 self._without_file(link, item)
             elif link.detached is not None:
-                self._reunite(link, item, group.file)
+                self._reunite(link, group.file)
             elif group.at is At.MOVED or not self._content.merge(link, item, group.file):
                 self._names.merge(link, item, group.file)
 
@@ -200,7 +200,7 @@ class LinkedMerge:
                 link.handle,
             )
 
-    def _reunite(self, link: Link, item: MediaObject, file: FolderFile) -> None:
+    def _reunite(self, link: Link, file: FolderFile) -> None:
         """Both ends of a detached link are there again. With the file as it was, go on from there; otherwise meet anew.
 
         Another file at the name of one that was deleted may be another picture: no edit.

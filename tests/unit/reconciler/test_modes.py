@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -36,31 +36,6 @@ MODES: dict[str, dict[str, Any]] = {
     "asleep": {"ignored": _ignored},
 }
 
-HERE: dict[str, Callable[[World], None]] = {
-    "nothing": lambda _world: None,
-    "edited": lambda world: _put(world, "a.jpg", "here"),
-    "moved": lambda world: _rename(world, "a.jpg", "b.jpg"),
-    "moved and edited": lambda world: (_rename(world, "a.jpg", "b.jpg"), _put(world, "b.jpg", "here"))[0],
-    "moved within": lambda world: _rename(world, "a.jpg", "a2.jpg"),
-    "deleted": lambda world: _unlink(world, "a.jpg"),
-    "put back": lambda world: _put(world, "a.jpg", "one"),
-    "put elsewhere": lambda world: _put(world, "c.jpg", "one"),
-}
-THERE: dict[str, Callable[[World], None]] = {
-    "nothing": lambda _world: None,
-    "edited": lambda world: _change(world, checksum=md5("there")),
-    "moved": lambda world: _change(world, path="d.jpg"),
-    "moved to the same": lambda world: _change(world, path="b.jpg"),
-    "moved and edited": lambda world: _change(world, path="d.jpg", checksum=md5("there")),
-    "replaced on the web page": lambda world: _change(
-        world, path=f"{md5('there')}.jpg", checksum=md5("there")
-    ),
-    "deleted": lambda world: _delete(world),
-    "appears": lambda world: _appear(world, "a.jpg", "one"),
-    "appears elsewhere": lambda world: _appear(world, "d.jpg", "one"),
-    "appears with other content": lambda world: _appear(world, "a.jpg", "there"),
-}
-
 
 def _put(world: World, path: str, content: str) -> None:
     world.files[path] = (content, world.inode())
@@ -73,6 +48,11 @@ def _unlink(world: World, path: str) -> None:
 def _rename(world: World, path: str, to: str) -> None:
     if path in world.files:
         world.files[to] = world.files.pop(path)
+
+
+def _move_and_edit(world: World) -> None:
+    _rename(world, "a.jpg", "b.jpg")
+    _put(world, "b.jpg", "here")
 
 
 def _change(world: World, **what: Any) -> None:
@@ -90,6 +70,32 @@ def _appear(world: World, path: str, content: str) -> None:
     if not world.objects:
         world.bucket.add(md5(content))
         world.objects["new"] = replace(obj("new", path, content), change=NOW - 60)
+
+
+HERE: dict[str, Callable[[World], None]] = {
+    "nothing": lambda _world: None,
+    "edited": lambda world: _put(world, "a.jpg", "here"),
+    "moved": lambda world: _rename(world, "a.jpg", "b.jpg"),
+    "moved and edited": _move_and_edit,
+    "moved within": lambda world: _rename(world, "a.jpg", "a2.jpg"),
+    "deleted": lambda world: _unlink(world, "a.jpg"),
+    "put back": lambda world: _put(world, "a.jpg", "one"),
+    "put elsewhere": lambda world: _put(world, "c.jpg", "one"),
+}
+THERE: dict[str, Callable[[World], None]] = {
+    "nothing": lambda _world: None,
+    "edited": lambda world: _change(world, checksum=md5("there")),
+    "moved": lambda world: _change(world, path="d.jpg"),
+    "moved to the same": lambda world: _change(world, path="b.jpg"),
+    "moved and edited": lambda world: _change(world, path="d.jpg", checksum=md5("there")),
+    "replaced on the web page": lambda world: _change(
+        world, path=f"{md5('there')}.jpg", checksum=md5("there")
+    ),
+    "deleted": _delete,
+    "appears": lambda world: _appear(world, "a.jpg", "one"),
+    "appears elsewhere": lambda world: _appear(world, "d.jpg", "one"),
+    "appears with other content": lambda world: _appear(world, "a.jpg", "there"),
+}
 
 
 def _world(mode: str, conflicts: Conflicts = Conflicts.KEEP_BOTH) -> World:
@@ -127,7 +133,7 @@ def _settled(world: World) -> None:
     assert not world.plan().problems
     assert world.files["z.jpg"] == ("other", 1)
     files = Counter(md5(content) for content, _inode in world.files.values())
-    objects = Counter(item.digest for item in world.objects.values())
+    objects = Counter(md5(word(item.checksum)) for item in world.objects.values())
     assert all(count <= max(1, files[checksum]) for checksum, count in objects.items()), (
         "two objects of one file"
     )
