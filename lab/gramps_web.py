@@ -117,7 +117,7 @@ class Release:
                     self._run([self.python, "-m", "gramps_webapi", *add], variables)
                     with closing(sqlite3.connect(made)) as db, db:
                         db.execute("DELETE FROM users")
-                    shutil.move(made, target)
+                    made.rename(target)
         return target
 
     def variables(self, home: Path) -> dict[str, str]:

@@ -130,8 +130,10 @@ class Cycle:
                 policy=self.policy,
                 moment=moment,
                 conflict_copies=self.state.conflict_copies(),
+                desktop=observed.desktop,
             )
         )
+        plan = replace(plan, problems=(*observed.problems, *plan.problems))
         binding = self.state.binding()
         circumstances = Circumstances(
             links=len(links),

@@ -6,13 +6,14 @@ Nothing is asked of a server here; the first call does that.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncd.config import Settings
 from syncd.errors import ConfigError, FolderError
 from syncd.model.paths import INTERNAL_NAME
-from syncd.ports import MediaLocation
+from syncd.ports import DesktopTree, MediaLocation
 
 if TYPE_CHECKING:
     from syncd.bucket import S3Store
@@ -91,6 +92,29 @@ def compare(settings: Settings, location: MediaLocation) -> ConfigError | None:
             "set s3.url to what MEDIA_BASE_DIR says on the server",
         )
     return None
+
+
+def open_desktop(settings: Settings, environ: Mapping[str, str]) -> DesktopTree | None:
+    """The family tree of `[desktop]`; None where Gramps Desktop has nothing to do with the media folder.
+
+    Args:
+        settings: the configuration.
+        environ: tells where this person's Gramps keeps its trees.
+
+    Raises:
+        ConfigError: Gramps Desktop has its media here, too, and nobody said who makes the media objects.
+    """
+    from syncd.desktop import ConfiguredTree, UnreadableTrees, choice_error, find_undecided
+
+    rules = settings.path_rules()
+    if settings.desktop is not None:
+        return ConfiguredTree(settings.desktop.tree, environ, settings.media_dir, rules)
+    if settings.has_chosen:
+        return None
+    found = find_undecided(environ, settings.media_dir, rules)
+    if found.beside:
+        raise choice_error(settings, found.beside)
+    return UnreadableTrees(found.unreadable) if found.unreadable else None
 
 
 def state_lock_file(settings: Settings) -> Path:

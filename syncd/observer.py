@@ -32,13 +32,25 @@ from syncd.model import (
     BucketSnapshot,
     CatalogSnapshot,
     Checksum,
+    DesktopSnapshot,
     FolderFile,
     FolderSnapshot,
     Link,
     MediaObject,
+    Problem,
     Stop,
 )
-from syncd.ports import Catalog, Cursor, MediaLocation, NewObject, Phase, Progress, ServerInfo, Store
+from syncd.ports import (
+    Catalog,
+    Cursor,
+    DesktopTree,
+    MediaLocation,
+    NewObject,
+    Phase,
+    Progress,
+    ServerInfo,
+    Store,
+)
 from syncd.scanner import scan
 from syncd.state import Binding, State
 
@@ -61,6 +73,9 @@ class Observed:
     bucket: BucketSnapshot
     gone_lately: frozenset[str] = frozenset()
     """Handles that the feed saw deleted since the last run."""
+    desktop: DesktopSnapshot | None = None
+    problems: tuple[Problem, ...] = ()
+    """What could not be looked at properly, and is none of the folder's own problems."""
 
 
 @dataclass
@@ -77,6 +92,7 @@ class Observer:
         new_object: how the object of a new file looks; its handle does not matter.
         make_bucket: make a bucket that has vanished since the first sync, too.
         threads: how many files are hashed at once.
+        desktop: the family tree of Gramps Desktop, if there is one to mind.
     """
 
     media_dir: Path
@@ -93,6 +109,7 @@ class Observer:
     new_object: Callable[[FolderFile], NewObject]
     make_bucket: bool = False
     threads: int = 4
+    desktop: DesktopTree | None = None
 
     store: Store | None = None
     _server: ServerInfo | None = None
@@ -218,7 +235,16 @@ class Observer:
             self._find_place(catalog)
         folder = self._look_at_folder()
         bucket = self._look_at_bucket(folder, catalog)
-        return Observed(links, folder, catalog, bucket, gone)
+        desktop, problems = self._look_at_desktop()
+        return Observed(links, folder, catalog, bucket, gone, desktop, problems)
+
+    def _look_at_desktop(self) -> tuple[DesktopSnapshot | None, tuple[Problem, ...]]:
+        """What Gramps Desktop has: looked at after the folder, so that it is never older than a file found there."""
+        if self.desktop is None:
+            return None, ()
+        self.progress.phase(Phase("Looking at Gramps Desktop's family tree"))
+        snapshot, problems = self.desktop.look()
+        return snapshot, tuple(problems)
 
     def _look_at_folder(self) -> FolderSnapshot:
         self.progress.phase(Phase("Looking at the media folder"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -63,6 +64,7 @@ def _opened(
 ) -> Iterator[tuple[Cycle, list[Notice]]]:
     """Open everything in the order in which it may be refused, and close it again, tidied up."""
     with ExitStack() as rooms:
+        desktop = doorstep.open_desktop(settings, os.environ)
         if not dry_run:
             rooms.enter_context(doorstep.lock_state(settings))
         state = rooms.enter_context(State.open(settings.state_file, read_only=dry_run))
@@ -87,6 +89,7 @@ def _opened(
             full_check_every=settings.daemon.full_check_every,
             make_bucket=settings.s3 is not None and settings.s3.create_bucket,
             new_object=lambda file: _first_object(settings, catalog, file),
+            desktop=desktop,
         )
         observer.check_folder()
         if not dry_run:

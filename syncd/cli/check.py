@@ -144,6 +144,7 @@ class Examination:
         of_state = list(self._state(settings))  # first: what the folder must be depends on it
         yield from self._folder(settings)
         yield from of_state
+        yield from self._guarded("Gramps Desktop", lambda: self._desktop(settings))
         yield from self._guarded("free space", lambda: self._space(settings))
         with ExitStack() as stack:
             yield from self._guarded("Gramps Web", lambda: self._server(settings, stack))
@@ -243,6 +244,31 @@ class Examination:
                 "see: syncd approve",
                 ExitCode.PERSON_NEEDED,
             )
+
+    def _desktop(self, settings: Settings) -> Iterator[Finding]:
+        """The family tree beside syncd, or what keeps it from being read."""
+        from syncd import doorstep  # noqa: PLC0415
+        from syncd.desktop import ConfiguredTree, Look  # noqa: PLC0415
+
+        name, tree = "Gramps Desktop", doorstep.open_desktop(settings, os.environ)
+        found = tree.examine() if isinstance(tree, ConfiguredTree) else None
+        if found is None:
+            problems = () if tree is None else tree.look()[1]
+        elif not isinstance(found, Look):
+            problems = (found,)
+        else:
+            problems, objects = found.problems, count(len(found.contents.media), "media object")
+            text = f"'{found.tree.title}' ({found.tree.folder}), schema {found.contents.schema}: {objects}, "
+            text += f"{found.files or 'none'} of them for files in the media folder"
+            if found.contents.media and not found.files:
+                remedy = (
+                    "look at the base media path in Gramps (Edit, Preferences), at media_dir and path_map"
+                )
+                yield _warning(name, text, remedy)
+            else:
+                yield Finding(name, text)
+        for problem in problems:
+            yield _warning(name, problem.reason, problem.remedy, ExitCode.PROBLEMS)
 
     def _space(self, settings: Settings) -> Iterator[Finding]:
         disks: dict[int, tuple[list[str], int]] = {}

@@ -8,6 +8,7 @@ from syncd.config.load import check_media_dir, load_settings
 from syncd.config.settings import (
     DaemonSettings,
     DeletionsSettings,
+    DesktopSettings,
     GrampsSettings,
     HoldAboveSettings,
     NewObjectsSettings,
@@ -20,6 +21,7 @@ __all__ = [
     "SAMPLE",
     "DaemonSettings",
     "DeletionsSettings",
+    "DesktopSettings",
     "GrampsSettings",
     "HoldAboveSettings",
     "NewObjectsSettings",

@@ -78,7 +78,8 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
             values[state_dir] = main.values[state_dir]
     settings: Settings | None = None
     try:
-        settings = Settings.model_validate(_nested(values, with_s3=with_s3))
+        with_desktop = any(("desktop",) in layer.sections for layer in layers)
+        settings = Settings.model_validate(_nested(values, with_s3=with_s3, with_desktop=with_desktop))
     except ValidationError as error:
         mistakes += _explained(error.errors(include_url=False), values, main)
     if settings is None or mistakes:
@@ -138,11 +139,13 @@ def _default_state_dir(environ: Mapping[str, str]) -> Path | None:
     return folder / "syncd" if folder else None
 
 
-def _nested(values: Mapping[KeyPath, Given], *, with_s3: bool) -> dict[str, object]:
+def _nested(values: Mapping[KeyPath, Given], *, with_s3: bool, with_desktop: bool) -> dict[str, object]:
     """The values as the models want them. `gramps` is there even if empty, so that its keys are missed."""
     tree: dict[str, object] = {"gramps": {}}
     if with_s3:
         tree["s3"] = {}
+    if with_desktop:
+        tree["desktop"] = {}
     for path, given in values.items():
         table = tree
         for section in path[:-1]:
@@ -158,6 +161,7 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("gramps", "url"): "https://family.example",
     ("s3", "url"): "s3://my-bucket/prefix",
     ("state_dir",): "/var/lib/syncd",
+    ("desktop", "tree"): "Family",
 }
 
 

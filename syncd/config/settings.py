@@ -190,6 +190,16 @@ class NewObjectsSettings(_Section):
     )
 
 
+class DesktopSettings(_Section):
+    """`[desktop]`: the family tree of a Gramps Desktop on this machine that syncs with the same Gramps Web."""
+
+    tree: FilledLine = Field(
+        description="The family tree's title, or the path of its folder. A file that it knows gets the media object "
+        "that it has there.",
+        examples=["Family"],
+    )
+
+
 class HoldAboveSettings(_Section):
     """`hold_above`: more deletions within 24 hours wait for a person."""
 
@@ -250,7 +260,7 @@ class Settings(_Section):
     new_files: NewFiles = Field(
         default=NewFiles.ADD,
         description="New files in the folder: `add` them to Gramps Web; `upload-only` (the bytes; the media "
-        "object comes by another way); `ignore`.",
+        "object comes by another way); `ignore`. With `[desktop]` the default is `upload-only`.",
     )
     conflicts: Conflicts = Field(
         default=Conflicts.KEEP_BOTH,
@@ -274,6 +284,7 @@ class Settings(_Section):
     )
     gramps: GrampsSettings
     s3: S3Settings | None = None
+    desktop: DesktopSettings | None = None
     new_objects: NewObjectsSettings = NewObjectsSettings()
     deletions: DeletionsSettings = DeletionsSettings()
     daemon: DaemonSettings = DaemonSettings()
@@ -343,6 +354,18 @@ class Settings(_Section):
         """The database of what both sides last agreed on."""
         return self.state_dir / "state.sqlite"
 
+    @property
+    def has_chosen(self) -> bool:
+        """Whether a person said how new files get their media objects, in a file or a variable."""
+        return self.desktop is not None or "new_files" in self.model_fields_set
+
+    @property
+    def mode_of_new_files(self) -> NewFiles:
+        """What becomes of new files that nobody knows: as was said, else what goes with `[desktop]` or without."""
+        if self.desktop is not None and "new_files" not in self.model_fields_set:
+            return NewFiles.UPLOAD_ONLY
+        return self.new_files
+
     def told(self, *, source: Path | None, warnings: tuple[str, ...]) -> Self:
         """The same settings, with where they come from and what is unwise about them."""
         copy = self.model_copy()
@@ -385,7 +408,7 @@ class Settings(_Section):
         limits = self.deletions.hold_above
         return Policy(
             rules=self.path_rules(media_dir),
-            new_files=self.new_files,
+            new_files=self.mode_of_new_files,
             conflicts=self.conflicts,
             on_web=self.deletions.on_web,
             in_folder=self.deletions.in_folder,
