@@ -31,8 +31,8 @@ from syncd.ports import (
 from syncd.state import Intent
 
 _CHANGED_MEANWHILE = "changed in Gramps Web meanwhile; the next run looks again"
-BATCH = 100
-"""Objects that are added or changed in one go."""
+BATCH = 1000
+"""Objects that are added or changed before it is written down; how many travel at once is Gramps Web's pace."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,12 @@ class Pace:
     """How many objects to send at once, learnt from how long the server takes."""
 
     size: int = FIRST_BATCH
+    most: int = MAX_BATCH
 
     def took(self, seconds: float, number: int) -> None:
         """Learn from one batch."""
         fitting = int(BATCH_SECONDS * number / max(seconds, 0.001))
-        self.size = max(5, min(MAX_BATCH, 2 * self.size, fitting))
+        self.size = max(5, min(self.most, 2 * self.size, fitting))
 
 
 class Creator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -55,7 +55,32 @@ def list_objects(api: Api) -> dict[str, MediaObject]:
     return api.stream("media/", _read_listing, params={"keys": keys})
 
 
-def _read_listing(response: httpx2.Response) -> dict[str, MediaObject]:
+def list_forms(api: Api, handles: Collection[str]) -> dict[str, Form]:
+    """Some objects in their plain form, by handle, from one listing of all; those that it lacks are left out.
+
+    The server writes its answer from what it has read when no writer was at work: an object may be older here than
+    `get_form` would give it.
+
+    Raises:
+        Unexpected: as `list_objects`.
+    """
+    forms: dict[str, Form] = {}
+
+    def keep(handle: str, form: Form) -> None:
+        if handle in handles:
+            forms[handle] = form
+
+    def read(response: httpx2.Response) -> None:
+        _read_listing(response, keep)
+
+    api.stream("media/", read, params={"skipkeys": api.fresh()})
+    return forms
+
+
+def _read_listing(
+    response: httpx2.Response, keep: Callable[[str, Form], None] = lambda _handle, _form: None
+) -> dict[str, MediaObject]:
+    """All objects of a listing; `keep` is given each as it stands there."""
     import ijson  # noqa: PLC0415 - not needed to start
 
     announced = response.headers.get("X-Total-Count", "")
@@ -70,6 +95,7 @@ def _read_listing(response: httpx2.Response) -> dict[str, MediaObject]:
             if read.handle in found:
                 raise _incomplete("an object is in it twice")
             found[read.handle] = read
+            keep(read.handle, item)
     except (ijson.JSONError, UnicodeDecodeError) as error:
         raise _incomplete("it breaks off or is damaged") from error
     if len(found) != total:

@@ -414,6 +414,43 @@ def test_lost_answer_of_an_update(
     assert len(server.history) == number  # the fake writes one entry for each object
 
 
+def test_many_objects_are_read_by_one_listing(server: FakeServer, gramps: Connect) -> None:
+    """A renamed folder: one listing and a few transactions, of a size that grows; no object is read by itself."""
+    handles = [f"h{number}" for number in range(1200)]
+    server.objects = {handle: media(handle, f"a/{handle}.jpg", SUM) for handle in handles}
+    changes = [ObjectChange(MediaObject(h, f"a/{h}.jpg", SUM), path=f"b/{h}.jpg") for h in handles]
+    answers = gramps().update(changes)
+    assert all(isinstance(answer, Made) for answer in answers)
+    assert [server.objects[handle]["path"] for handle in handles] == [f"b/{handle}.jpg" for handle in handles]
+    assert len(server.asked("GET", "/media/")) == 1
+    assert not [r for r in server.requests if r.method == "GET" and "/media/h" in r.url.path]
+    sizes = [len(json.loads(r.content)) for r in server.asked("POST", "/transactions/")]
+    assert sizes == [100, 200, 400, 500]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_old_listing_does_no_harm(server: FakeServer, gramps: Connect, broken: bool) -> None:
+    """What was written or deleted since the listing was made (or where it breaks off) is found out, and stays."""
+    handles = [f"h{number}" for number in range(150)]
+    server.objects = {handle: media(handle, "a.jpg", SUM) for handle in handles}
+    server.objects["h1"]["path"] = "theirs.jpg"
+
+    def old(request: httpx2.Request) -> httpx2.Response:
+        listing = server.answer(request)
+        server.objects["h0"] = {**server.objects["h0"], "desc": "their caption"}
+        del server.objects["h149"]
+        return httpx2.Response(
+            200, content=listing.content[: -3 if broken else None], headers=listing.headers
+        )
+
+    server.intercept = once(old, "GET", "/media/")
+    answers = gramps().update([ObjectChange(MediaObject(h, "a.jpg", SUM), path=f"{h}.jpg") for h in handles])
+    assert [isinstance(answer, Made) for answer in answers] == [True, False, *[True] * 147, False]
+    assert server.objects["h0"]["desc"] == "their caption"
+    assert server.objects["h1"]["path"] == "theirs.jpg"
+    assert [server.objects[h]["path"] for h in handles[2:149]] == [f"{h}.jpg" for h in handles[2:149]]
+
+
 def test_servers_without_messages(server: FakeServer, gramps: Connect) -> None:
     """An older server refuses the parameter `message`; it is left out."""
     server.objects["h"] = media("h", "a.jpg", SUM)
