@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import sqlite3
@@ -292,6 +293,17 @@ class GrampsWeb(Server):
             }
         except httpx2.HTTPError:
             return False
+
+    def log_position(self) -> int:
+        """Where the log ends now, in bytes."""
+        return self.log.stat().st_size
+
+    def requests_since(self, position: int) -> list[str]:
+        """What clients asked since, such as `GET /api/media/`, whatever the tree; without the query."""
+        with self.log.open("rb") as log:
+            log.seek(position)
+            lines = log.read().decode(errors="replace")
+        return re.findall(r'"([A-Z]+ /api/[^? "]*)[^"]*" \d{3} ', lines)
 
     def restore_tree(self, tree: Tree, saved: Path) -> None:
         """Put back a copy made with `save_tree`, as an administrator restoring a backup would."""
