@@ -36,9 +36,17 @@ class Pace:
     most: int = MAX_BATCH
 
     def took(self, seconds: float, number: int) -> None:
-        """Learn from one batch."""
+        """Learn from a batch that was answered.
+
+        A slow answer alone makes no batch small: what a server does once for each transaction would only be done
+        more often.
+        """
         fitting = int(BATCH_SECONDS * number / max(seconds, 0.001))
-        self.size = max(5, min(self.most, 2 * self.size, fitting))
+        self.size = max(min(self.size, FIRST_BATCH), min(self.most, 2 * self.size, fitting))
+
+    def lost(self, number: int) -> None:
+        """Learn from a batch whose answer did not come: a proxy gave up, say."""
+        self.size = max(5, number // 2)
 
 
 class Creator:
@@ -73,7 +81,7 @@ class Creator:
         except Refused as refusal:
             return self._find_culprit(batch, before, losses, refusal)
         except LostAnswer:
-            self._pace.took(2 * BATCH_SECONDS, len(batch))
+            self._pace.lost(len(batch))
             if losses == MAX_LOSSES:
                 raise
             self._sleep(pause_after(losses))

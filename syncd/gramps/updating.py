@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from syncd.errors import LostAnswer, Refused, Unexpected
 from syncd.gramps import forms, reading, referring
 from syncd.gramps.api import Api
-from syncd.gramps.creating import BATCH_SECONDS, MAX_LOSSES, Pace, pause_after
+from syncd.gramps.creating import MAX_LOSSES, Pace, pause_after
 from syncd.gramps.forms import Form
 from syncd.model import MediaObject, Problem
 from syncd.ports import Changed, Made, ObjectChange, Rejected, UpdateAnswer
@@ -143,7 +143,7 @@ class Updater:
                 return {}  # one by one
             return {**self._swap(plans[:half], losses), **self._swap(plans[half:], losses)}
         except LostAnswer:
-            self._pace.took(2 * BATCH_SECONDS, len(plans))
+            self._pace.lost(len(plans))
             if losses == MAX_LOSSES:
                 raise
             self._sleep(pause_after(losses))

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from syncd.errors import LostAnswer, MovedOn, Refused, ServerError, Unexpected
+from syncd.gramps.creating import Pace
 from syncd.gramps.forms import to_raw, without_references
 from syncd.gramps.reading import parse_location
 from syncd.model import Checksum, MediaObject
@@ -632,3 +633,23 @@ def test_handles_are_quoted(server: FakeServer, gramps: Connect) -> None:
     """A handle with a slash or a question mark leads nowhere else."""
     assert gramps().get("../token?x=1#y") is None
     assert server.requests[-1].url.raw_path.startswith(b"/api/media/..%2Ftoken%3Fx%3D1%23y")
+
+
+# --- the pace --------------------------------------------------------------------------------------
+
+
+def test_the_pace_grows_with_quick_answers_and_shrinks_with_lost_ones() -> None:
+    """A slow answer keeps batches large: what a server does for each transaction would be done more often."""
+    pace = Pace(most=500)
+    sizes = []
+    for seconds in (1, 2, 3, 40, 90):
+        pace.took(seconds, pace.size)
+        sizes.append(pace.size)
+    assert sizes == [200, 400, 500, 150, 100]
+    pace.lost(100)
+    assert pace.size == 50
+    pace.took(30, 50)
+    assert pace.size == 50
+    for number in (50, 20, 6):
+        pace.lost(number)
+    assert pace.size == 5
