@@ -182,6 +182,11 @@ class IgnoreRules:
         return name in _EXACT or name.startswith(_STARTS) or name.endswith(_ENDS)
 
 
+def is_ours(path: MediaPath) -> bool:
+    """Whether a path lies in syncd's own folder: an object that names such a place is no rubbish, but a problem."""
+    return any(part.casefold() == INTERNAL_NAME for part in path.key.split("/"))
+
+
 def _says(pattern: re.Pattern[str], entry: str) -> bool:
     """Whether a pattern that matches is about this very entry, not merely about a folder above it.
 

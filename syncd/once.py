@@ -24,9 +24,8 @@ from syncd.cycle import Cycle
 from syncd.errors import StopError
 from syncd.guard import missing_folder_stop
 from syncd.housekeeping import keep_house, recover
-from syncd.ignore import IgnoreRules
-from syncd.model import Checksum, FolderFile, MediaPath, Stop
-from syncd.model.paths import INTERNAL_NAME
+from syncd.ignore import IgnoreRules, is_ours
+from syncd.model import Checksum, FolderFile, Stop
 from syncd.model.plan import Guarded, Notice, Outcome
 from syncd.model.policy import Moment, Policy
 from syncd.observer import Observer
@@ -99,7 +98,7 @@ def _opened(
         opened = _Rooms(settings, state, media, catalog, observer, progress)
         yield (
             opened.cycle(
-                settings.policy(lambda path: not _is_ours(path) and ignored.matches(path)),
+                settings.policy(lambda path: not is_ours(path) and ignored.matches(path)),
                 server.tree_id,
                 dry_run=dry_run,
             ),
@@ -205,11 +204,6 @@ class _Rooms:
             on_web=settings.deletions.on_web,
             may_strip=guarded.may_strip,
         )
-
-
-def _is_ours(path: MediaPath) -> bool:
-    """Whether a path lies in syncd's own folder: an object that names such a place is no rubbish, but a problem."""
-    return any(part.casefold() == INTERNAL_NAME for part in path.key.split("/"))
 
 
 def _moment() -> Moment:

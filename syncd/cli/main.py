@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "approve": "Let waiting items go ahead; without an ID, list what waits.",
     "restore": "Bring back files whose deletion waits; without an ID, list them.",
     "conflicts": "List the files that were changed on both sides.",
+    "paths": "List paths that cannot be used, and what mends them; change nothing.",
     "trash": "See what was deleted on either side, and bring it back.",
     "adopt": "Bind this desktop anew to a folder, a tree or a bucket.",
     "completion": "Print the completion script for a shell.",

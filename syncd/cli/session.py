@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from syncd.applier.disk import MediaFolder
     from syncd.config import Settings
     from syncd.log import LogFormat
+    from syncd.merge.survey import Survey
     from syncd.model.plan import Outcome
     from syncd.ports import MediaLocation, Progress, ServerInfo
     from syncd.state import State
@@ -135,6 +136,12 @@ class Session:
             objects = catalog.list()[0].objects
             handle = next((handle for handle, item in objects.items() if item.digest is not None), None)
             return server, None if handle is None else catalog.location(handle)
+
+    def survey_paths(self) -> Survey:
+        """What is the matter with paths, in Gramps Web and here; nothing is changed."""
+        from syncd.inspection import survey_paths
+
+        return survey_paths(self.settings())
 
     def undo_deletion(self, handle: str, undo: str, tree_id: str | None) -> None:
         """Have Gramps Web bring back an object by its answer to the deletion; nothing is done when it is there.

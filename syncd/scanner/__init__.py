@@ -10,6 +10,6 @@ Invariants:
 """
 
 from syncd.scanner.hashing import can_vouch, checksum_of
-from syncd.scanner.scan import Scan, scan
+from syncd.scanner.scan import Scan, look, scan
 
-__all__ = ["Scan", "can_vouch", "checksum_of", "scan"]
+__all__ = ["Scan", "can_vouch", "checksum_of", "look", "scan"]

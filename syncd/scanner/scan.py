@@ -14,7 +14,7 @@ from pathlib import Path
 
 from syncd.errors import FolderError
 from syncd.ignore import IgnoreRules
-from syncd.model import FileStamp, FolderFile, FolderSnapshot, MediaPath, Occupant
+from syncd.model import Checksum, FileStamp, FolderFile, FolderSnapshot, MediaPath, Occupant
 from syncd.ports import Phase, Progress
 from syncd.scanner import trouble
 from syncd.scanner.hashing import Reader, Unsettled, can_vouch
@@ -80,6 +80,23 @@ def scan(
         file.path.key for file in fresh if file.path.key in known and not can_vouch(file.stamp, now_ns)
     ]
     return Scan(snapshot, walk.to_cache + vouched, gone + outdated)
+
+
+def look(media_dir: Path, known: Known, ignored: IgnoreRules) -> FolderSnapshot:
+    """List the media folder without reading a file: what the stat cache cannot vouch for has no checksum (`""`).
+
+    Raises:
+        FolderError: the media folder is missing, or cannot be listed.
+    """
+    with _opened(media_dir) as root:
+        walk = Walk(root, known, ignored)
+        try:
+            with _no_collection():
+                walk.go()
+        except OSError as error:
+            raise _lost(media_dir, error) from error
+    unread = {path.key: FolderFile(path, stamp, Checksum("")) for path, stamp in walk.to_read}
+    return FolderSnapshot({**walk.files, **unread}, walk.occupied, tuple(walk.problems))
 
 
 def _read(walk: Walk, progress: Progress, threads: int) -> list[FolderFile]:
