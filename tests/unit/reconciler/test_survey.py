@@ -46,7 +46,7 @@ CASES: list[tuple[str, Trouble | Other]] = [
 @pytest.mark.parametrize(("path", "kind"), CASES)
 def test_each_kind_of_trouble(path: str, kind: Trouble | Other) -> None:
     """One bad object is in its group; a sync tells a problem of it exactly when the group is one."""
-    case = {
+    case: dict[str, Any] = {
         "files": FILES,
         "occupied": OCCUPIED,
         "objects": [obj("h", path, "other"), obj("k", "fine", "three")],
@@ -67,7 +67,10 @@ def test_every_kind_has_a_case() -> None:
 
 def test_what_is_linked_is_in_step_whatever_its_path() -> None:
     """Found by its content, it is no problem; moved in Gramps Web to a path that cannot be used, it is one."""
-    case = {"links": [link("h", "a.jpg", "one", named="/x/a.jpg")], "files": [file("a.jpg", "one")]}
+    case: dict[str, Any] = {
+        "links": [link("h", "a.jpg", "one", named="/x/a.jpg")],
+        "files": [file("a.jpg", "one")],
+    }
     [group] = look(**case, objects=[obj("h", "/x/a.jpg", "one")]).groups
     assert (group.kind, group.is_problem) == (Trouble.OUTSIDE, False)
     assert group.mapping is not None
