@@ -129,7 +129,8 @@ class ObjectChange:
     """Give an object another path, checksum and/or mime, and further references; all else stays as it is.
 
     None leaves the field. `expected.path` and `expected.checksum` must still be so. A reference that the object has
-    already, or for which it has no place (an attribute that is gone), is left out.
+    already, or for which it has no place (an attribute that is gone), is left out. They come in the order that they have
+    in `like`, the raw form of Gramps Desktop's object, where it is given.
     """
 
     expected: MediaObject
@@ -137,6 +138,7 @@ class ObjectChange:
     checksum: Checksum | None = None
     mime: str | None = None
     references: tuple[Reference, ...] = ()
+    like: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

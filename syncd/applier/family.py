@@ -24,6 +24,7 @@ from syncd.ports import Catalog, Changed, DesktopTree, Made, NewObject, ObjectCh
 _VANISHED = "Gramps Desktop no longer has the media object, or writes it just now; the next run looks again"
 _LOOKED_AT = "references-looked-at"
 
+Form = Mapping[str, Any]
 Lacking = Mapping[Record, frozenset[str]]
 References = Mapping[str, tuple[Reference, ...]]
 """By the handle of the media object that has, or is to have, them."""
@@ -104,29 +105,32 @@ class FamilyObjects:
         living = {handle: item for handle, item in known.items() if item is not None}
         lacking = self._lacking({handle: pending[handle] for handle in living})
         ready = {handle: refs for handle in living if (refs := _there_of(pending[handle], lacking))}
-        still, unsure = self._still_wanted(ready)
+        forms, unsure = self._desktops_forms(ready)
+        still = {handle: _still_wanted(ready[handle], forms[handle]) for handle in forms}
         # RACE: a record that is deleted between our question and our change is referred to though it is gone.
-        answers = self._catalog.update(
-            [ObjectChange(living[handle], references=refs) for handle, refs in still.items() if refs]
-        )
+        changes = [
+            ObjectChange(living[handle], references=references, like=forms[handle] or {})
+            for handle, references in still.items()
+            if references
+        ]
         left = {handle: _lacking_of(pending[handle], lacking) for handle in still}
-        asked = [handle for handle, refs in still.items() if refs]
-        for handle, answer in zip(asked, answers, strict=True):
-            if not self._completed(handle, still[handle], answer):
-                left[handle] = pending[handle]
+        for change, answer in zip(changes, self._catalog.update(changes), strict=True):
+            if not self._completed(change, answer):
+                left[change.expected.handle] = pending[change.expected.handle]
                 unsure = True
         self._state.set_pending(left)
         self._state.set_meta(_LOOKED_AT, None if unsure else moment)
 
-    def _completed(self, handle: str, references: tuple[Reference, ...], answer: UpdateAnswer) -> bool:
+    def _completed(self, change: ObjectChange, answer: UpdateAnswer) -> bool:
         """Take down what became of one object; False when it is to be tried again."""
+        handle = change.expected.handle
         if isinstance(answer, Rejected):
             self._ledger.problems.append(replace(answer.problem, handle=handle))
             return False
         if isinstance(answer, Changed):
             return answer.object is None
         item = answer.object
-        if set(answer.left_out) < set(references):
+        if set(answer.left_out) < set(change.references):
             self._ledger.note(Done("updated", item.path, handle, item.checksum, None, Why.REFERENCES))
         for one in answer.left_out:
             value = one.attribute.value if one.attribute is not None else ""
@@ -137,21 +141,23 @@ class FamilyObjects:
             self._ledger.notices.append(Notice(text, item.path, handle))
         return True
 
-    def _still_wanted(self, ready: References) -> tuple[References, bool]:
-        """What Gramps Desktop refers to still; and whether some of it cannot be told just now (left out)."""
+    def _desktops_forms(self, ready: References) -> tuple[dict[str, Form | None], bool]:
+        """The objects as Gramps Desktop has them now (None: nobody can say, as no tree is configured any more).
+
+        Returns:
+            The forms, empty for what it does not have any more, and whether some cannot be told just now (left out).
+        """
         if self._desktop is None or not ready:
-            return ready, False
-        forms = dict(self._desktop.forms(list(ready)))
-        missing = [handle for handle in ready if handle not in forms]
+            return dict.fromkeys(ready), False
+        found = dict(self._desktop.forms(list(ready)))
+        missing = [handle for handle in ready if handle not in found]
         unsure = bool(missing)
         if missing and self._desktop.look()[0].readable:
             again = self._desktop.forms(missing)  # it was locked a moment ago, or it has them no more
-            forms |= {handle: again.get(handle, {}) for handle in missing}
+            found |= {handle: again.get(handle, {}) for handle in missing}
             unsure = False
         return {
-            handle: tuple(one for one in ready[handle] if one in set(referring.references(form)))
-            for handle, form in forms.items()
-            if not form or referring.is_readable(form)
+            handle: form for handle, form in found.items() if not form or referring.is_readable(form)
         }, unsure
 
     def _lacking(self, wanted: References) -> Lacking:
@@ -161,6 +167,12 @@ class FamilyObjects:
             record: self._catalog.lacking(record, {one.target for one in every if one.record is record})
             for record in Record
         }
+
+
+def _still_wanted(references: Iterable[Reference], form: Form | None) -> tuple[Reference, ...]:
+    """Those that Gramps Desktop has still."""
+    present = None if form is None else set(referring.references(form))
+    return tuple(one for one in references if present is None or one in present)
 
 
 def _lacking_of(references: Iterable[Reference], lacking: Lacking) -> tuple[Reference, ...]:

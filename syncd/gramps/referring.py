@@ -7,7 +7,7 @@ which of them a reference belongs to, and none is put in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from syncd.gramps.forms import Form, attribute_type
@@ -74,10 +74,15 @@ def without(form: Mapping[str, Any], lacking: Mapping[Record, Container[str]]) -
     return {**pruned(form), _ATTRIBUTES: [pruned(one) for one in form.get(_ATTRIBUTES, ())]}
 
 
-def with_references(form: Form, wanted: Iterable[Reference]) -> Form:
+def with_references(form: Form, wanted: Iterable[Reference], like: Mapping[str, Any]) -> Form:
     """The fields that change when references are put into a form; none is put in twice.
 
     What belongs to an attribute that the form does not have exactly once is left out (see `fitting`).
+
+    Args:
+        form: plain or raw.
+        wanted: what is put in.
+        like: the object as Gramps Desktop has it, plain or raw, for the order; may be empty.
     """
     present = set(references(form))
     changed: Form = {}
@@ -85,16 +90,27 @@ def with_references(form: Form, wanted: Iterable[Reference]) -> Form:
         if reference in present:
             continue
         field = _LISTS[reference.record]
+        now = {**form, **changed}
         if reference.attribute is None:
-            changed[field] = [*(changed.get(field) or form.get(field, ())), reference.target]
-        else:
-            changed[_ATTRIBUTES] = [
-                {**one, field: [*one.get(field, ()), reference.target]}
-                if identity(one) == reference.attribute
-                else one
-                for one in changed.get(_ATTRIBUTES) or form[_ATTRIBUTES]
-            ]
+            changed[field] = _inserted(now.get(field, []), reference.target, like.get(field, []))
+            continue
+        theirs: Mapping[str, Any] = next(
+            (one for one in like.get(_ATTRIBUTES, []) if identity(one) == reference.attribute), {}
+        )
+        changed[_ATTRIBUTES] = [
+            {**one, field: _inserted(one.get(field, []), reference.target, theirs.get(field, []))}
+            if identity(one) == reference.attribute
+            else one
+            for one in now[_ATTRIBUTES]
+        ]
     return changed
+
+
+def _inserted(present: Sequence[str], target: str, order: Sequence[str]) -> list[str]:
+    """A list with one more in it: before the first that comes later in a given order, else at the end."""
+    later = order[order.index(target) + 1 :] if target in order else []
+    place = next((number for number, one in enumerate(present) if one in later), len(present))
+    return [*present[:place], target, *present[place:]]
 
 
 def fitting(form: Mapping[str, Any], wanted: Iterable[Reference]) -> list[Reference]:

@@ -248,7 +248,8 @@ class Updater:
 
 def changed_fields(change: ObjectChange, form: Form) -> Form:
     """The fields of a plain or raw form that a change sets, with their new values."""
-    return {**forms.renamed_fields(change), **referring.with_references(form, change.references)}
+    added = referring.with_references(form, change.references, change.like)
+    return {**forms.renamed_fields(change), **added}
 
 
 def _made(change: ObjectChange, form: Form) -> Made:

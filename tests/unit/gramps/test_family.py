@@ -170,6 +170,12 @@ def test_what_is_lacking_follows(room: Room) -> None:
     assert room.writes() == before + 1
     assert room.state.pending_references() == {"d": (Reference(Record.NOTE, "n1"),)}
 
+    room.server.records["notes"] |= {"n1", "n0"}
+    room.server.objects["d"]["note_list"] = ["n0", "n2"]
+    room.server.note()
+    assert room.complete() == []
+    assert room.server.objects["d"]["note_list"] == ["n0", "n1", "n2"], "in the desktop's order"
+
 
 def test_a_lost_answer_loses_no_reference(room: Room) -> None:
     """What an object waits for is on the disk before the object is made."""
