@@ -29,7 +29,7 @@ from syncd.model import Checksum, FolderFile, Stop
 from syncd.model.plan import Guarded, Notice, Outcome
 from syncd.model.policy import Moment, Policy
 from syncd.observer import Observer
-from syncd.ports import Catalog, DesktopTree, MediaLocation, NewObject, Progress, Store
+from syncd.ports import Catalog, MediaLocation, NewObject, Progress, Store
 from syncd.state import State
 
 
@@ -155,7 +155,6 @@ class _Rooms:
     catalog: Catalog
     observer: Observer
     progress: Progress
-    desktop: DesktopTree | None = None
 
     def cycle(self, policy: Policy, tree_id: str, *, dry_run: bool) -> Cycle:
         """The cycle of this run."""
@@ -199,7 +198,7 @@ class _Rooms:
             folder=self.media,
             ledger=ledger,
             progress=self.progress,
-            family=FamilyObjects(self.catalog, self.desktop, ledger),
+            family=FamilyObjects(self.catalog, self.observer.desktop, ledger),
             new_objects=NewObjects(settings.new_objects.private, settings.new_objects.tag),
             on_web=settings.deletions.on_web,
             may_strip=guarded.may_strip,
