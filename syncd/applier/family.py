@@ -209,7 +209,7 @@ def _unreadable(path: str, handle: str) -> Problem:
 
 def _waits_for(references: Iterable[Reference]) -> str:
     """What an object waits for, in words."""
-    numbers = Counter(one.record for one in set(references))
+    numbers = Counter(record for record, _ in {(one.record, one.target) for one in references})
     parts = [f"{number} {record}{'s' if number > 1 else ''}" for record, number in sorted(numbers.items())]
     what = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
     are = "they are added when they are there" if numbers.total() > 1 else "it is added when it is there"

@@ -109,7 +109,8 @@ class Updater:
         plans: dict[int, _Planned | UpdateAnswer] = {}
         for number, change in enumerate(changes):
             form = listed.get(change.expected.handle)
-            if form is not None and is_as(forms.media_object(form), change.expected):
+            as_expected = form is not None and is_as(forms.media_object(form), change.expected)
+            if form is not None and as_expected and changed_fields(change, form):
                 plans[number] = _Planned(change, form, forms.to_raw(form))
         unread = [number for number in range(len(changes)) if number not in plans]
         if len(unread) == 1:
