@@ -156,6 +156,7 @@ _KINDS = (
     ("finite", "must be a number"),
     ("float", "must be a number"),
     ("string_too_short", "is empty"),
+    ("too_short", "is empty"),
     ("string_unicode", "is not proper text"),
     ("string", 'must be text in quotes ("…")'),
     ("path_type", 'must be text in quotes ("…")'),

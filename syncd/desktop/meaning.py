@@ -74,7 +74,7 @@ class Reader:
     def file_of(self, raw: str) -> MediaPath | None:
         """The file that a path means; None when it is none of the media folder's."""
         place = take_apart(raw)
-        if place is None or not place.parts:
+        if place is None or not raw.strip():
             return None
         full = raw
         if not place.is_absolute:

@@ -74,9 +74,10 @@ def _oddities(tree: FamilyTree, contents: Contents, base: str | None) -> list[Pr
             )
         )
     if contents.odd:
+        objects = "1 media object" if contents.odd == 1 else f"{contents.odd} media objects"
         found.append(
             Problem(
-                f"{contents.odd} media objects of the family tree '{title}' have no proper handle or path",
+                f"{objects} of the family tree '{title}' without a proper handle or path",
                 "in Gramps, run Tools, Family Tree Repair, Check and Repair Database",
             )
         )
