@@ -12,13 +12,12 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from syncd.model import Checksum, Detached, Link, MediaObject, MediaPath
-from syncd.model.catalog_path import parse_catalog_path
 from syncd.model.plan import AddObject, DeleteObject, Plan, TrashFile
 from syncd.model.policy import Conflicts, InFolder, OnWeb, Policy
 from tests.core import RULES, md5
+from tests.core_oracle import PASSES, check_plan, check_settled, settle
 from tests.core_world import NOW, World
 
-PASSES = 6
 MORE = int(os.environ.get("SYNCD_EXAMPLES", "1"))
 """How many times as many examples: `SYNCD_EXAMPLES=20` for a long hunt."""
 
@@ -176,72 +175,6 @@ def _ask_back(world: World, handle: str) -> None:
         world.links[handle] = replace(world.links[handle], restore=True)
 
 
-def _check_plan(world: World, plan: Plan) -> None:
-    """No plan writes one path twice, acts twice on one object, or records one link twice."""
-    places = Counter(
-        path.key
-        for action in plan.actions
-        for path in [
-            getattr(action, "to", None),
-            getattr(action, "aside", None),
-            getattr(action, "path", None),
-        ]
-        if isinstance(path, MediaPath) and type(action).__name__ != "KeepLoser"
-    )
-    assert not [path for path, count in places.items() if count > 1], "one path, two files"
-    handles = Counter(
-        getattr(action, "link").handle  # noqa: B009
-        for action in plan.actions
-        if hasattr(action, "link") and type(action).__name__ != "Forget"
-    )
-    assert not [handle for handle, count in handles.items() if count > 1], "two actions on one item"
-
-
-def _settle(world: World) -> list[Plan]:
-    """Make passes until nothing is left to do; every pass keeps all bytes."""
-    plans: list[Plan] = []
-    for _ in range(PASSES):
-        plan = world.plan()
-        plans.append(plan)
-        _check_plan(world, plan)
-        if not plan.actions:
-            return plans
-        before = world.contents()
-        world.apply(plan)
-        assert before <= world.contents(), "a content was lost"
-    raise AssertionError(f"still busy after {PASSES} passes: {plan.actions}")
-
-
-def _check_settled(world: World) -> None:
-    """What a link says is true on both sides, every file has at most one object that was made for it."""
-    reported = {problem.handle for problem in world.plan().problems} | {
-        wait.handle for wait in world.plan().waiting
-    }
-    for handle, link in world.links.items():
-        item, there = world.objects.get(handle), world.files.get(link.path.key)
-        if handle in reported:
-            continue
-        if link.detached is Detached.FILE_GONE:
-            assert item is not None
-            continue
-        if link.detached is Detached.OBJECT_GONE:
-            assert item is None
-            assert there is not None
-            continue
-        assert item is not None, "a link without an object"
-        assert there is not None, "a link without a file"
-        assert md5(there[0]) == link.checksum == item.checksum, "the contents differ"
-        assert link.checksum in world.bucket, "the bucket lacks what the object names"
-    for handle, item in world.objects.items():
-        web_address = item.path.startswith("https:")
-        assert handle in world.links or handle in reported or web_address, "an object that nobody sees to"
-    files = {link.path.key for link in world.links.values()}
-    waited_for = {parse_catalog_path(wait.path, RULES) for wait in world.plan().waiting}
-    assert all(path in files or MediaPath.of(path) in waited_for for path in world.files), (
-        "a file that nobody sees to"
-    )
-
-
 def _made(plans: list[Plan]) -> Counter[str]:
     return Counter(
         action.file.path.key for plan in plans for action in plan.actions if isinstance(action, AddObject)
@@ -254,36 +187,36 @@ def test_first_contact_is_a_union(world: World) -> None:
     """Without links nothing is deleted, no object vanishes, and every file has exactly one object in the end."""
     objects = set(world.objects)
     paths = set(world.files)
-    plans = _settle(world)
+    plans = settle(world)
     assert not any(isinstance(action, DeleteObject | TrashFile) for plan in plans for action in plan.actions)
     assert objects <= set(world.objects)
     assert paths <= set(world.files)
     assert all(count == 1 for count in _made(plans).values())
     if world.policy.conflicts is Conflicts.KEEP_BOTH:
         assert not world.trash
-    _check_settled(world)
+    check_settled(world)
 
 
 @settings(max_examples=600 * MORE)
 @given(worlds(linked=True))
 def test_any_links_settle(world: World) -> None:
     """Even links that are wrong in every way lead to a settled world, and no content is lost on the way."""
-    _settle(world)
-    _check_settled(world)
+    settle(world)
+    check_settled(world)
 
 
 @settings(max_examples=600 * MORE)
 @given(worlds(linked=False), st.data())
 def test_whatever_people_do_settles(world: World, data: st.DataObject) -> None:
     """After edits, moves, swaps and deletions on both sides both are in step again, and a further pass is quiet."""
-    _settle(world)
+    settle(world)
     for _ in range(data.draw(st.integers(1, 3), label="cycles")):
         for _ in range(data.draw(st.integers(1, 4), label="acts")):
             _someone_acts(data.draw, world)
-        plans = _settle(world)
+        plans = settle(world)
         event(f"{len(plans) - 1} passes")
         assert all(count == 1 for count in _made(plans).values())
-        _check_settled(world)
+        check_settled(world)
 
 
 @settings(max_examples=600 * MORE)
@@ -294,12 +227,12 @@ def test_failed_actions_do_no_harm(world: World, data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(0, 3), label="acts")):
             _someone_acts(data.draw, world)
         plan = world.plan()
-        _check_plan(world, plan)
+        check_plan(plan)
         before = world.contents()
         world.apply(plan, skipped=data.draw(st.sets(st.integers(0, 12)), label="failed"))
         assert before <= world.contents(), "a content was lost"
-    _settle(world)
-    _check_settled(world)
+    settle(world)
+    check_settled(world)
 
 
 @settings(max_examples=400 * MORE)
@@ -309,13 +242,13 @@ def test_what_a_held_deletion_spares_is_left_alone(world: World, data: st.DataOb
 
     A deletion may turn out to be none: a file put over another that conflicts goes aside, and its object follows.
     """
-    _settle(world)
+    settle(world)
     for _ in range(data.draw(st.integers(1, 4), label="acts")):
         _someone_acts(data.draw, world)
     spared: dict[str, MediaObject] = {}
     for _ in range(PASSES):
         plan = world.plan()
-        _check_plan(world, plan)
+        check_plan(plan)
         doomed = {action.expected.handle for action in plan.actions if isinstance(action, DeleteObject)}
         spared |= {handle: world.objects[handle] for handle in doomed - set(spared)}
         rest = [action for action in plan.actions if not isinstance(action, DeleteObject)]
@@ -326,5 +259,5 @@ def test_what_a_held_deletion_spares_is_left_alone(world: World, data: st.DataOb
         raise AssertionError(f"still busy after {PASSES} passes: {world.plan().actions}")
     assert spared.keys() <= world.objects.keys()
     assert all(world.objects[handle] == spared[handle] for handle in doomed)
-    _settle(world)
-    _check_settled(world)
+    settle(world)
+    check_settled(world)
