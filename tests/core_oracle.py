@@ -96,11 +96,10 @@ def check_settled(world: World) -> None:
 
 
 def check_no_twins(world: World) -> None:
-    """Of the living objects that syncd made, no two are for one file: the same path and the same checksum."""
-    ours = {
-        handle_for("tree", MediaPath.of(item.path), number)
-        for item in world.objects.values()
-        for number in range(9)
-    }
-    made = Counter((item.path, item.checksum) for handle, item in world.objects.items() if handle in ours)
+    """Of the living objects that syncd made, and that nobody renamed, no two are for one file of one content."""
+    made = Counter(
+        (item.path, item.checksum)
+        for handle, item in world.objects.items()
+        if handle in {handle_for("tree", MediaPath.of(item.path), number) for number in range(9)}
+    )
     assert not [twin for twin, count in made.items() if count > 1], "two objects for one file"

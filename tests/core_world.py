@@ -89,6 +89,18 @@ class World:
         """Every content that stands somewhere."""
         return {content for content, _inode in self.files.values()} | self.trash | set(map(word, self.bucket))
 
+    def cannot_stand(self, path: MediaPath, but: str = "") -> bool:
+        """Whether a file system could not hold a file there: a folder is there, or a file where a folder is needed.
+
+        Args:
+            path: the path.
+            but: a file that leaves.
+        """
+        others = self.files.keys() - {but}
+        return any(above in others for above in path.ancestors()) or any(
+            key.startswith(path.key + "/") for key in others
+        )
+
     def is_ignored(self, path: MediaPath) -> bool:
         """Whether a path is out of scope."""
         listed = path.key in self.ignored or any(f"{above}/" in self.ignored for above in path.ancestors())
@@ -192,12 +204,8 @@ class World:
                 self.links.pop(link.handle, None)
 
     def _is_blocked(self, path: MediaPath) -> bool:
-        """Whether a file cannot stand there: there is one, or one is where a folder is needed, or a folder is there."""
-        return (
-            path.key in self.files
-            or any(above in self.files for above in path.ancestors())
-            or any(key.startswith(path.key + "/") for key in self.files)
-        )
+        """Whether no file can be put there without another giving way."""
+        return path.key in self.files or self.cannot_stand(path)
 
     def _move(self, moves: list[MoveFile]) -> None:
         """Moves are made together: all names are left, then all are taken; what finds its name taken goes back."""
