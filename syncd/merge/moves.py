@@ -106,7 +106,7 @@ def locate(inputs: Inputs) -> list[Located]:
         if file is not None:
             found.append(Located(group.links, At.MOVED, file))
         elif group.file is not None and not _is_anothers(group, settled, arrived):
-            found.append(Located(group.links, At.EDITED, group.file))
+            found.append(_edited_or_followed(inputs, group, group.file, settled, arrived))
         else:
             absent.append(group)
     held = {located.file.path.key for located in found if located.file is not None}
@@ -179,6 +179,24 @@ def _absent(inputs: Inputs, group: _Group, held: Container[str]) -> list[Located
     if gone:
         found.append(Located(tuple(gone), At.GONE, None))
     return found
+
+
+def _edited_or_followed(
+    inputs: Inputs, group: _Group, file: FolderFile, settled: Container[str], arrived: set[str]
+) -> Located:
+    """Another content is at a group's path: an edit, unless the file is where Gramps Web has its object by now.
+
+    Then both sides moved it alike, and what took its old name is new: an edit would go to the object that left.
+    """
+    named = {
+        there.path.key: there for link in group.links if (there := _named_file(inputs, link)) is not None
+    }
+    if len(group.links) == len(named) == 1:
+        [(key, there)] = named.items()
+        if key not in settled and key not in arrived:
+            arrived.add(key)
+            return Located(group.links, At.MOVED, there)
+    return Located(group.links, At.EDITED, file)
 
 
 def _sleepers(inputs: Inputs, groups: Sequence[_Group], taken: set[str]) -> Iterable[Located]:

@@ -185,6 +185,30 @@ def test_a_file_put_over_another_when_deletions_stay_here() -> None:
     assert set(world.files) == {"b"}
 
 
+def test_moved_alike_on_both_sides_and_the_old_name_taken_by_a_new_file() -> None:
+    """The object has the moved file, what stands at the old name is new: as an edit it would reach the wrong object.
+
+    So it is where two desktops make the same changes before the second one has heard of the first.
+    """
+    plan = merge(
+        links=[link("h1", "d/b", "one")],
+        files=[file("a", "one"), file("d/b", "two")],
+        objects=[obj("h1", "a", "one")],
+    )
+    assert say(plan) == ["add d/b (two)", "record h1", "upload d/b (two)"]
+    assert after(plan)["h1"] == ("a", "a", "one")
+
+
+def test_an_edit_stays_an_edit_where_the_objects_new_name_has_another_objects_file() -> None:
+    """A file that has an object of its own was not moved there, even with the same content."""
+    plan = merge(
+        links=[link("h1", "b", "one"), link("h2", "a", "one")],
+        files=[file("a", "one"), file("b", "two")],
+        objects=[obj("h1", "a", "one"), obj("h2", "a", "one")],
+    )
+    assert say(plan) == ["update h1 content two", "upload b (two)"]
+
+
 def test_a_name_is_not_given_away_before_its_link_let_go() -> None:
     """A file that waits for its object's deletion keeps its name: a newcomer there would look like its edit."""
     plan = merge(
