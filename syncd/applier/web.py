@@ -95,19 +95,15 @@ class WebChanges:
             return
         own = [action for action in actions if not action.from_desktop]
         tags = (self._catalog.tag(self._new_objects.tag),) if own and self._new_objects.tag else ()
-        for start in range(0, len(actions), BATCH):
-            if self._ledger.fatal is None:
-                self._add_batch(actions[start : start + BATCH], tags)
-
-    def _add_batch(self, actions: Sequence[AddObject], tags: tuple[str, ...]) -> None:
-        state = self._ledger.state
         new = self._family.prepare([action for action in actions if action.from_desktop])
-        new |= {
-            action.link.handle: self._new_object(action, tags)
-            for action in actions
-            if not action.from_desktop
-        }
-        actions = [action for action in actions if action.link.handle in new]
+        new |= {action.link.handle: self._new_object(action, tags) for action in own}
+        ready = [action for action in actions if action.link.handle in new]
+        for start in range(0, len(ready), BATCH):
+            if self._ledger.fatal is None:
+                self._add_batch(ready[start : start + BATCH], new)
+
+    def _add_batch(self, actions: Sequence[AddObject], new: Mapping[str, NewObject]) -> None:
+        state = self._ledger.state
         intents = state.begin_many(_intent(action) for action in actions)
         answers = self._catalog.create([new[action.link.handle] for action in actions])
         for action, intent, answer in zip(actions, intents, answers, strict=True):
