@@ -191,6 +191,15 @@ class Examination:
         else:
             yield Finding(name, f"{folder} can be read and written")
         yield from self._guarded(name, self._marker)
+        yield from self._guarded("ignored names", lambda: self._ignored(settings))
+
+    def _ignored(self, settings: Settings) -> Iterator[Finding]:
+        """Whether the person's lists can be read; not a word where there are none."""
+        from syncd.ignore import IgnoreRules  # noqa: PLC0415  (slow to import)
+
+        rules = IgnoreRules.load(settings.media_dir, settings.ignore)
+        if rules.own:
+            yield Finding("ignored names", f"{count(len(rules.own), 'pattern')} of your own")
 
     def _marker(self) -> Iterator[Finding]:
         """Whether it is the folder that was synced, as a run decides it."""

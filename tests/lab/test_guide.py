@@ -111,7 +111,9 @@ def _under_way(world: World) -> None:
 
 def _windows(world: World) -> None:
     world.api.delete(handles(world)["from the laptop.jpg"])
-    world.api.create(r"C:\Users\me\Pictures\aunt.jpg", photo("aunt"))
+    for path in ("aunt.jpg", r"letters\1912.jpg"):
+        world.api.create(rf"C:\Users\me\Pictures\{path}", photo(path))
+    world.write("letters/1912.jpg", photo(r"letters\1912.jpg"))
 
 
 def _remove(world: World, path: str) -> None:

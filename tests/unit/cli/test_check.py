@@ -394,3 +394,14 @@ def test_the_least_exit_code_first(desk: Desk, world: World) -> None:
     desk.state_file.unlink()
     world.location_ = MediaLocation(None)
     assert desk.syncd("check").code == 2
+
+
+def test_a_list_of_ignored_names_that_makes_no_sense(desk: Desk, world: World) -> None:
+    """The line is named, with the exit code with which a run would end; a list in order is counted."""
+    (desk.media / ".syncdignore").write_text("# mine\n*.psd\n/drafts/\n")
+    assert checks(desk)["ignored names"][0]["text"] == "2 patterns of your own"
+    (desk.media / ".syncdignore").write_text("*.psd\n[z-a]\n")
+    (found,) = checks(desk)["ignored names"]
+    assert found["verdict"] == "failed"
+    assert "line 2" in found["text"]
+    assert desk.syncd("check").code == 3
