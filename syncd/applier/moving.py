@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from syncd.applier import notes, syscalls
+from syncd.applier import notes, stage, syscalls
 from syncd.applier.ground import TMP, Ground, Spot, changed, moved_only, random_name
-from syncd.applier.trash import leave, put_back
-from syncd.model import FolderFile, MediaPath
+from syncd.applier.trash import leave, put_back, remove_copied
+from syncd.model import FileStamp, FolderFile, MediaPath
 
 ASIDE = ".aside"
 
@@ -66,12 +67,47 @@ class Parked:
         Raises:
             MovedOn: the name is taken; the file goes back.
         """
-        with self.ground.filled(to.text, lambda target: leave(self.slot, target)) as target:
-            self.settled = True
+        try:
+            with self.ground.filled(to.text, lambda target: leave(self.slot, target)) as target:
+                self.settled = True
+                syscalls.sync_folder(target.folder)
+                now = target.stamp()
+                stamp = now if now is not None and moved_only(self.file.stamp, now) else self.file.stamp
+                return FolderFile(MediaPath.of(target.text), stamp, self.file.checksum)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return self._settle_across(to)
+
+    def _settle_across(self, to: MediaPath) -> FolderFile:
+        """The new name is on another disk: a verified copy takes it, then the original goes."""
+        before = self.slot.stamp()
+        with self.ground.at(to.text, create=True) as target:
+            near = target.beside(f".syncd-{random_name()}.part")
+            with notes.noted(self.ground, notes.Note(near.text, to.text, checksum=self.file.checksum)):
+                try:
+                    stage.copy_near(self.ground, self.slot, near, self.file.checksum)
+                    return self._swap_for(near, target, before)
+                except Exception:
+                    stage.discard_near(near, self.file.checksum)
+                    raise
+
+    def _swap_for(self, near: Spot, target: Spot, before: FileStamp | None) -> FolderFile:
+        """The copy takes the new name, the original goes."""
+        with notes.twins(self.ground, self.slot.text, target.text, self.file.checksum):
+            leave(near, target)
             syscalls.sync_folder(target.folder)
-            now = target.stamp()
-            stamp = now if now is not None and moved_only(self.file.stamp, now) else self.file.stamp
-            return FolderFile(MediaPath.of(target.text), stamp, self.file.checksum)
+            copied = FolderFile(
+                MediaPath.of(target.text), target.stamp() or self.file.stamp, self.file.checksum
+            )
+            if before is None or self.slot.stamp() != before:
+                remove_copied(
+                    self.ground, copied
+                )  # somebody had it open and wrote to it: the copy is nobody's
+                raise changed(self.file.path.text)
+            self.settled = True
+            syscalls.unlink(self.slot.folder, self.slot.name)
+        return copied
 
 
 @contextmanager

@@ -28,12 +28,17 @@ class Note:
         path: the person's name for it.
         keep_as: where it shall go when its own name is taken; None for the trash.
         checksum: what stands at `slot` is ours when it has this checksum; None when it is the person's anyway.
+        unfinished: what stands at `slot` is ours anyway: a copy that may not be complete.
+        twin: a file of which one is to go, on another disk than the other. While it has the bytes of the one at
+            `slot`, that one is not needed.
     """
 
     slot: str
     path: str
     keep_as: str | None = None
     checksum: Checksum | None = None
+    unfinished: bool = False
+    twin: str | None = None
 
 
 def write(ground: Ground, note: Note) -> str:
@@ -75,6 +80,18 @@ def noted(ground: Ground, note: Note, *, ours: int = 0) -> Iterator[None]:
     drop(ground, rel)
 
 
+@contextmanager
+def twins(ground: Ground, slot: str, twin: str, checksum: Checksum) -> Iterator[None]:
+    """A note for the time in which a file is on two disks; after a crash, the one at `slot` goes if both have it."""
+    rel = write(ground, Note(slot, slot, checksum=checksum, twin=twin))
+    try:
+        yield
+    except Exception:
+        drop(ground, rel)
+        raise
+    drop(ground, rel)
+
+
 def read(ground: Ground, rel: str) -> Note | None:
     """A note, or None when it was not written to its end (nothing was done then)."""
     with ground.at(rel) as spot:
@@ -83,6 +100,10 @@ def read(ground: Ground, rel: str) -> Note | None:
             content = file.read(1 << 16)
     try:
         found = json.loads(content)
-        return Note(found["slot"], found["path"], found["keep_as"], found["checksum"])
-    except (ValueError, KeyError, TypeError):
+        return Note(
+            *(found["slot"], found["path"], found["keep_as"], found["checksum"]),
+            unfinished=found.get("unfinished", False) is True,
+            twin=found.get("twin"),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -167,30 +167,11 @@ def _place_across(ground: Ground, ready: Ready, wish: Wish) -> Outcome:
         near = target.beside(f".syncd-{random_name()}.part")
         with notes.noted(ground, notes.Note(near.text, wish.path.text, wish.keep_text, ready.checksum)):
             try:
-                _copy_near(source, near, ready)
+                stage.copy_near(ground, source, near, ready.checksum)
                 return _place(ground, near, ready, wish)
             except Exception:
-                _discard(near, ready)
+                stage.discard_near(near, ready.checksum)
                 raise
-
-
-def _copy_near(source: Spot, near: Spot, ready: Ready) -> None:
-    descriptor = source.open()
-    try:
-        copied = syscalls.create(near.folder, near.name, 0o666)
-        with os.fdopen(copied, "wb", buffering=0):
-            stage.transfer(descriptor, copied)
-            syscalls.sync_file(copied)
-    finally:
-        os.close(descriptor)
-    if near.checksum() != ready.checksum:
-        raise OSError(errno.EIO, os.strerror(errno.EIO), near.text)
-
-
-def _discard(near: Spot, ready: Ready) -> None:
-    """Remove our copy after a failure, if it is ours and not what was swapped out for it."""
-    if near.stamp() is not None and near.checksum() == ready.checksum:
-        syscalls.unlink(near.folder, near.name)
 
 
 def _inherit_rights(slot: Spot, target: Spot) -> None:
@@ -229,11 +210,15 @@ def move(ground: Ground, file: FolderFile, to: MediaPath) -> FolderFile:
         with (
             ground.at(file.path.text) as source,
             stage.copy(ground, source, file.stamp, file.checksum) as ready,
+            ground.at(to.text, create=True) as target,
         ):
-            moved = place(ground, ready, Wish(to)).file
-        try:
-            remove_copied(ground, file)
-        except MovedOn:
-            remove_copied(ground, moved)  # the person changed the file: the copy is nobody's
-            raise
+            if syscalls.is_there(target.folder, target.name):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), to.text) from error
+            with notes.twins(ground, to.text, file.path.text, file.checksum):
+                moved = place(ground, ready, Wish(to)).file
+                try:
+                    remove_copied(ground, file)
+                except MovedOn:
+                    remove_copied(ground, moved)  # the person changed the file: the copy is nobody's
+                    raise
         return moved

@@ -12,7 +12,7 @@ from syncd.applier.moving import ASIDE
 from syncd.applier.notes import Note
 from syncd.applier.stage import PART, READY
 from syncd.applier.trash import put_back, shelve, shelve_ours
-from syncd.model import FolderFile, MediaPath, parse_checksum
+from syncd.model import Checksum, FolderFile, MediaPath, parse_checksum
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ def recover(ground: Ground, day: str) -> list[Found]:
         OSError: `.syncd/tmp` cannot be read.
     """
     found: list[Found] = []
-    for name in _names(ground):
-        if name.endswith(notes.SUFFIX):
-            found += _replay(ground, f"{TMP}/{name}", day)
+    noted = [f"{TMP}/{name}" for name in _names(ground) if name.endswith(notes.SUFFIX)]
+    for rel in sorted(noted, key=lambda rel: not _tells_of_twins(ground, rel)):
+        found += _replay(ground, rel, day)
     for name in _names(ground):
         found += _leftover(ground, name, day)
     return found
@@ -60,7 +60,7 @@ def _replay(ground: Ground, rel: str, day: str) -> list[Found]:
         try:
             with ground.at(note.slot) as slot:
                 if slot.stamp() is None:
-                    if not _is_over(slot):
+                    if note.twin is None and not _is_over(slot):
                         return []
                 else:
                     found += _settle(ground, slot, note, day)
@@ -72,6 +72,11 @@ def _replay(ground: Ground, rel: str, day: str) -> list[Found]:
     return found
 
 
+def _tells_of_twins(ground: Ground, rel: str) -> bool:
+    note = notes.read(ground, rel)
+    return note is not None and note.twin is not None
+
+
 def _is_over(slot: Spot) -> bool:
     """Whether an empty slot means that nothing is left to do; an empty folder may be a disk that is missing."""
     return slot.text.startswith(TMP) or bool(os.listdir(slot.folder))  # noqa: PTH208 - of a descriptor
@@ -80,7 +85,11 @@ def _is_over(slot: Spot) -> bool:
 def _settle(ground: Ground, slot: Spot, note: Note, day: str) -> list[Found]:
     """One file under our name: ours goes, a person's goes to its own name, to where it was to go, or to the trash."""
     checksum, stamp = slot.checksum(), slot.stamp()
-    if checksum == note.checksum or stamp is None:
+    if note.twin is not None:
+        if checksum == note.checksum == _checksum_at(ground, note.twin):
+            syscalls.unlink(slot.folder, slot.name)
+        return []
+    if note.unfinished or checksum == note.checksum or stamp is None:
         syscalls.unlink(slot.folder, slot.name)
         return []
     path = MediaPath.of(note.path)
@@ -115,6 +124,14 @@ def _leftover(ground: Ground, name: str, day: str) -> list[Found]:
         path = MediaPath.of(f"recovered/{name}")
         kept = shelve(ground, spot, path, day)
         return [Found(FolderFile(path, stamp, checksum), None, kept)]
+
+
+def _checksum_at(ground: Ground, rel: str) -> Checksum | None:
+    try:
+        with ground.at(rel) as spot:
+            return None if spot.stamp() is None else spot.checksum()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _is_taken(ground: Ground, rel: str) -> bool:

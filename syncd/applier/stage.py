@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from syncd.applier import syscalls
+from syncd.applier import notes, syscalls
 from syncd.applier.failures import translate, translated
 from syncd.applier.ground import TMP, Ground, Spot, changed, random_name
 from syncd.errors import FolderError, Unexpected
@@ -210,6 +210,42 @@ def copy(ground: Ground, source: Spot, stamp: FileStamp, checksum: Checksum) -> 
                 raise changed(source.text) from error
     finally:
         os.close(descriptor)
+
+
+def copy_near(ground: Ground, source: Spot, near: Spot, checksum: Checksum) -> None:
+    """Copy a file to a name of ours beside its target, on the target's disk, where it stands complete or not at all.
+
+    Raises:
+        OSError: it cannot be copied, or does not have the checksum.
+    """
+    part = near.beside(f".syncd-{random_name()}{PART}")
+    with notes.noted(ground, notes.Note(part.text, near.text, unfinished=True)):
+        try:
+            _copy_to(source, part, checksum)
+            syscalls.move_inside(part.folder, part.name, near.folder, near.name)
+        except Exception:
+            if part.stamp() is not None:
+                syscalls.unlink(part.folder, part.name)
+            raise
+
+
+def _copy_to(source: Spot, target: Spot, checksum: Checksum) -> None:
+    descriptor = source.open()
+    try:
+        copied = syscalls.create(target.folder, target.name, 0o666)
+        with os.fdopen(copied, "wb", buffering=0):
+            transfer(descriptor, copied)
+            syscalls.sync_file(copied)
+    finally:
+        os.close(descriptor)
+    if target.checksum() != checksum:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), target.text)
+
+
+def discard_near(near: Spot, checksum: Checksum) -> None:
+    """Remove our copy after a failure, if it is ours and not what was swapped out for it."""
+    if near.stamp() is not None and near.checksum() == checksum:
+        syscalls.unlink(near.folder, near.name)
 
 
 def transfer(descriptor: int, target: int | BinaryIO) -> None:

@@ -28,8 +28,9 @@ def not_mounted(walk: Walk) -> list[str]:
                 missing.setdefault(key[:end], set()).add(stamp.device)
                 break
             end = key.rfind("/", 0, end)
+    # Where no other file is left to compare with, the number itself must do.
     return [
         key
         for key, devices in missing.items()
-        if (here := then.get(walk.empty[key][0])) and not devices & here
+        if not devices & then.get(walk.empty[key][0], {walk.empty[key][0]})
     ]

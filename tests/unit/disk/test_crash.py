@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from syncd.model import MediaPath
 from tests.unit.disk.album import PRIMITIVES, Album, World
 
 Seen = dict[str, bytes]
-KINDS = ("modern", "no-exchange", "no-flags", "no-links")
+ANOTHER_DISK = "another disk"
+"""The folder `a` is one, mounted inside the media folder."""
+
+KINDS = ("modern", "no-exchange", "no-flags", "no-links", ANOTHER_DISK)
 
 
 class Crash(BaseException):
@@ -53,6 +57,11 @@ def _new(album: Album) -> None:
         album.folder.place(ready, MediaPath.of("x/y/new"))
 
 
+def _new_beside(album: Album) -> None:
+    with album.ready(b"new") as ready:
+        album.folder.place(ready, MediaPath.of("a/new"))
+
+
 def _replace(album: Album) -> None:
     with album.ready(b"new") as ready:
         album.folder.place(ready, MediaPath.of("a/old"), replaces=album.scanned("a/old"))
@@ -77,6 +86,10 @@ def _move(album: Album) -> None:
     album.folder.move(album.scanned("a/old"), MediaPath.of("c/d/moved"), prune=True)
 
 
+def _move_beside(album: Album) -> None:
+    album.folder.move(album.scanned("b"), MediaPath.of("a/moved"))
+
+
 def _trash(album: Album) -> None:
     album.folder.trash(album.scanned("a/old"), reason="gone")
 
@@ -96,17 +109,61 @@ def _restore(album: Album) -> None:
     album.folder.restore(".syncd/trash/2026-01-01/was", MediaPath.of("was"))
 
 
-OPERATIONS = [_new, _replace, _conflict, _replace_elsewhere, _move, _trash, _swap, _copy, _restore]
+OPERATIONS = [
+    _new,
+    _new_beside,
+    _replace,
+    _conflict,
+    _replace_elsewhere,
+    _move,
+    _move_beside,
+    _trash,
+    _swap,
+    _copy,
+    _restore,
+]
 
 
-def _prepared(root: Path) -> Album:
+def _prepared(root: Path, disks: Disks | None) -> Album:
     root.mkdir()
     album = Album(root)
+    if disks is not None:
+        disks.mount(root / "a")
+        album.write("a/stays", b"stays")
     album.write("a/old", b"old")
     album.write(".syncd/trash/2026-01-01/was", b"was")
     album.write("b", b"other")
     album.folder.ensure_internal()
     return album
+
+
+class Disks:
+    """Small file systems, each in memory."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None)
+        self._mounted: list[Path] = []
+
+    def mount(self, at: Path) -> None:
+        """Mount one, or skip the test where that is not allowed."""
+        at.mkdir()
+        arguments = (b"tmpfs", bytes(at), b"tmpfs", ctypes.c_ulong(0), b"size=64k")
+        if self._libc.mount(*arguments) != 0:
+            pytest.skip("needs the right to mount")
+        self._mounted.append(at)
+
+    def unmount(self) -> None:
+        """Unmount all."""
+        for at in self._mounted:
+            assert self._libc.umount2(bytes(at), 2) == 0
+
+
+@pytest.fixture
+def disks() -> Iterator[Disks]:
+    """Gone after the test."""
+    made = Disks()
+    yield made
+    made.unmount()
 
 
 @pytest.fixture(autouse=True)
@@ -117,9 +174,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__.strip("_"))
-def test_the_power_fails_at_every_call(tmp_path: Path, operation: Callable[[Album], None], kind: str) -> None:
+def test_the_power_fails_at_every_call(
+    tmp_path: Path, operation: Callable[[Album], None], kind: str, disks: Disks
+) -> None:
     """Whatever a person made is still there, by name or in the trash, and what is of ours only is cleared away."""
-    operation_prepared = _without_b if operation is _replace_elsewhere else _prepared
+
+    def operation_prepared(root: Path) -> Album:
+        album = _prepared(root, disks if kind == ANOTHER_DISK else None)
+        if operation is _replace_elsewhere:
+            (root / "b").unlink()
+        return album
+
     with pytest.MonkeyPatch.context() as patch:
         World(patch).old(kind)
         before_album = operation_prepared(tmp_path / "whole")
@@ -145,7 +210,8 @@ def test_the_power_fails_at_every_call(tmp_path: Path, operation: Callable[[Albu
                 restarted.recover()
                 again = restarted.recover()
             assert again == []
-            assert album.tmp() == []
+            # A note of an empty folder stays: that may be a disk which is not mounted just now.
+            assert [n for n in album.tmp() if not (kind == ANOTHER_DISK and n.endswith(".note"))] == []
             assert originals <= set(album.everything().values()), f"lost in recovery after call {number}"
             _is_sound(album.seen(), before, after, operation, kind)
         else:
@@ -169,9 +235,3 @@ def _is_sound(seen: Seen, before: Seen, after: Seen, operation: Callable[[Album]
     assert kind == "no-flags" or operation is _restore
     assert seen.items() <= {**before, **after}.items()
     assert set(seen.values()) >= set(before.values()) & set(after.values())
-
-
-def _without_b(root: Path) -> Album:
-    album = _prepared(root)
-    (root / "b").unlink()
-    return album

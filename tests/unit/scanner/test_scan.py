@@ -540,6 +540,25 @@ def test_a_disk_inside_the_folder_is_part_of_it_and_missed_when_gone(tmp_path: P
     assert look(tmp_path, known).vanished == ["nas/photos/y"]
 
 
+def test_a_disk_that_held_all_files_is_missed(tmp_path: Path) -> None:
+    """With no other file to compare with, the disk's number tells."""
+    known: dict[str, Row] = {}
+    for _ in mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", made(tmp_path / "nas")):
+        (tmp_path / "nas" / "y").write_bytes(b"y")
+        known = rows(look(tmp_path))
+    seen = look(tmp_path, known)
+    assert seen.vanished == []
+    assert [problem.path for problem in seen.snapshot.problems] == ["nas"]
+    for _ in mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path / "nas"):
+        assert look(tmp_path, known).vanished == ["nas/y"], "mounted, but empty"
+
+
+def made(folder: Path) -> Path:
+    """The same folder, which is there now."""
+    folder.mkdir()
+    return folder
+
+
 def test_emptying_an_ordinary_folder_is_a_deletion(tmp_path: Path) -> None:
     """Only what was another disk is missed."""
     (tmp_path / "x").write_bytes(b"x")

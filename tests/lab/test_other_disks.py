@@ -1,0 +1,130 @@
+"""A folder inside the media folder that is a disk of its own: files come, go and change across the border."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lab.world import World
+from tests.lab.endings import leftovers
+from tests.lab.scenario import begin, change_on_web, deeds, ends_at_rest, ends_in_step, handles, photo
+
+_BIND = 4096
+_DETACH = 2
+
+
+@contextmanager
+def mounted(source: Path | None, target: Path) -> Iterator[None]:
+    """Mount a file system in memory, or (bound) a folder of one; skip the test where that is not allowed."""
+    libc = ctypes.CDLL(None)
+    target.mkdir(exist_ok=True)
+    origin, kind, flags = (
+        (b"tmpfs", b"tmpfs", 0) if source is None else (bytes(source), None, ctypes.c_ulong(_BIND))
+    )
+    if libc.mount(origin, bytes(target), kind, flags, None) != 0:
+        pytest.skip("needs the right to mount")
+    try:
+        yield
+    finally:
+        assert libc.umount2(bytes(target), _DETACH) == 0
+
+
+def test_a_disk_inside_the_media_folder(empty_world: World) -> None:
+    """Moves, edits, conflicts and deletions go across its border; unmounted, its files are not taken for deleted."""
+    world = empty_world
+    disk, nas = world.base / "disk", world.folder / "nas"
+    with mounted(None, disk):
+        with mounted(disk, nas):
+            was = across_the_border(world)
+        assert list(nas.iterdir()) == []
+        while_it_is_away(world, was)
+        with mounted(disk, nas):
+            world.sync()
+            now = handles(world)
+            assert now["nas/renamed while away.jpg"] == was["there.jpg"]
+            assert now["nas/here.jpg"] == was["here.jpg"]
+            assert world.desktop.files()["nas/new while away.jpg"] == photo("new while away")
+            ends_in_step(world)
+
+
+def across_the_border(world: World) -> dict[str, str]:
+    """Everything that can happen to files on the disk while it is mounted; the handles, by first path."""
+    was = begin(
+        world,
+        *("here.jpg", "there.jpg", "nas/a.jpg", "nas/b.jpg", "nas/edited.jpg", "nas/deleted.jpg"),
+        *("nas/fought over.jpg", "nas/swap.jpg", "swap.jpg", "nas/twice.jpg", "shelf/old.jpg"),
+    )
+    folder = world.folder
+    assert (folder / "nas/a.jpg").stat().st_dev != (folder / "here.jpg").stat().st_dev
+    shutil.move(folder / "nas/a.jpg", folder / "a.jpg")
+    shutil.move(folder / "here.jpg", folder / "nas/here.jpg")
+    shutil.move(folder / "nas/twice.jpg", folder / "twice.jpg")  # there and back again: another inode
+    shutil.copy(folder / "twice.jpg", folder / "nas/twice.jpg")
+    (folder / "twice.jpg").unlink()
+    for old, new in (
+        ("nas/b.jpg", "b.jpg"),
+        ("there.jpg", "nas/deep/there.jpg"),
+        ("nas/swap.jpg", "swap.jpg"),
+        ("swap.jpg", "nas/swap.jpg"),
+        ("shelf/old.jpg", "nas/shelf/old.jpg"),
+    ):
+        world.api.edit(was[old], path=new)
+    change_on_web(world, was["nas/edited.jpg"], photo("edited"))
+    world.api.delete(was["nas/deleted.jpg"])
+    world.write("nas/fought over.jpg", photo("mine"))
+    change_on_web(world, was["nas/fought over.jpg"], photo("theirs"))
+    world.api.create("nas/new.jpg", photo("new"))
+    world.write("nas/added.jpg", photo("added"))
+    document = world.sync()
+    (conflict,) = document["conflicts"]
+    assert conflict["kept_as"].startswith("nas/fought over (conflict")
+    assert world.desktop.files() == {
+        "a.jpg": photo("nas/a.jpg"),
+        "b.jpg": photo("nas/b.jpg"),
+        "swap.jpg": photo("nas/swap.jpg"),
+        "nas/swap.jpg": photo("swap.jpg"),
+        "nas/here.jpg": photo("here.jpg"),
+        "nas/twice.jpg": photo("nas/twice.jpg"),
+        "nas/deep/there.jpg": photo("there.jpg"),
+        "nas/shelf/old.jpg": photo("shelf/old.jpg"),
+        "nas/edited.jpg": photo("edited"),
+        "nas/fought over.jpg": photo("theirs"),
+        conflict["kept_as"]: photo("mine"),
+        "nas/new.jpg": photo("new"),
+        "nas/added.jpg": photo("added"),
+    }
+    assert sorted(world.desktop.trash()) == sorted([photo("nas/edited.jpg"), photo("nas/deleted.jpg")])
+    now = handles(world)
+    for old, new in (("nas/a.jpg", "a.jpg"), ("here.jpg", "nas/here.jpg"), ("nas/swap.jpg", "swap.jpg")):
+        assert now[new] == was[old]
+    assert now["nas/twice.jpg"] == was["nas/twice.jpg"]
+    assert document["problems"] == []
+    assert leftovers(world.desktop) == []
+    ends_in_step(world)
+    return was
+
+
+def while_it_is_away(world: World, was: dict[str, str]) -> None:
+    """Nothing below is deleted, fetched or moved; the rest goes on, and the person is asked about the disk."""
+    there = {path for path in world.catalog() if path.startswith("nas/")}
+    world.api.edit(was["there.jpg"], path="nas/renamed while away.jpg")
+    world.api.create("nas/new while away.jpg", photo("new while away"))
+    (world.folder / "b.jpg").unlink()
+    world.write("meanwhile.jpg", photo("meanwhile"))
+    document = world.sync(code=1)
+    assert deeds(document) == [
+        ("added", "meanwhile.jpg"),
+        ("deleted", "b.jpg"),
+        ("uploaded", "meanwhile.jpg"),
+    ]
+    (problem,) = document["problems"]
+    assert problem["path"] == "nas"
+    assert "mount" in problem["remedy"]
+    assert world.catalog().keys() >= there - {"nas/deep/there.jpg"}
+    assert list((world.folder / "nas").iterdir()) == []
+    ends_at_rest(world, code=1)
