@@ -63,6 +63,8 @@ def test_a_look_and_its_traces(person: Person) -> None:
     forms = read_forms(folder, ["a", "nobody"])
     assert {handle: raw["path"] for handle, raw in forms.items()} == {"a": "first.jpg"}
     assert traces(folder) == before
+    change(folder, "UPDATE media SET change = 9 WHERE handle = 'b'")
+    assert [row.handle for row in read_contents(folder).media] == ["a", "b"]
 
 
 def test_many_forms(person: Person) -> None:
@@ -166,7 +168,10 @@ def test_no_lock_is_left(person: Person) -> None:
     folder = person.tree("Smith", MEDIA)
     read_contents(folder)
     change(folder, "DROP TABLE media")
-    refusal(folder)
+    error = refusal(folder)
+    assert error.__traceback__ is not None  # it keeps the frames of the look, and so what they did not close
+    files = [file.resolve() for file in Path("/proc/self/fd").iterdir()]
+    assert folder / "sqlite.db" not in files
     with closing(sqlite3.connect(folder / "sqlite.db", timeout=0, isolation_level=None)) as writer:
         writer.execute("BEGIN EXCLUSIVE")
 
