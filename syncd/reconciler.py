@@ -17,6 +17,7 @@ checksum that an object names.
 Invariants:
 
 - What was not seen is never taken for gone: an unreadable folder, a busy file, an ignored path.
+- A link whose path is ignored sleeps; what was deleted meanwhile on one side is not deleted on the other when it wakes.
 - Only a link lets anything be deleted. Without links (first contact) the plan is a union.
 - Bytes that nobody can have are waited for; they are never the reason to delete or overwrite others.
 - A name that a link still bears is given to nothing else before that link has let go of it (its object deleted, its
