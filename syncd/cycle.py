@@ -131,6 +131,7 @@ class Cycle:
                 moment=moment,
                 conflict_copies=self.state.conflict_copies(),
                 desktop=observed.desktop,
+                deleted=self.state.deleted(),
             )
         )
         plan = replace(plan, problems=(*observed.problems, *plan.problems))

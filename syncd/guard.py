@@ -374,7 +374,7 @@ def _first_contact_reason(plan: Plan, now: Circumstances) -> str | None:
     """Why the transfers of a first contact are held, or None. A copy within the folder is no transfer."""
     if not now.first_contact:
         return None
-    adds = sum(isinstance(action, AddObject) for action in plan.actions)
+    adds = sum(isinstance(action, AddObject | RestoreObject) for action in plan.actions)
     sent = [action.file.size for action in plan.actions if isinstance(action, Upload)]
     fetched = [
         now.sizes.get(action.checksum, 0)

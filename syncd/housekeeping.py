@@ -8,6 +8,7 @@ from contextlib import suppress
 from syncd.applier.disk import MediaFolder
 from syncd.applier.ground import TRASH
 from syncd.errors import MovedOn, SyncdError
+from syncd.model import MediaPath
 from syncd.model.plan import Notice
 from syncd.ports import Store
 from syncd.state import State, TrashEntry
@@ -63,10 +64,23 @@ def keep_house(media: MediaFolder, state: State, store: Store | None, *, trash_d
     old = [entry for entry in state.trash() if entry.at < horizon]
     if old and store is not None:
         _purge(media, state, store, old)
+    _forget_restored(media, state)
     forgotten = [undo.handle for undo in state.undos() if undo.at < horizon]
     if forgotten:
         state.drop_undos(forgotten)
     state.forget_activity(now - ACTIVITY_DAYS * DAY_SECONDS)
+
+
+def _forget_restored(media: MediaFolder, state: State) -> None:
+    """Take off the list what a person took out of the trash by hand, once its object has a file again."""
+    missing = [
+        entry
+        for entry in state.trash()
+        if entry.handle is not None and not media.exists(MediaPath.of(entry.kept_as))
+    ]
+    if missing:
+        linked = {link.handle for link in state.links()}
+        state.drop_trash([entry.id for entry in missing if entry.handle in linked])
 
 
 def _purge(media: MediaFolder, state: State, store: Store, old: list[TrashEntry]) -> None:

@@ -14,6 +14,7 @@ from syncd.model import (
     BucketSnapshot,
     CatalogSnapshot,
     Checksum,
+    Deleted,
     DesktopObject,
     DesktopSnapshot,
     Detached,
@@ -102,6 +103,13 @@ def desktop(*objects: tuple[str, str, str | None], readable: bool = True) -> Des
     return DesktopSnapshot(found, readable=readable)
 
 
+def deleted(
+    handle: str, path: str, content: str, *, named: str | None = None, in_web: bool = False
+) -> Deleted:
+    """A deletion that may be taken back; its object was named like its file unless said otherwise."""
+    return Deleted(handle, MediaPath.of(path), md5(content), path if named is None else named, in_web)
+
+
 def inputs(
     *,
     links: Sequence[Link] = (),
@@ -111,6 +119,7 @@ def inputs(
     occupied: Mapping[str, Occupant] | None = None,
     conflict_copies: Iterable[str] = (),
     desktop: DesktopSnapshot | None = None,
+    deleted: Sequence[Deleted] = (),
     moment: Moment = MOMENT,
     rules: PathRules = RULES,
     **policy: Any,
@@ -134,6 +143,7 @@ def inputs(
         moment=moment,
         conflict_copies=frozenset(conflict_copies),
         desktop=desktop,
+        deleted=deleted,
     )
 
 
@@ -174,8 +184,8 @@ def _say(action: Action) -> str:
             return f"trash {file.path} of {' '.join(sorted(link.handle for link in links))}"
         case DeleteObject(expected=item):
             return f"delete {item.handle}"
-        case RestoreObject(file=file, link=after):
-            return f"restore {after.handle} ({word(file.checksum)})"
+        case RestoreObject(file=file, link=after, path=path):
+            return f"restore {after.handle} ({word(file.checksum)})" + (f" as {path}" if path else "")
 
 
 def after(plan: Plan) -> dict[str, tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from syncd.model import (
     BucketSnapshot,
     CatalogSnapshot,
     Checksum,
+    Deleted,
     DesktopSnapshot,
     FileStamp,
     FolderFile,
@@ -40,6 +41,7 @@ from syncd.model.plan import (
     TrashFile,
     UpdateObject,
     Upload,
+    Why,
 )
 from syncd.model.policy import Moment, Policy
 from syncd.reconciler import Inputs, reconcile
@@ -72,6 +74,8 @@ class World:
     trash: set[str] = field(default_factory=set)
     copies: set[str] = field(default_factory=set)
     desktop: DesktopSnapshot | None = None
+    deletions: list[Deleted] = field(default_factory=list)
+    """What may be taken back, newest first."""
     inodes: int = 1000
     host: str = "desk"
     now: int = NOW
@@ -129,6 +133,7 @@ class World:
             moment=Moment(self.now + self.skew, "2026-11-22", self.host),
             conflict_copies=frozenset(self.copies),
             desktop=self.desktop,
+            deleted=tuple(self.deletions),
         )
 
     def plan(self) -> Plan:
@@ -242,11 +247,13 @@ class World:
             case TrashFile(file=file, links=links):
                 if self._is(file) and not any(link.handle in self.objects for link in links):
                     self.trash.add(self.files.pop(file.path.key)[0])
+                    self.deletions.insert(0, Deleted(links[0].handle, file.path, file.checksum, in_web=True))
                     self._drop(*links)
             case DeleteObject(expected=item, link=link, holder=holder):
                 absent = link.path.key not in self.files or (holder is not None and self._is(holder))
                 if absent and self._is_still(item):
                     self.deleted[item.handle] = self.objects.pop(item.handle)
+                    self.deletions.insert(0, Deleted(link.handle, link.path, link.checksum, item.path))
                     self._drop(link)
             case RestoreObject():
                 self._restore(action)
@@ -261,6 +268,7 @@ class World:
         there = self.objects.get(link.handle)
         if there is None:
             self.objects[link.handle] = MediaObject(link.handle, link.named, link.checksum, "", self.now)
+            self._forget_deletion(link.handle)
         elif (there.path, there.digest) != (link.named, link.checksum):
             return
         self._record(link)
@@ -272,10 +280,17 @@ class World:
         file, link = restore.file, restore.link
         if file.checksum not in self.bucket:
             return
+        if restore.why is Why.CAME_BACK:
+            self.links[link.handle] = replace(link, restore=True)
         made = MediaObject(link.handle, link.named or file.path.key, file.checksum, "", self.now)
         item = self.objects.get(link.handle) or self.deleted.get(link.handle) or made
-        self.objects[link.handle] = replace(item, checksum=file.checksum)
-        self._record(replace(link, named=item.path))
+        path = restore.path or item.path
+        self.objects[link.handle] = replace(item, path=path, checksum=file.checksum)
+        self._forget_deletion(link.handle)
+        self._record(replace(link, named=path))
+
+    def _forget_deletion(self, handle: str) -> None:
+        self.deletions = [gone for gone in self.deletions if gone.in_web or gone.handle != handle]
 
     def _fetch(self, fetch: Fetch) -> None:
         """Bytes come from the bucket or a file of the folder; an old file is moved away, never overwritten."""

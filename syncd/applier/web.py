@@ -15,8 +15,8 @@ from syncd.applier.family import FamilyObjects
 from syncd.applier.ledger import Ledger
 from syncd.errors import MovedOn, Refused
 from syncd.gramps.mime import mime_of
-from syncd.model import Checksum, FolderFile, MediaObject, MediaPath
-from syncd.model.plan import AddObject, DeleteObject, Done, RestoreObject, UpdateObject, Waiting
+from syncd.model import Checksum, FolderFile, MediaObject, MediaPath, Problem
+from syncd.model.plan import AddObject, DeleteObject, Done, RestoreObject, UpdateObject, Waiting, Why
 from syncd.model.policy import OnWeb
 from syncd.ports import (
     AlreadyThere,
@@ -123,6 +123,7 @@ class WebChanges:
                     links=[action.link],
                     intents=[intent],
                 )
+                state.drop_undos([action.link.handle])  # no older object of this handle can come back now
 
     def _new_object(self, action: AddObject, tags: tuple[str, ...]) -> NewObject:
         return new_object(
@@ -161,21 +162,45 @@ class WebChanges:
         """Bring an object back, by the server's history if it can, else anew under its handle."""
 
         def work() -> None:
-            item = self._catalog.restore(action.link.handle)
-            if item is None:
-                item = self._create_again(action)
-            item = self._agree(item, action.file)
+            if action.why is Why.CAME_BACK:
+                # Were the object there without a link, a crash later, its file could get a second one.
+                self._ledger.state.put_links([replace(action.link, restore=True)])
+            item = self._bring_back(action) or self._create_again(action)
+            item = self._agree(item, action)
+            self._ledger.state.drop_undos([item.handle])
             link = replace(action.link, named=item.path)
             self._progress.advance(files=1)
             self._ledger.note(_done("restored", action.file, item.handle, action.why), links=[link])
 
         self._ledger.attempt(action, str(action.file.path), action.link.handle, work)
 
+    def _bring_back(self, action: RestoreObject) -> MediaObject | None:
+        """The object as it was, by the server's history, else by its answer to the deletion; None if neither knows it."""
+        handle = action.link.handle
+        try:
+            item = self._catalog.restore(handle)
+            undo = self._ledger.state.undo_for(handle) if item is None else None
+            if undo is not None:
+                self._catalog.undo(undo.undo)
+                item = self._catalog.get(handle)
+        except Refused as error:
+            if action.why is not Why.CAME_BACK:
+                raise
+            problem = Problem(
+                f"its description and references could not be brought back in Gramps Web: {error.reason}",
+                "look for them in the history of Gramps Web; the file has an object again",
+                str(action.file.path),
+                handle,
+            )
+            self._ledger.problems.append(problem)
+            return None
+        return item
+
     def _create_again(self, action: RestoreObject) -> MediaObject:
         path = action.file.path
         new = NewObject(
             handle=action.link.handle,
-            path=action.link.named or path.key,
+            path=action.path or action.link.named or path.key,
             checksum=action.file.checksum,
             mime=mime_of(path.name),
             desc=MediaPath.of(path.key).stem,
@@ -186,11 +211,13 @@ class WebChanges:
             raise Refused(answer.problem.reason, answer.problem.remedy)
         return answer.object
 
-    def _agree(self, item: MediaObject, file: FolderFile) -> MediaObject:
-        """Give a restored object the folder's content."""
-        if item.checksum == file.checksum:
+    def _agree(self, item: MediaObject, action: RestoreObject) -> MediaObject:
+        """Give a restored object the folder's content, and the name that it shall have."""
+        path = action.path if action.path != item.path else None
+        checksum = action.file.checksum if action.file.checksum != item.checksum else None
+        if path is None and checksum is None:
             return item
-        (answer,) = self._catalog.update([ObjectChange(item, checksum=file.checksum)])
+        (answer,) = self._catalog.update([ObjectChange(item, path=path, checksum=checksum)])
         if isinstance(answer, Made):
             return answer.object
         if isinstance(answer, Rejected):
@@ -230,7 +257,12 @@ class WebChanges:
                     "something in Gramps Web refers to it since a moment ago; the deletion was undone"
                 )
             self._ledger.state.add_undo(
-                handle, action.link.path.text, action.link.checksum, answer.undo, time.time()
+                handle,
+                action.link.path.text,
+                action.link.checksum,
+                answer.undo,
+                time.time(),
+                named=action.expected.path,
             )
             self._progress.advance(files=1)
             done = Done("deleted", str(action.link.path), handle, action.link.checksum, None, action.why)

@@ -13,6 +13,7 @@ from syncd.model.policy import Moment, Policy
 from syncd.model.snapshots import (
     BucketSnapshot,
     CatalogSnapshot,
+    Deleted,
     DesktopSnapshot,
     FolderFile,
     FolderSnapshot,
@@ -36,6 +37,7 @@ class Inputs:
         links: the common ancestor.
         conflict_copies: keys of files that are conflict copies; they are added whatever `new_files` says.
         desktop: the family tree of Gramps Desktop; None where none is configured.
+        deleted: the deletions of the last weeks that may be taken back, newest first.
     """
 
     tree_id: str
@@ -47,6 +49,7 @@ class Inputs:
     moment: Moment
     conflict_copies: frozenset[str] = frozenset()
     desktop: DesktopSnapshot | None = None
+    deleted: Sequence[Deleted] = ()
 
     @cached_property
     def files_by_checksum(self) -> Mapping[Checksum, list[FolderFile]]:

@@ -1,4 +1,4 @@
-"""Files that no object has: new in the folder.
+"""Files that no object has: they come back after they were deleted, or are new in the folder.
 
 Where a Gramps Desktop works on the same tree, its objects reach Gramps Web by another way, too. A file that it knows
 gets the desktop's object, under the desktop's handle, so that whichever way is first the other finds it there; only
@@ -7,14 +7,16 @@ files that nobody knows are subject to `new_files`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 
 from syncd.merge.draft import Draft
 from syncd.merge.portable import Portability
+from syncd.merge.returning import find_returned
 from syncd.model.paths import MediaPath, handle_for
-from syncd.model.plan import AddObject, Why
+from syncd.model.plan import AddObject, RestoreObject, Why
 from syncd.model.policy import NewFiles
-from syncd.model.snapshots import DesktopObject, FolderFile, Link
+from syncd.model.snapshots import Deleted, DesktopObject, FolderFile, Link
 
 
 class Newcomers:
@@ -24,16 +26,32 @@ class Newcomers:
         self._draft = draft
         self._inputs = draft.inputs
         self._portability = Portability(draft.inputs.folder, draft.inputs.policy.rules)
+        self._returning: set[str] = set()
+        """Handles of objects that come back in this pass."""
 
-    def merge(self, files: Iterable[FolderFile]) -> None:
+    def merge(self, files: Sequence[FolderFile]) -> None:
         """See to all files that have no object."""
         desktop = self._inputs.desktop
+        returned = find_returned(self._inputs, files)
+        self._returning = {deleted.handle for deleted in returned.values()}
         for file in files:
+            if file.path.key in returned:
+                self._returned(file, returned[file.path.key])
+                continue
             known = desktop.objects.get(file.path.key, ()) if desktop is not None else ()
             if known:
                 self._known(file, known)
             else:
                 self._unknown(file, unsure=desktop is not None and not desktop.readable)
+
+    def _returned(self, file: FolderFile, deleted: Deleted) -> None:
+        """A deleted file came back: so does its object, under the file's name if the two names agreed."""
+        self._draft.store(file, Why.CAME_BACK, deleted.handle)
+        named = deleted.named or deleted.path.key
+        follow = file.path != deleted.path and self._inputs.target(named) == deleted.path
+        link = replace(_link(deleted.handle, file), named=named)
+        path = file.path.key if follow and not self._inputs.policy.found_by_path else None
+        self._draft.do(RestoreObject(file, link, Why.CAME_BACK, path))
 
     def _known(self, file: FolderFile, known: tuple[DesktopObject, ...]) -> None:
         """Gramps Desktop has objects of the file: the one that suits it best and is free becomes its object."""
@@ -88,7 +106,11 @@ class Newcomers:
             )
 
     def _is_used(self, handle: str) -> bool:
-        return handle in self._inputs.catalog.objects or handle in self._inputs.linked_handles
+        return (
+            handle in self._inputs.catalog.objects
+            or handle in self._inputs.linked_handles
+            or handle in self._returning
+        )
 
     def _free_handle(self, path: MediaPath) -> str:
         """The first handle of this path that nothing uses: the same on every desktop."""

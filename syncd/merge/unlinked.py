@@ -253,8 +253,10 @@ class UnlinkedMerge:
         link = Link(item.handle, item.path, path, checksum)
         self._draft.do(Fetch(item, checksum, path, link, Why.NEW_OBJECT, source=source))
 
-    def _new_files(self) -> Iterable[FolderFile]:
+    def _new_files(self) -> list[FolderFile]:
         """The files that no object has, in path order."""
-        for key, file in sorted(self._inputs.folder.files.items()):
-            if key not in self._used and not self._holders.has(key):
-                yield file
+        return [
+            file
+            for key, file in sorted(self._inputs.folder.files.items())
+            if key not in self._used and not self._holders.has(key)
+        ]

@@ -5,6 +5,7 @@ from syncd.model.paths import MediaPath, Refusal
 from syncd.model.snapshots import (
     BucketSnapshot,
     CatalogSnapshot,
+    Deleted,
     DesktopObject,
     DesktopSnapshot,
     Detached,
@@ -22,6 +23,7 @@ __all__ = [
     "BucketSnapshot",
     "CatalogSnapshot",
     "Checksum",
+    "Deleted",
     "DesktopObject",
     "DesktopSnapshot",
     "Detached",

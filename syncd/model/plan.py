@@ -30,6 +30,7 @@ class Why(StrEnum):
     CONFLICT = "changed on both sides"
     EDIT_BEATS_DELETE = "deleted on one side but changed on the other"
     RESTORED = "brought back on request"
+    CAME_BACK = "its file came back"
     STALE_CHECKSUM = "Gramps Web's checksum was out of date"
     MISSING_BYTES = "Gramps Web lacked the file"
     DAMAGED_BYTES = "the stored copy had the wrong size"
@@ -169,11 +170,15 @@ class DeleteObject:
 
 @dataclass(frozen=True, slots=True)
 class RestoreObject:
-    """Bring a deleted object back, with its references where the server still can, and give it the file's bytes."""
+    """Bring a deleted object back, with its references where the server still can, and give it the file's bytes.
+
+    `path`: its path afterwards; None leaves the one that it comes back with.
+    """
 
     file: FolderFile
     link: Link
     why: Why = Why.EDIT_BEATS_DELETE
+    path: str | None = None
 
 
 Action = (

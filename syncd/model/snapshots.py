@@ -151,6 +151,25 @@ class Detached(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """An object that was deleted a short while ago: when its file comes back, so does the object.
+
+    Args:
+        handle: the object's.
+        path: where its file was.
+        checksum: what that held.
+        named: the object's path in Gramps Web, raw; "" where nobody noted it.
+        in_web: it was deleted in Gramps Web, and its file trashed; else in the folder, and its object deleted.
+    """
+
+    handle: str
+    path: MediaPath
+    checksum: Checksum
+    named: str = ""
+    in_web: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """One row of the ancestor: this object, named so, and this file held this checksum when they last agreed.
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from syncd.model import Checksum, MediaPath
-from syncd.model.plan import Conflict
+from syncd.model import Checksum, Deleted, MediaPath
+from syncd.model.plan import Conflict, Why
 from syncd.state.database import Database, Row, as_stored, as_text
 from syncd.state.records import KnownConflict, TrashEntry, Undo
 
 _TRASH = "SELECT path, kept_as, checksum, size, at, reason, handle, id FROM trash"
 _THIS_TREE = "coalesce((SELECT tree_id FROM binding), '')"
+_DELETED = (
+    "SELECT handle, path, checksum, coalesce(named, ''), 0, at FROM undos"  # noqa: S608  a constant
+    f" WHERE checksum IS NOT NULL AND tree_id = {_THIS_TREE}"
+    " UNION ALL SELECT handle, path, checksum, '', 1, at FROM trash"
+    f" WHERE handle IS NOT NULL AND checksum IS NOT NULL AND reason = ? AND tree_id = {_THIS_TREE}"
+    " ORDER BY at DESC, handle"
+)
 _UNDOS = f"SELECT handle, path, checksum, undo, at, rowid FROM undos WHERE tree_id = {_THIS_TREE}"  # noqa: S608  constants
 
 
@@ -68,10 +75,11 @@ class Kept(Database):
         """Remember a file in the trash; returns it with its id. The same `kept_as` again is the same entry."""
         with self.batch():
             row = self._row(
-                "INSERT INTO trash (path, kept_as, checksum, size, at, reason, handle) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                "INSERT INTO trash (path, kept_as, checksum, size, at, reason, handle, tree_id)"  # noqa: S608  a constant
+                f" VALUES (?, ?, ?, ?, ?, ?, ?, {_THIS_TREE})"
                 " ON CONFLICT (kept_as) DO UPDATE SET path = excluded.path, checksum = excluded.checksum,"
-                " size = excluded.size, at = excluded.at, reason = excluded.reason, handle = excluded.handle"
-                " RETURNING id",
+                " size = excluded.size, at = excluded.at, reason = excluded.reason, handle = excluded.handle,"
+                " tree_id = excluded.tree_id RETURNING id",
                 (
                     entry.path.text,
                     entry.kept_as,
@@ -98,12 +106,32 @@ class Kept(Database):
         """These files left the trash."""
         self._execute_many("DELETE FROM trash WHERE id = ?", ((number,) for number in ids))
 
-    def add_undo(self, handle: str, path: str, checksum: Checksum | None, undo: str, at: float) -> None:
-        """Remember the server's answer to a deletion in the bound tree, in place of an older one of that object."""
+    def add_undo(
+        self, handle: str, path: str, checksum: Checksum | None, undo: str, at: float, *, named: str = ""
+    ) -> None:
+        """Remember the server's answer to a deletion in the bound tree, in place of an older one of that object.
+
+        Args:
+            handle: the object's.
+            path: where its file was.
+            checksum: what that held.
+            undo: the answer.
+            at: when, in Unix seconds.
+            named: the object's path in Gramps Web.
+        """
         self._execute(
-            f"INSERT OR REPLACE INTO undos VALUES ({_THIS_TREE}, ?, ?, ?, ?, ?)",  # noqa: S608  a constant
-            (handle, as_stored(path), checksum, as_stored(undo), at),
+            "INSERT OR REPLACE INTO undos (tree_id, handle, path, checksum, undo, at, named)"  # noqa: S608  a constant
+            f" VALUES ({_THIS_TREE}, ?, ?, ?, ?, ?, ?)",
+            (handle, as_stored(path), checksum, as_stored(undo), at, as_stored(named)),
         )
+
+    def deleted(self) -> list[Deleted]:
+        """The deletions in the bound tree, on either side, that are taken back when the file comes back; newest first."""
+        rows = self._rows(_DELETED, (Why.DELETED_OBJECT,))
+        return [
+            Deleted(handle, MediaPath.of(as_text(path)), Checksum(checksum), as_text(named), bool(in_web))
+            for handle, path, checksum, named, in_web, _at in rows
+        ]
 
     def undos(self) -> list[Undo]:
         """The deletions in the bound tree that may be undone, newest first."""

@@ -168,6 +168,55 @@ def test_a_deletion_in_the_folder_is_taken_back(empty_world: World) -> None:
     ends_in_step(world)
 
 
+@pytest.mark.parametrize("place", ["album/a.jpg", "elsewhere/b.jpg"])
+def test_a_deleted_file_comes_back(empty_world: World, place: str) -> None:
+    """Taken out of the folder and put back, there or elsewhere: its object is the old one, with all that refers to it."""
+    world = empty_world
+    begin(world, "other.jpg")
+    handle = world.api.create("album/a.jpg", photo("a"), desc="Grandma")
+    person = world.api.new_person(media_list=[{"_class": "MediaRef", "ref": handle}])
+    world.sync()
+    (world.folder / "album/a.jpg").unlink()
+    (number,) = numbers(world.sync(code=3))
+    assert world.syncd("approve", str(number)).code == 0
+    world.sync()
+    assert not world.api.exists(handle)
+    assert world.api.gallery(person) == []
+    world.write(place, photo("a"))
+    assert deeds(world.sync()) == [("restored", place)]
+    assert handles(world)[place] == handle
+    assert world.api.get(handle)["desc"] == "Grandma"
+    assert world.api.gallery(person) == [handle]
+    assert world.syncd("trash", "list", "--json").json["deleted_in_web"] == []
+    ends_in_step(world)
+
+
+def test_a_file_is_taken_out_of_the_trash_by_hand(empty_world: World) -> None:
+    """Put back where it was, it brings its object back, references and all; anywhere else it is a new file."""
+    world = empty_world
+    begin(world, "b.jpg")
+    handle = world.api.create("a.jpg", photo("a"), desc="Grandma")
+    person = world.api.new_person(media_list=[{"_class": "MediaRef", "ref": handle}])
+    world.sync()
+    was = handles(world)
+    for path in was:
+        world.api.delete(was[path])
+    world.write("c.jpg", photo("c"))
+    world.sync()
+    entries = {entry["path"]: entry for entry in world.syncd("trash", "list", "--json").json["trash"]}
+    (world.folder / entries["a.jpg"]["kept_as"]).rename(world.folder / "a.jpg")
+    (world.folder / entries["b.jpg"]["kept_as"]).rename(world.folder / "new.jpg")
+    assert deeds(world.sync()) == [("added", "new.jpg"), ("restored", "a.jpg")]
+    now = handles(world)
+    assert now.keys() == {"a.jpg", "c.jpg", "new.jpg"}
+    assert now["a.jpg"] == handle
+    assert world.api.get(handle)["desc"] == "Grandma"
+    assert world.api.gallery(person) == [handle]
+    listed = world.syncd("trash", "list", "--json").json["trash"]
+    assert [entry["path"] for entry in listed] == ["b.jpg"]
+    ends_in_step(world)
+
+
 @pytest.mark.parametrize("side", ["folder", "web"])
 def test_deletions_in_bulk_wait(empty_world: World, side: str) -> None:
     """More than ten and more than 5 %: nothing is deleted, everything else is done; then `approve` or `restore`."""
