@@ -118,7 +118,13 @@ class World:
             for path, (content, inode) in self.files.items()
             if not self.is_ignored(paths[path])
         }
-        occupied = {path: Occupant.IGNORED for path in self.files if path not in files}
+        occupied = {
+            next(
+                (above for above in paths[path].ancestors() if f"{above}/" in self.ignored), path
+            ): Occupant.IGNORED
+            for path in self.files
+            if path not in files
+        }
         for intent in self.intents:  # as `Cycle` settles its journal
             if intent.handle in self.deleted and intent.handle not in self.objects:
                 self.links[intent.handle] = intent
