@@ -177,6 +177,26 @@ def test_what_is_lacking_follows(room: Room) -> None:
     assert room.server.objects["d"]["note_list"] == ["n0", "n1", "n2"], "in the desktop's order"
 
 
+def test_many_are_completed_together(room: Room) -> None:
+    """A hundred objects are completed in one transaction; those that have their reference already are not written again."""
+    many = [f"d{number:03}" for number in range(120)]
+    room.tree.known = {
+        handle: {**form(handle, note_list=["n1"]), "gramps_id": f"D{number}"}
+        for number, handle in enumerate(many)
+    }
+    room.make(*map(add, many))
+    for handle in many[:5]:
+        room.server.objects[handle]["note_list"] = ["n1"]
+    room.server.records["notes"] = {"n1"}
+    before = room.writes()
+    assert room.complete() == []
+    assert all(room.server.objects[handle]["note_list"] == ["n1"] for handle in many)
+    sent = [len(json.loads(one.content)) for one in room.server.asked("POST", "/transactions/")]
+    assert sum(sent) == 115
+    assert room.writes() == before + len(sent)
+    assert len(sent) <= 2
+
+
 def test_a_lost_answer_loses_no_reference(room: Room) -> None:
     """What an object waits for is on the disk before the object is made."""
     room.tree.known = {"d": form(note_list=["n1"])}
