@@ -20,6 +20,11 @@ _FILE_URI = re.compile(r"^file:(?://(?P<host>[^/]*))?(?P<path>/.*)$", re.IGNOREC
 _DRIVE = re.compile(r"[A-Za-z]:")
 _BEHIND_SLASH = re.compile(r"^/[A-Za-z]:(/|$)")
 
+_SEE_PATHS = (
+    "run `syncd paths`: it shows the path_map line for the configuration that mends this; "
+    "or make the path relative in Gramps Web"
+)
+
 _ROOT = "/"
 """Stands before the components of an absolute path that has no drive."""
 
@@ -154,6 +159,12 @@ def _relative(place: Place, rules: PathRules) -> tuple[str, ...] | Refusal:
         rest = place.below(prefix)
         if rest is not None:
             return (*replacement, *rest) if rest else ()
+    if place.parts[:1] == ("~",) and len(place.parts) > 1:
+        return Refusal(
+            "the path in Gramps Web begins with '~', which means somebody's home folder",
+            _SEE_PATHS,
+            kind=Trouble.HOME,
+        )
     if not place.is_absolute:
         return place.parts
     for name in dict.fromkeys((rules.media_dir, *rules.other_names)):
@@ -163,8 +174,7 @@ def _relative(place: Place, rules: PathRules) -> tuple[str, ...] | Refusal:
             return rest
     return Refusal(
         "the path in Gramps Web lies outside the media folder",
-        "run `syncd paths`: it shows the path_map line for the configuration that mends this; "
-        "or make the path relative in Gramps Web",
+        _SEE_PATHS,
         kind=Trouble.OUTSIDE,
     )
 

@@ -136,12 +136,6 @@ def refuse_to_write(path: MediaPath) -> Refusal | None:
     """Say why a file must not be created at this name, looking at the name alone."""
     if len(path.text.encode()) > MAX_PATH_BYTES:
         return Refusal("the path is too long", "shorten the object's path in Gramps Web", kind=Trouble.LONG)
-    if path.text.startswith("~/"):
-        return Refusal(
-            "the path in Gramps Web begins with '~', which means somebody's home folder",
-            "see: syncd paths",
-            kind=Trouble.HOME,
-        )
     for part in path.text.split("/"):
         refusal = _refuse_component(part)
         if refusal is not None:

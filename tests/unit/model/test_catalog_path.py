@@ -54,7 +54,9 @@ RULES = PathRules(
         ("a%20b.jpg", "a%20b.jpg"),
         ('50 % "best" 🎂.jpg', '50 % "best" 🎂.jpg'),
         ("C:a.jpg", "C:a.jpg"),
-        ("~/a.jpg", "~/a.jpg"),
+        ("~", "~"),
+        ("~me/a.jpg", "~me/a.jpg"),
+        ("d/~/a.jpg", "d/~/a.jpg"),
         ("...", "..."),
         ("a..b", "a..b"),
     ],
@@ -80,7 +82,7 @@ def test_paths_that_mean_a_file_here(raw: str, path: str) -> None:
         ("file:///mnt/nas/a%0Ab", Trouble.CONTROL), ("file:///mnt/nas/%ff", Trouble.CONTROL),
         ("file:///mnt/nas/%2e%2e/a", Trouble.CLIMBS), ("C:\\Users\\me\\Pictures\\..\\a", Trouble.CLIMBS),
         ("D:\\scans\\..\\..\\..\\a", Trouble.CLIMBS), ("C:\\Users\\me\\Pictures", Trouble.FOLDER),
-        ("d/", Trouble.FOLDER), ("d\\", Trouble.FOLDER),
+        ("d/", Trouble.FOLDER), ("~/a.jpg", Trouble.HOME), ("./~\\a.jpg", Trouble.HOME), ("d\\", Trouble.FOLDER),
     ],
 )  # fmt: skip
 def test_paths_that_mean_none(raw: str, kind: Trouble) -> None:

@@ -22,14 +22,14 @@ from tests.core import md5
         ("con", True), ("Aux.jpg", True), ("com1.tar.gz", True), ("com0", False), ("console.jpg", False),
         ("a.", True), ("a ", True), ("...", True), (".hidden", False), (".syncd", True), (".SyncD/x", True),
         (".syncdignore", False), ("d/.syncd/x", True), ("/".join(["a" * 100] * 31), True),
-        ("/".join(["a" * 100] * 30), False), ("a:b?*.jpg", False), ("C:a.jpg", False), ("~/a.jpg", True),
+        ("/".join(["a" * 100] * 30), False), ("a:b?*.jpg", False), ("C:a.jpg", False),
         ("d/~/a.jpg", False), ("~a.jpg", False), ("~", False), ("photo \u202egpj.exe", True), ("a\u2067b", True),
         ("a\u2028b", True), ("\u0646\u0645\u06cc\u200c\u062e\u0648.jpg", False), ("\u200eIMG 1.jpg", False),
         ("\U0001f469\u200d\U0001f467.jpg", False), ("\ufeffa.jpg", False), (" a", False),
     ],
 )  # fmt: skip
 def test_names_that_are_not_created(name: str, refused: bool) -> None:
-    """Too long, reserved, ours, a home folder's, turned round; linking a file that is there asks no such question."""
+    """Too long, reserved, ours, turned round; linking a file that is there asks no such question."""
     assert (refuse_to_write(MediaPath.of(name)) is not None) is refused
 
 
