@@ -20,6 +20,8 @@ Invariants:
 - A link whose path is ignored sleeps; what was deleted meanwhile on one side is not deleted on the other when it wakes.
 - Only a link lets anything be deleted. Without links (first contact) the plan is a union.
 - Bytes that nobody can have are waited for; they are never the reason to delete or overwrite others.
+- A new file with the content of a recent deletion takes that back, and each deletion is taken back once; what lives in
+  Gramps Web under any handle comes first.
 - A name that a link still bears is given to nothing else before that link has let go of it (its object deleted, its
   move told): otherwise a deletion that is held would be taken for an edit, and one object get another's bytes.
 - An item gets at most one action a pass, content before name (a file that was moved here: name before content), and
