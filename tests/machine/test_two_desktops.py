@@ -7,6 +7,7 @@ what must stand in the end (what nobody overwrote or deleted), and what must not
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -254,6 +255,10 @@ class TwoDesktops(RuleBasedStateMachine):
                 for handle, link in world.links.items()
                 if (there := world.files.get(link.path.key)) is None or md5(there[0]) != link.checksum
             }
+            # Of a circle or a shift with one file edited, deleted or doubled in it nobody can tell moves from edits.
+            many = Counter(md5(content) for content, _inode in world.files.values())
+            if any(many[link.checksum] != 1 and link.path.key in world.files for link in away.values()):
+                self.history.muddled.update({word(link.checksum) for link in away.values()} & standing)
             while edited := {
                 handle: link
                 for handle, link in away.items()
