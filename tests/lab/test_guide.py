@@ -142,7 +142,9 @@ SCENES: dict[str, Scene] = {
     "I renamed a folder": Scene(files=("holidays/beach.jpg", "holidays/tent.jpg")),
     "A file is called 0cc175b9….jpg": Scene(then=_web_upload),
     "I edited a photo, and somebody edited it on the web": Scene(files=("grandma.jpg",), then=_both_edit),
-    "I deleted a photo by mistake": Scene(files=("dog.jpg", "wedding.jpg"), then=_deleted_on_web),
+    "I deleted a photo by mistake": Scene(
+        files=("dog.jpg", "wedding.jpg", "uncle.jpg"), then=_deleted_on_web
+    ),
     "It says that a file waits for me": Scene(files=("portrait.jpg",), then=_portrait),
     "It says that the first sync is a large one": Scene(
         then=_large_first_sync, desktop=lambda world: world.desktops[1]
