@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model import Checksum, Detached, FileStamp, FolderFile, Link, MediaObject, MediaPath
-from syncd.model.plan import Conflict, Done
+from syncd.model import Checksum, Deleted, Detached, FileStamp, FolderFile, Link, MediaObject, MediaPath
+from syncd.model.plan import Conflict, Done, Why
 from syncd.model.references import Attribute, Record, Reference
 from syncd.ports import Cursor
 from syncd.state import Binding, Intent, State, TrashEntry
@@ -285,6 +285,26 @@ def test_undos_belong_to_their_tree(state: State, binding: Binding) -> None:
     state.bind(binding)
     state.drop_undos(["i"])
     assert [item.handle for item in state.undos()] == ["h"]
+
+
+def test_deletions_that_may_be_taken_back_belong_to_their_tree(state: State, binding: Binding) -> None:
+    """Made on either side, newest first; not those of another tree, nor what is in the trash for another reason."""
+    state.bind(binding)
+    state.add_undo("h", "a.jpg", ONE, "[1]", 5.0, named="./a.jpg")
+    state.add_undo("i", "b.jpg", None, "[2]", 7.0)
+    entry = TrashEntry(MediaPath.of("c.jpg"), ".syncd/trash/c", TWO, 1, 6.0, Why.DELETED_OBJECT, "k")
+    state.add_trash(entry)
+    state.add_trash(replace(entry, kept_as=".syncd/trash/d", reason=Why.EDITED_OBJECT))
+    mine = [
+        Deleted("k", MediaPath.of("c.jpg"), TWO, in_web=True),
+        Deleted("h", MediaPath.of("a.jpg"), ONE, "./a.jpg"),
+    ]
+    assert state.deleted() == mine
+    state.unbind()
+    state.bind(replace(binding, tree_id="another"))
+    assert state.deleted() == []
+    state.bind(binding)
+    assert state.deleted() == mine
 
 
 def test_pending_references_come_back(path: Path) -> None:
