@@ -120,6 +120,7 @@ def inputs(
     conflict_copies: Iterable[str] = (),
     desktop: DesktopSnapshot | None = None,
     deleted: Sequence[Deleted] = (),
+    first_contact: bool = True,
     moment: Moment = MOMENT,
     rules: PathRules = RULES,
     **policy: Any,
@@ -144,6 +145,7 @@ def inputs(
         conflict_copies=frozenset(conflict_copies),
         desktop=desktop,
         deleted=deleted,
+        first_contact=first_contact,
     )
 
 

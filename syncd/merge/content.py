@@ -7,7 +7,7 @@ from dataclasses import replace
 from syncd.merge.draft import Draft
 from syncd.merge.moves import Holders
 from syncd.merge.places import Places
-from syncd.model.paths import Refusal, conflict_name, is_server_name
+from syncd.model.paths import MediaPath, Refusal, conflict_name, is_conflict_copy, is_server_name
 from syncd.model.plan import Conflict, Fetch, KeepLoser, UpdateObject, Why
 from syncd.model.policy import Conflicts
 from syncd.model.snapshots import FolderFile, Link, MediaObject
@@ -114,13 +114,32 @@ def settle_conflict(draft: Draft, places: Places, link: Link, item: MediaObject,
         return
     after = replace(link, checksum=theirs, inode=0, restore=False, asleep=False)
     aside = None
-    if inputs.policy.conflicts is Conflicts.KEEP_BOTH:
+    kept = _kept_already(draft, item, file)
+    if inputs.policy.conflicts is Conflicts.KEEP_BOTH and kept is None:
         aside = conflict_name(file.path, inputs.moment.date, inputs.moment.host, places)
         places.promise(aside)
     else:
         draft.store(file, Why.CONFLICT, item.handle)
     draft.do(Fetch(item, theirs, file.path, after, Why.CONFLICT, replaces=file, aside=aside, source=source))
-    draft.conflicts.append(Conflict(file.path, item.handle, aside))
+    draft.conflicts.append(Conflict(file.path, item.handle, aside or kept))
+
+
+def _kept_already(draft: Draft, item: MediaObject, file: FolderFile) -> MediaPath | None:
+    """Where another computer has put the same bytes aside in the same conflict: one copy of them is enough."""
+    inputs = draft.inputs
+    if inputs.policy.conflicts is not Conflicts.KEEP_BOTH:
+        return None
+    for other in inputs.catalog.objects.values():
+        if other.digest != file.checksum or other.handle == item.handle:
+            continue
+        target = inputs.target(other.path)
+        if not isinstance(target, MediaPath) or not is_conflict_copy(target, file.path):
+            continue
+        there = inputs.folder.at(target)
+        arrives = there is None and other.handle not in inputs.linked_handles
+        if arrives or (there is not None and there.checksum == file.checksum):
+            return target
+    return None
 
 
 def _persons_name(draft: Draft, link: Link, item: MediaObject) -> str:

@@ -38,6 +38,8 @@ class Inputs:
         conflict_copies: keys of files that are conflict copies; they are added whatever `new_files` says.
         desktop: the family tree of Gramps Desktop; None where none is configured.
         deleted: the deletions of the last weeks that may be taken back, newest first.
+        first_contact: whether the two sides meet for the first time (or anew), so that equal files and objects that
+            are called differently may well be one and the same.
     """
 
     tree_id: str
@@ -50,6 +52,7 @@ class Inputs:
     conflict_copies: frozenset[str] = frozenset()
     desktop: DesktopSnapshot | None = None
     deleted: Sequence[Deleted] = ()
+    first_contact: bool = True
 
     @cached_property
     def files_by_checksum(self) -> Mapping[Checksum, list[FolderFile]]:

@@ -15,8 +15,9 @@ from syncd.merge.draft import Draft
 from syncd.merge.moves import At, Holders
 from syncd.merge.newcomers import Newcomers
 from syncd.merge.places import Places
-from syncd.model.paths import MediaPath, Refusal, is_server_name
+from syncd.model.paths import MediaPath, Refusal, handle_for, is_server_name
 from syncd.model.plan import Fetch, Forget, Record, UpdateObject, Why
+from syncd.model.policy import NewFiles
 from syncd.model.snapshots import Detached, FolderFile, Link, MediaObject
 from syncd.model.values import Checksum
 
@@ -48,7 +49,13 @@ class UnlinkedMerge:
             elif not self._by_path(item, target):
                 seconds.add(item.handle)
                 rest.append((item, target))
-        for item, target in self._by_content(rest):
+        rest = [pair for pair in rest if not self._by_handle(pair[0])]
+        apart = [pair for pair in rest if pair[0].handle not in seconds and self._stands_apart(*pair)]
+        handles = {item.handle for item, _target in apart}
+        for item, target in (
+            *apart,
+            *self._by_content([pair for pair in rest if pair[0].handle not in handles]),
+        ):
             file = self._inputs.folder.at(target) if isinstance(target, MediaPath) else None
             if item.handle in seconds and isinstance(target, MediaPath) and file is not None:
                 self._second_object(item, target, file)
@@ -167,6 +174,40 @@ class UnlinkedMerge:
             self._correct(item, file)
 
     # --- the same content -----------------------------------------------------------------------------------------
+
+    def _by_handle(self, item: MediaObject) -> bool:
+        """Link an object with the new file that it was made of on another computer, and then moved.
+
+        Its handle tells: this file, added here, would have got the same. So the move is Gramps Web's news.
+        """
+        if self._inputs.first_contact or item.digest is None or item.digest != item.checksum:
+            return False
+        for file in self._inputs.files_by_checksum.get(item.digest, ()):
+            if file.path.key in self._used or self._holders.has(file.path.key):
+                continue
+            if handle_for(self._inputs.tree_id, file.path, 0) == item.handle:
+                self._take(file)
+                self._draft.store(file, Why.MISSING_BYTES, item.handle)
+                self._draft.do(Record(replace(self._link(item, file), named=file.path.key), new=True))
+                return True
+        return False
+
+    def _stands_apart(self, item: MediaObject, target: MediaPath | Refusal) -> bool:
+        """Whether a new object is not to be taken for a new file of the same content and another name.
+
+        Once two sides have met, both names are news: one person put the photo here, another one there, and each
+        gets both. Were they linked as they are, two folders would differ for ever.
+        """
+        if self._inputs.first_contact or self._policy.new_files is not NewFiles.ADD or item.digest is None:
+            return False
+        if not isinstance(target, MediaPath) or is_server_name(item.path, item.digest):
+            return False
+        equal = self._inputs.files_by_checksum.get(item.digest, ())
+        if any(self._is_free(file) and self._holders.groups(file) for file in equal):
+            return (
+                False  # a file whose object was deleted, and which stayed: this may be its object come back
+            )
+        return self._places.refuse(target, Link(item.handle, item.path, target, item.digest)) is None
 
     def _by_content(
         self, rest: Sequence[tuple[MediaObject, MediaPath | Refusal]]

@@ -211,6 +211,12 @@ def _free_name(
         counter += 1
 
 
+def is_conflict_copy(path: MediaPath, of: MediaPath) -> bool:
+    """Whether a path is a name that `conflict_name` gives to the loser of a conflict about another path."""
+    before, mark, _rest = path.key.rpartition(" (conflict ")
+    return bool(mark and before) and of.key.startswith(before) and "/" not in of.key[len(before) :]
+
+
 def _cut(text: str, size: int) -> str:
     """The longest start of `text` that fits `size` bytes, cut between characters, never inside a cluster."""
     encoded = text.encode()

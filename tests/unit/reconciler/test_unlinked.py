@@ -7,7 +7,7 @@ import pytest
 from syncd.merge.draft import GRACE_SECONDS
 from syncd.model import Detached, MediaPath, Occupant
 from syncd.model.paths import handle_for
-from syncd.model.plan import AddObject, Conflict, DeleteObject, TrashFile
+from syncd.model.plan import AddObject, Conflict, DeleteObject, Record, TrashFile
 from syncd.model.policy import Conflicts, NewFiles
 from tests.core import LONG_AGO, NOW, after, file, link, md5, merge, obj, only, say
 
@@ -48,6 +48,51 @@ def test_an_addition_whose_answer_was_lost_is_linked() -> None:
     """The object is there under our handle: no second one."""
     handle = handle_for("tree", MediaPath.of("a"), 0)
     assert say(merge(files=[file("a", "one")], objects=[obj(handle, "a", "one")])) == [f"link {handle}"]
+
+
+def test_one_photo_put_in_two_places_on_two_computers_is_two() -> None:
+    """Once the sides have met, both names are news: each side gets both. At first contact the two are one."""
+    case = {"files": [file("here/a", "one")], "objects": [obj("h", "there/a", "one")]}
+    assert say(merge(**case, first_contact=False)) == [
+        "add here/a (one)",
+        "fetch h (one) to there/a, copying here/a",
+    ]
+    assert say(merge(**case)) == ["link h"]
+
+
+@pytest.mark.parametrize(
+    ("path", "policy"),
+    [
+        ("../a", {}),  # it has no place here
+        (f"{md5('one')}.jpg", {}),  # nobody's name
+        ("there/a", {"new_files": NewFiles.UPLOAD_ONLY}),  # the object was to come by another way: this is it
+    ],
+)
+def test_a_photo_is_one_where_only_one_name_counts(path: str, policy: dict[str, object]) -> None:
+    """The object was made for this very file."""
+    plan = merge(files=[file("a", "one")], objects=[obj("h", path, "one")], first_contact=False, **policy)
+    assert not [line for line in say(plan) if line.startswith(("add", "copy", "fetch"))]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_what_another_computer_put_aside_is_not_put_aside_again(*, arrives: bool) -> None:
+    """Two computers with the same old copy, one conflict: its bytes get one name beside the file, not two."""
+    aside = "a (conflict 2026-11-21 laptop).jpg"
+    objects = [obj("h", "a.jpg", "web"), obj("c", aside, "old")]
+    links = [] if arrives else [link("c", aside, "old")]
+    files = [file("a.jpg", "old"), *([] if arrives else [file(aside, "old")])]
+    plan = merge(links=links, files=files, objects=objects)
+    assert plan.conflicts == (Conflict(MediaPath.of("a.jpg"), "h", MediaPath.of(aside)),)
+    assert not [line for line in say(plan) if line.startswith("add")]
+
+
+def test_a_file_that_another_computer_added_and_moved_follows() -> None:
+    """Both added it under one name, so the handle is that of this file, and the object's new name is news."""
+    handle = handle_for("tree", MediaPath.of("a"), 0)
+    case = {"files": [file("a", "one")], "objects": [obj(handle, "b", "one")], "first_contact": False}
+    plan = merge(**case)
+    assert say(plan) == [f"link {handle}"]
+    assert only(plan, Record).link == link(handle, "a", "one")
 
 
 def test_a_handle_is_of_the_nfc_form() -> None:
