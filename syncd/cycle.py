@@ -19,7 +19,7 @@ from syncd.applier.ledger import Ledger
 from syncd.applier.web import WebChanges
 from syncd.errors import MovedOn, StopError
 from syncd.guard import Circumstances, hold
-from syncd.model import Checksum, Link, MediaPath, Problem, Stop
+from syncd.model import Checksum, Problem, Stop
 from syncd.model.plan import (
     Action,
     AddObject,
@@ -83,6 +83,8 @@ class Cycle:
     _notices: dict[Notice, None] = field(default_factory=dict)
     _conflicts: dict[Conflict, None] = field(default_factory=dict)
     _referrers: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    _is_first: bool = True
+    """Whether this run began as a first contact: it stays one until its last pass."""
     _missing: frozenset[str] = frozenset()
     """Handles whose file the last pass did not find: a deletion is only believed when two looks agree."""
 
@@ -99,6 +101,8 @@ class Cycle:
         ledger = Ledger(self.state, self.name)
         plan, guarded = Plan(), Guarded(Plan())
         stop: Stop | None = None
+        binding = self.state.binding()
+        self._is_first = binding is None or binding.first_contact
         for number in range(1, PASSES + 1):
             try:
                 observed = self.observer.observe()
@@ -118,12 +122,11 @@ class Cycle:
 
     def _decide(self, observed: Observed) -> tuple[Plan, Guarded]:
         """Reconcile and guard: both pure."""
-        links = self._settle_journal(observed)
         moment = self.moment()
         plan = reconcile(
             Inputs(
                 tree_id=self.tree_id,
-                links=links,
+                links=observed.links,
                 folder=observed.folder,
                 catalog=observed.catalog,
                 bucket=observed.bucket,
@@ -132,12 +135,13 @@ class Cycle:
                 conflict_copies=self.state.conflict_copies(),
                 desktop=observed.desktop,
                 deleted=self.state.deleted(),
+                first_contact=self._is_first,
             )
         )
         plan = replace(plan, problems=(*observed.problems, *plan.problems))
         binding = self.state.binding()
         circumstances = Circumstances(
-            links=len(links),
+            links=len(observed.links),
             recent_deletions=self.state.deletions_since(moment.now - DAY_SECONDS),
             references=self._references(plan),
             standing=self.state.held(),
@@ -145,27 +149,6 @@ class Cycle:
             sizes=observed.bucket.sizes,
         )
         return plan, hold(plan, self.policy, circumstances)
-
-    def _settle_journal(self, observed: Observed) -> tuple[Link, ...]:
-        """Settle additions whose answer never came: made and then deleted by somebody is a deletion, not a new file."""
-        links = observed.links
-        intents = [intent for intent in self.state.open_intents() if intent.kind == "add"]
-        if self.dry_run or not intents:
-            return links
-        deleted = [
-            Link(
-                intent.handle,
-                intent.detail.get("named", intent.path),
-                MediaPath.of(intent.path),
-                intent.checksum,
-            )
-            for intent in intents
-            if intent.handle and intent.path and intent.checksum and intent.handle in observed.gone_lately
-        ]
-        with self.state.batch():
-            self.state.put_links(deleted)
-            self.state.finish([intent.id for intent in intents])
-        return (*links, *deleted)
 
     def _references(self, plan: Plan) -> dict[str, Mapping[str, int]]:
         """Who refers to the objects that the plan would delete."""

@@ -96,6 +96,14 @@ def find_folder_stop(
             f"mount the drive, or put the folder back; {_ADOPT}",
         )
     if state_name != ours:
+        host, _, file = (state_name or "").partition(":")
+        our_host, _, our_file = ours.partition(":")
+        if bound is not None and bound.folder_id == folder_id and file == our_file:
+            return Stop(
+                f"the media folder was synced from a computer with the name '{host}', and this one is called '{our_host}'",
+                "if it is the same computer under a new name, run `syncd adopt`: it looks at everything anew and "
+                "deletes nothing; another computer needs a media folder and a state_dir of its own",
+            )
         return Stop(
             f"the media folder is synced by another state file ({state_name})",
             f"use that one, or stop it for good first; {_ADOPT}",
@@ -103,6 +111,14 @@ def find_folder_stop(
     if bound is not None and bound.folder_id != folder_id:
         return Stop("the media folder is another one than was synced: its marker bears another id", _ADOPT)
     return None
+
+
+def copied_folder_stop(old: object, new: object) -> Stop:
+    """The stop for a media folder of which there are two: what is missing in one of them was not deleted."""
+    return Stop(
+        f"the media folder {new} is a copy of {old}, which was synced and is still there",
+        f"let media_dir name {old} again; or, to go on with the copy, move {old} away or rename it",
+    )
 
 
 def find_server_stop(bound: Identity, found: Identity) -> Stop | None:

@@ -18,10 +18,11 @@ import structlog
 
 from syncd.applier.disk import Marker, MediaFolder
 from syncd.bucket import BucketMissing
-from syncd.errors import Denied, MovedOn, Refused, ServerError, StopError
+from syncd.errors import Denied, FolderError, MovedOn, Refused, ServerError, StopError
 from syncd.guard import (
     NEEDED_PERMISSIONS,
     Identity,
+    copied_folder_stop,
     find_folder_stop,
     find_history_stop,
     find_listing_stop,
@@ -38,6 +39,7 @@ from syncd.model import (
     Link,
     MediaObject,
     Problem,
+    MediaPath,
     Stop,
 )
 from syncd.ports import (
@@ -71,8 +73,6 @@ class Observed:
     folder: FolderSnapshot
     catalog: CatalogSnapshot
     bucket: BucketSnapshot
-    gone_lately: frozenset[str] = frozenset()
-    """Handles that the feed saw deleted since the last run."""
     desktop: DesktopSnapshot | None = None
     problems: tuple[Problem, ...] = ()
     """What could not be looked at properly, and is none of the folder's own problems."""
@@ -133,6 +133,10 @@ class Observer:
         named = marker.state if marker else None
         bound = identity_of(binding) if binding else None
         _raise(find_folder_stop(bound, folder_id, named, self.state_name))
+        if binding is not None and binding.media_dir != str(self.media_dir):
+            former = Path(binding.media_dir)
+            if _is_copy(former, self.media_dir, binding.folder_id):
+                _raise(copied_folder_stop(former, self.media_dir))
         self._folder_id = folder_id
 
     def check_server(self) -> ServerInfo:
@@ -179,7 +183,9 @@ class Observer:
             _raise(find_server_stop(identity_of(binding), self._identity(location.bucket, location.prefix)))
         self.store = self.open_store(location)
         if self.keep and (
-            binding is None or binding.permissions != found.permissions or binding.title != found.title
+            binding is None
+            or (binding.permissions, binding.title) != (found.permissions, found.title)
+            or binding.media_dir != str(self.media_dir)
         ):
             folder_id = self._folder_id or uuid.uuid4().hex
             if self._folder_id is None:
@@ -229,14 +235,13 @@ class Observer:
             StopError: a listing cannot be trusted.
             ServerError: a server cannot be reached.
         """
-        links = tuple(self.state.links())
-        catalog, gone = self._look_at_web(links)
+        catalog = self._look_at_web()
         if self.store is None:
             self._find_place(catalog)
         folder = self._look_at_folder()
         bucket = self._look_at_bucket(folder, catalog)
         desktop, problems = self._look_at_desktop()
-        return Observed(links, folder, catalog, bucket, gone, desktop, problems)
+        return Observed(tuple(self.state.links()), folder, catalog, bucket, desktop, problems)
 
     def _look_at_desktop(self) -> tuple[DesktopSnapshot | None, tuple[Problem, ...]]:
         """What Gramps Desktop has: looked at after the folder, so that it is never older than a file found there."""
@@ -263,7 +268,7 @@ class Observer:
                 self.state.put_stamps(found.fresh)
         return found.snapshot
 
-    def _look_at_web(self, links: tuple[Link, ...]) -> tuple[CatalogSnapshot, frozenset[str]]:
+    def _look_at_web(self) -> CatalogSnapshot:
         """All objects as they are now: from the feed where it suffices, else listed."""
         self.progress.phase(Phase("Asking Gramps Web"))
         seen, cursor = self._known_objects()
@@ -273,13 +278,14 @@ class Observer:
         if since is not None:
             feed = self.catalog.changes(since)
             gone = frozenset(handle for handle, item in feed.changed.items() if item is None)
+            self._settle_additions(feed.added)
             if seen is not None and feed.complete and not must_list:
-                return self._remember_changes(seen, feed.changed, feed.cursor or since), gone
+                return self._remember_changes(seen, feed.changed, feed.cursor or since)
         snapshot, cursor = self.catalog.list()
         expected = (
             set(seen.objects)
             if seen is not None
-            else {link.handle for link in links if link.detached is None}
+            else {link.handle for link in self.state.links() if link.detached is None}
         )
         _raise(find_listing_stop(len(snapshot.objects), len(expected - gone)))
         self._seen, self._cursor, self._listed = snapshot, cursor, True
@@ -288,7 +294,31 @@ class Observer:
             with self.state.batch():
                 self.state.replace_objects(snapshot.objects.values())
                 self.state.set_cursor(cursor)
-        return snapshot, gone
+        return snapshot
+
+    def _settle_additions(self, added: Mapping[str, MediaObject]) -> None:
+        """Settle additions whose answer never came: what was made as we asked is linked, whatever happened since.
+
+        So a deletion, a move or an edit after a crash is what it is, on either side. It must be done before the
+        cursor moves on: the next look would no longer see what was made.
+        """
+        intents = [intent for intent in self.state.open_intents() if intent.kind == "add"]
+        if not self.keep or not intents:
+            return
+        made: list[Link] = []
+        for intent in intents:
+            named = intent.detail.get("named", intent.path)
+            item = added.get(intent.handle or "")
+            if (
+                item
+                and intent.path
+                and intent.checksum
+                and (item.path, item.digest) == (named, intent.checksum)
+            ):
+                made.append(Link(item.handle, item.path, MediaPath.of(intent.path), intent.checksum))
+        with self.state.batch():
+            self.state.put_links(made)
+            self.state.finish([intent.id for intent in intents])
 
     def _since_unsettled_additions(self) -> Cursor | None:
         """The very beginning, when the answer to an addition got lost in a tree that had no history before it.
@@ -359,6 +389,11 @@ class Observer:
             self.state.replace_stored(snapshot.sizes)
         return snapshot
 
+    @property
+    def cursor(self) -> Cursor | None:
+        """Up to where Gramps Web was seen."""
+        return self._cursor
+
     def finished_full(self) -> None:
         """Note that everything was listed, if it was."""
         if self.keep and self._listed:
@@ -379,6 +414,18 @@ def identity_of(binding: Binding) -> Identity:
         None,
         frozenset(binding.permissions),
     )
+
+
+def _is_copy(former: Path, now: Path, folder_id: str) -> bool:
+    """Whether the folder that was synced is still there, beside one with the same marker."""
+    try:
+        if former.samefile(now):
+            return False
+        with MediaFolder(former) as folder:
+            marker = folder.marker()
+    except (OSError, FolderError):
+        return False
+    return marker is not None and marker.id == folder_id
 
 
 def _raise(stop: Stop | None) -> None:

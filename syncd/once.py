@@ -17,6 +17,7 @@ from syncd.applier.disk import MediaFolder
 from syncd.applier.family import FamilyObjects
 from syncd.applier.files import FileChanges
 from syncd.applier.ledger import Ledger
+from syncd.applier.rivals import Rivals
 from syncd.applier.transfers import Transfers
 from syncd.applier.web import NewObjects, WebChanges, new_object
 from syncd.config import Settings, check_media_dir
@@ -93,6 +94,7 @@ def _opened(
         observer.check_folder()
         if not dry_run:
             rooms.enter_context(doorstep.lock_folder(settings))
+            observer.check_folder()  # again: another state's first run may have come in between
             notices += recover(media, state)
         server = observer.check_server()
         opened = _Rooms(settings, state, media, catalog, observer, progress)
@@ -195,6 +197,7 @@ class _Rooms:
         settings = self.settings
         return WebChanges(
             catalog=self.catalog,
+            rivals=Rivals(self.catalog, self.observer.cursor),
             folder=self.media,
             ledger=ledger,
             progress=self.progress,

@@ -58,11 +58,13 @@ class Feed:
         changed: the objects as they are now, by handle; None for a deleted one.
         cursor: the newest transaction.
         complete: False when a transaction tells nothing of its changes, so that all must be listed.
+        added: the objects that were added, as they were then, whatever became of them since.
     """
 
     changed: Mapping[str, MediaObject | None]
     cursor: Cursor | None
     complete: bool = True
+    added: Mapping[str, MediaObject] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from syncd.applier.disk import MediaFolder
 from syncd.applier.family import FamilyObjects
 from syncd.applier.ledger import Ledger
+from syncd.applier.rivals import Rivals
 from syncd.errors import MovedOn, Refused
 from syncd.gramps.mime import mime_of
 from syncd.model import Checksum, FolderFile, MediaObject, MediaPath, Problem
@@ -63,6 +64,7 @@ class WebChanges:
 
     Args:
         family: how the objects look that Gramps Desktop has.
+        rivals: what others did since the plan's look at Gramps Web.
         may_strip: handles whose deletion a person approved although records refer to the object.
     """
 
@@ -70,6 +72,7 @@ class WebChanges:
         self,
         *,
         catalog: Catalog,
+        rivals: Rivals,
         folder: MediaFolder,
         ledger: Ledger,
         progress: Progress,
@@ -79,6 +82,7 @@ class WebChanges:
         may_strip: frozenset[str],
     ) -> None:
         self._catalog = catalog
+        self._rivals = rivals
         self._folder = folder
         self._ledger = ledger
         self._progress = progress
@@ -90,7 +94,10 @@ class WebChanges:
     # --- add ------------------------------------------------------------------------------------------------------
 
     def add(self, actions: Sequence[AddObject]) -> None:
-        """Create objects, journaled first: after a crash or a lost answer none is made twice."""
+        """Create objects, journaled first: after a crash or a lost answer none is made twice.
+
+        What somebody else seems to have added since the look is left for the next one.
+        """
         if not actions:
             return
         own = [action for action in actions if not action.from_desktop]
@@ -100,9 +107,21 @@ class WebChanges:
         ready = [action for action in actions if action.link.handle in new]
         for start in range(0, len(ready), BATCH):
             if self._ledger.fatal is None:
-                self._add_batch(ready[start : start + BATCH], new)
+                self._add_batch(self._unrivalled(ready[start : start + BATCH]), new)
+
+    def _unrivalled(self, actions: Sequence[AddObject]) -> Sequence[AddObject]:
+        """Those that nobody else seems to have added since the plan's look; the others wait."""
+        self._rivals.look()
+        alone = [action for action in actions if not self._rivals.has(action)]
+        for action in actions:
+            if action not in alone:
+                waiting = Waiting(_CHANGED_MEANWHILE, str(action.file.path), action.link.handle)
+                self._ledger.waiting.append(waiting)
+        return alone
 
     def _add_batch(self, actions: Sequence[AddObject], new: Mapping[str, NewObject]) -> None:
+        if not actions:
+            return
         state = self._ledger.state
         intents = state.begin_many(_intent(action) for action in actions)
         answers = self._catalog.create([new[action.link.handle] for action in actions])
@@ -117,6 +136,7 @@ class WebChanges:
             else:
                 if isinstance(answer, Made):
                     self._family.made(action, answer)
+                self._rivals.made(action.link.handle)
                 self._progress.advance(files=1)
                 self._ledger.note(
                     _done("added", action.file, action.link.handle, action.why),
@@ -162,6 +182,9 @@ class WebChanges:
         """Bring an object back, by the server's history if it can, else anew under its handle."""
 
         def work() -> None:
+            if self._catalog.get(action.link.handle) is not None:
+                # Somebody was faster, with content of theirs perhaps: that is to be merged, not overwritten.
+                raise MovedOn(_CHANGED_MEANWHILE)
             if action.why is Why.CAME_BACK:
                 # Were the object there without a link, a crash later, its file could get a second one.
                 self._ledger.state.put_links([replace(action.link, restore=True)])

@@ -171,8 +171,8 @@ class GrampsWeb:
         self, path: Path, checksum: Checksum, mime: str, like: NewObject | None = None
     ) -> MediaObject:
         """Create an object by sending its file through the API: how an empty tree gets its first."""
-        made = upload_first(self._api, self._feed, path, checksum, mime)
-        return made if like is None else describe(self._api, made, like)
+        made, is_ours = upload_first(self._api, self._feed, path, checksum, mime)
+        return describe(self._api, made, like) if is_ours and like is not None else made
 
     def tag(self, name: str) -> str:
         """The handle of the tag of this name, created when missing."""

@@ -136,6 +136,7 @@ class FeedReader:
         if transactions is None:
             return Feed({}, self.newest(), complete=False)
         changed: dict[str, MediaObject | None] = {}
+        added: dict[str, MediaObject] = {}
         times: Counter[str] = Counter()
         complete = True
         for transaction in transactions:
@@ -148,6 +149,8 @@ class FeedReader:
                     changed[change.handle] = None
                 elif change.new is not None:
                     changed[change.handle] = media_object(change.new)
+                    if change.kind == ADD:
+                        added.setdefault(change.handle, media_object(change.new))
                 else:
                     complete = False
         several = [handle for handle, number in times.items() if number > 1]
@@ -155,7 +158,7 @@ class FeedReader:
             complete = False
         else:
             changed.update({handle: get(handle) for handle in several})
-        return Feed(changed, transactions[-1].cursor if transactions else since, complete)
+        return Feed(changed, transactions[-1].cursor if transactions else since, complete, added)
 
     def find_deletion(self, handle: str) -> Transaction | None:
         """The newest transaction that deleted this media object, with its contents; None when none is known."""

@@ -10,14 +10,22 @@ from syncd.gramps import forms, reading
 from syncd.gramps.api import Api
 from syncd.gramps.feed import ADD, FeedReader
 from syncd.model import Checksum, MediaObject
-from syncd.ports import NewObject
+from syncd.ports import Cursor, NewObject
 
 CHUNK = 256 * 1024
 UPLOAD_SECONDS = 900.0
 
 
-def upload_first(api: Api, feed: FeedReader, path: Path, checksum: Checksum, mime: str) -> MediaObject:
-    """POST a file; the server makes an object that is named `<md5>.<ext>`.
+def upload_first(
+    api: Api, feed: FeedReader, path: Path, checksum: Checksum, mime: str
+) -> tuple[MediaObject, bool]:
+    """POST a file; the server makes an object that is named `<md5>.<ext>`, under a handle of its own choosing.
+
+    So nothing keeps two computers from making two. Whoever finds that another one was first takes its own back.
+    RACE: an object of which the history tells only after this look stays, as a second object of the same content.
+
+    Returns:
+        The object, and whether it is ours.
 
     Raises:
         MovedOn: the file changed while it was read; what that made is taken back.
@@ -47,7 +55,7 @@ def upload_first(api: Api, feed: FeedReader, path: Path, checksum: Checksum, mim
                 if change.kind == ADD and change.class_name == "Media" and change.new:
                     made = forms.media_object(change.new)
                     if made.digest == checksum:
-                        return made
+                        return made, True
         raise
     except OSError as error:
         raise FolderError(f"the file cannot be read: {path.name}", "check the file") from error
@@ -65,7 +73,26 @@ def upload_first(api: Api, feed: FeedReader, path: Path, checksum: Checksum, mim
                 f"look at the media object with the path {made.path}",
             ) from error
         raise MovedOn("a file changed while it was sent", "try again when it is finished")
-    return made
+    first = _earlier(api, feed, before, made)
+    if first is None:
+        return made, True
+    api.call("POST", "transactions/", params={"undo": "1"}, payload=written)
+    return first, False
+
+
+def _earlier(api: Api, feed: FeedReader, before: Cursor | None, made: MediaObject) -> MediaObject | None:
+    """Another object of the same content, which was made after `before` and before ours."""
+    for transaction in feed.since(before) or ():
+        for change in transaction.changes:
+            if change.kind != ADD or change.class_name != "Media" or not change.new:
+                continue
+            if change.handle == made.handle:
+                return None
+            if forms.media_object(change.new).digest == made.digest:
+                now = reading.get(api, change.handle)
+                if now is not None and now.digest == made.digest:
+                    return now
+    return None
 
 
 def describe(api: Api, made: MediaObject, like: NewObject) -> MediaObject:

@@ -46,6 +46,23 @@ def test_another_folder_stops(bound: Identity | None, folder_id: str | None, sta
     assert "syncd adopt" in stop.remedy
 
 
+def test_a_computer_with_a_new_name_is_told_so() -> None:
+    """The same state file under another host name: a stop all the same, but one that says what may have happened."""
+    stop = find_folder_stop(BOUND, "folder-1", "old:/state.sqlite", "new:/state.sqlite")
+    assert stop is not None
+    assert "'old'" in stop.reason
+    assert "'new'" in stop.reason
+    assert "syncd adopt" in stop.remedy
+    for bound, folder_id, named in (
+        (None, "folder-1", "old:/state.sqlite"),
+        (BOUND, "folder-2", "old:/state.sqlite"),
+        (BOUND, "folder-1", "old:/other.sqlite"),
+    ):
+        stop = find_folder_stop(bound, folder_id, named, "new:/state.sqlite")
+        assert stop is not None
+        assert "another state file" in stop.reason
+
+
 @pytest.mark.parametrize(
     "found",
     [
