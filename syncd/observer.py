@@ -38,8 +38,8 @@ from syncd.model import (
     FolderSnapshot,
     Link,
     MediaObject,
-    Problem,
     MediaPath,
+    Problem,
     Stop,
 )
 from syncd.ports import (

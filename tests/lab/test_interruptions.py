@@ -209,6 +209,8 @@ class Wire:
         self.target = urlsplit(target)
         self.lose: Callable[[str, str], bool] = lambda _method, _path: False
         self.lost: list[str] = []
+        self.before: Callable[[str, str], None] = lambda _method, _path: None
+        """Called before a request is forwarded: what others do at that very moment."""
 
         wire = self
 
@@ -217,6 +219,7 @@ class Wire:
 
             def _forward(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                wire.before(self.command, self.path)
                 assert wire.target.hostname is not None
                 onward = http.client.HTTPConnection(wire.target.hostname, wire.target.port, timeout=60)
                 headers = {

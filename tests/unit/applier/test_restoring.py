@@ -39,8 +39,8 @@ class Web:
         self.undone.append(answer)
 
     def get(self, _handle: str) -> MediaObject | None:
-        """The object is there."""
-        return obj("h", "a", "one")
+        """The object, once it was brought back."""
+        return obj("h", "a", "one") if self.undone else None
 
     def create(self, new: list[NewObject]) -> list[Made]:
         """Make objects."""
@@ -75,6 +75,7 @@ def bring_back(web: Web, state: State) -> Ledger:
     ledger = Ledger(state, "cycle")
     changes = WebChanges(
         catalog=cast("Any", web),
+        rivals=cast("Any", None),
         folder=cast("Any", None),
         ledger=ledger,
         progress=cast("Any", Silent()),
