@@ -197,7 +197,14 @@ def hold(plan: Plan, policy: Policy, now: Circumstances) -> Guarded:
     sieve = _Sieve(now.standing)
     actions: Sequence[Action] = plan.actions
     if policy.first_sync is not FirstSync.GO:
-        actions = sieve.strain(actions, HoldKind.FIRST_SYNC, _first_items, _first_contact_reason(plan, now))
+        reason = _first_contact_reason(plan, now)
+        uploads = [action for action in actions if isinstance(action, Upload)]
+        others = [action for action in actions if not isinstance(action, Upload)]
+        passed = sieve.strain(others, HoldKind.FIRST_SYNC, _first_items, reason)
+        needed = {checksum for action in passed if (checksum := _names_bytes(action)) is not None}
+        due = [action for action in uploads if action.file.checksum in needed]
+        rest = [action for action in uploads if action.file.checksum not in needed]
+        actions = [*due, *sieve.strain(rest, HoldKind.FIRST_SYNC, _first_items, reason), *passed]
     actions = sieve.strain(
         actions, HoldKind.REFERENCED, _referenced_items(policy, now, sieve), "people or events refer to it"
     )
@@ -315,6 +322,19 @@ def _item(action: Action) -> HeldItem | None:
             return HeldItem("conflict", path.text, item.handle, checksum)
         case RestoreObject(file=file, link=link):
             return HeldItem("update", file.path.text, link.handle, file.checksum)
+        case _:
+            return None
+
+
+def _names_bytes(action: Action) -> Checksum | None:
+    """The content that the bucket must hold before an action: who released that one released these bytes, too."""
+    match action:
+        case AddObject(file=file) | RestoreObject(file=file):
+            return file.checksum
+        case UpdateObject(checksum=checksum):
+            return checksum
+        case Fetch(replaces=file) if file is not None:
+            return file.checksum
         case _:
             return None
 

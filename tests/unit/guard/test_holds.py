@@ -324,6 +324,18 @@ def test_a_large_first_contact_is_told_in_files() -> None:
     )
 
 
+def test_what_is_released_takes_its_bytes_along() -> None:
+    """An approved object may get its bytes from another file by now, which nobody saw: never an object without bytes."""
+    before: list[Action] = [Upload(file("1.jpg", "x"), Why.NEW_FILE), *(add(number) for number in range(101))]
+    [held] = guard(before, first_contact=True).held
+    moved = Upload(file("0 new.jpg", "x"), Why.NEW_FILE)
+    other = Upload(file("other.jpg", "y"), Why.NEW_FILE)
+    now: list[Action] = [moved, other, *(add(number) for number in range(101))]
+    guarded = guard(now, first_contact=True, standing=(approved(held),))
+    assert moved in guarded.plan.actions
+    assert other not in guarded.plan.actions
+
+
 def test_later_a_thousand_photos_are_ordinary_use() -> None:
     """Only first contact is measured."""
     assert counts(guard([add(number) for number in range(1000)])) == (1000, 0)
