@@ -197,14 +197,7 @@ def hold(plan: Plan, policy: Policy, now: Circumstances) -> Guarded:
     sieve = _Sieve(now.standing)
     actions: Sequence[Action] = plan.actions
     if policy.first_sync is not FirstSync.GO:
-        reason = _first_contact_reason(plan, now)
-        uploads = [action for action in actions if isinstance(action, Upload)]
-        others = [action for action in actions if not isinstance(action, Upload)]
-        passed = sieve.strain(others, HoldKind.FIRST_SYNC, _first_items, reason)
-        needed = {checksum for action in passed if (checksum := _names_bytes(action)) is not None}
-        due = [action for action in uploads if action.file.checksum in needed]
-        rest = [action for action in uploads if action.file.checksum not in needed]
-        actions = [*due, *sieve.strain(rest, HoldKind.FIRST_SYNC, _first_items, reason), *passed]
+        actions = _strain_first(actions, sieve, _first_contact_reason(plan, now))
     actions = sieve.strain(
         actions, HoldKind.REFERENCED, _referenced_items(policy, now, sieve), "people or events refer to it"
     )
@@ -324,6 +317,27 @@ def _item(action: Action) -> HeldItem | None:
             return HeldItem("update", file.path.text, link.handle, file.checksum)
         case _:
             return None
+
+
+def _strain_first(actions: Sequence[Action], sieve: _Sieve, reason: str | None) -> Sequence[Action]:
+    """Hold what a first contact that is too large would do.
+
+    What prepares another action goes and waits with it, whatever was said of itself: the bytes that an object
+    names, and the copy of the bytes that lose a conflict.
+    """
+    main = [action for action in actions if not isinstance(action, Upload | KeepLoser)]
+    passed = sieve.strain(main, HoldKind.FIRST_SYNC, _first_items, reason)
+    needed = {checksum for action in passed if (checksum := _names_bytes(action)) is not None}
+    changed = {action.expected.handle for action in passed if isinstance(action, UpdateObject)}
+    uploads = [action for action in actions if isinstance(action, Upload)]
+    losers = [action for action in actions if isinstance(action, KeepLoser)]
+    due = [action for action in uploads if action.file.checksum in needed]
+    kept = [action for action in losers if action.object.handle in changed]
+    rest = [action for action in uploads if action.file.checksum not in needed]
+    free = sieve.strain(rest, HoldKind.FIRST_SYNC, _first_items, reason)
+    lone = [action for action in losers if action.object.handle not in changed]
+    sieve.strain(lone, HoldKind.FIRST_SYNC, _first_items, reason)
+    return [*due, *free, *kept, *passed]
 
 
 def _names_bytes(action: Action) -> Checksum | None:

@@ -336,6 +336,22 @@ def test_what_is_released_takes_its_bytes_along() -> None:
     assert other not in guarded.plan.actions
 
 
+def test_the_loser_of_a_conflict_waits_with_its_winner() -> None:
+    """The winner changed after the approval: it waits anew, and so does the copy, or each run would keep another."""
+    item = obj("h", "a", "theirs")
+    loser = KeepLoser(item, md5("theirs"), file("a", "x").path)
+
+    def change(content: str) -> UpdateObject:
+        now = file("a", content)
+        return UpdateObject(item, "a", now.checksum, now, link("h", "a", content), Why.CONFLICT)
+
+    [held] = guard([loser, change("one")], first_contact=True, conflicts=11).held
+    again = guard([loser, change("one")], first_contact=True, conflicts=11, standing=(approved(held),))
+    assert set(again.plan.actions) == {loser, change("one")}
+    later = guard([loser, change("two")], first_contact=True, conflicts=11, standing=(approved(held),))
+    assert list(later.plan.actions) == []
+
+
 def test_later_a_thousand_photos_are_ordinary_use() -> None:
     """Only first contact is measured."""
     assert counts(guard([add(number) for number in range(1000)])) == (1000, 0)
