@@ -38,7 +38,6 @@ from syncd.model import (
     FolderSnapshot,
     Link,
     MediaObject,
-    MediaPath,
     Problem,
     Stop,
 )
@@ -54,6 +53,7 @@ from syncd.ports import (
     Store,
 )
 from syncd.scanner import scan
+from syncd.settling import has_unsettled_additions, settle_additions, settle_deletions
 from syncd.state import Binding, State
 
 log = structlog.get_logger(__name__)
@@ -236,6 +236,8 @@ class Observer:
             ServerError: a server cannot be reached.
         """
         catalog = self._look_at_web()
+        if self.keep:
+            settle_deletions(self.state, catalog)
         if self.store is None:
             self._find_place(catalog)
         folder = self._look_at_folder()
@@ -274,11 +276,13 @@ class Observer:
         seen, cursor = self._known_objects()
         gone: frozenset[str] = frozenset()
         must_list = seen is None or self._is_full_due()
-        since = cursor or self._since_unsettled_additions()
+        # An answer to an addition may be lost in a tree that had no history before it: then all of it tells.
+        since = cursor or (Cursor(0, 0.0) if has_unsettled_additions(self.state) else None)
         if since is not None:
             feed = self.catalog.changes(since)
             gone = frozenset(handle for handle, item in feed.changed.items() if item is None)
-            self._settle_additions(feed.added)
+            if self.keep:
+                settle_additions(self.state, feed.added)
             if seen is not None and feed.complete and not must_list:
                 return self._remember_changes(seen, feed.changed, feed.cursor or since)
         snapshot, cursor = self.catalog.list()
@@ -295,37 +299,6 @@ class Observer:
                 self.state.replace_objects(snapshot.objects.values())
                 self.state.set_cursor(cursor)
         return snapshot
-
-    def _settle_additions(self, added: Mapping[str, MediaObject]) -> None:
-        """Settle additions whose answer never came: what was made as we asked is linked, whatever happened since.
-
-        So a deletion, a move or an edit after a crash is what it is, on either side. It must be done before the
-        cursor moves on: the next look would no longer see what was made.
-        """
-        intents = [intent for intent in self.state.open_intents() if intent.kind == "add"]
-        if not self.keep or not intents:
-            return
-        made: list[Link] = []
-        for intent in intents:
-            named = intent.detail.get("named", intent.path)
-            item = added.get(intent.handle or "")
-            if (
-                item
-                and intent.path
-                and intent.checksum
-                and (item.path, item.digest) == (named, intent.checksum)
-            ):
-                made.append(Link(item.handle, item.path, MediaPath.of(intent.path), intent.checksum))
-        with self.state.batch():
-            self.state.put_links(made)
-            self.state.finish([intent.id for intent in intents])
-
-    def _since_unsettled_additions(self) -> Cursor | None:
-        """The very beginning, when the answer to an addition got lost in a tree that had no history before it.
-
-        Whether somebody deleted the new object meanwhile is then told by all the history that there is.
-        """
-        return Cursor(0, 0.0) if any(intent.kind == "add" for intent in self.state.open_intents()) else None
 
     def _known_objects(self) -> tuple[CatalogSnapshot | None, Cursor | None]:
         if self._seen is not None:

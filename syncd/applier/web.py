@@ -203,7 +203,7 @@ class WebChanges:
         try:
             item = self._catalog.restore(handle)
             undo = self._ledger.state.undo_for(handle) if item is None else None
-            if undo is not None:
+            if undo is not None and undo.undo:
                 self._catalog.undo(undo.undo)
                 item = self._catalog.get(handle)
         except Refused as error:
@@ -271,6 +271,16 @@ class WebChanges:
                 raise MovedOn(
                     "something in Gramps Web refers to it since a moment ago; the next run holds it"
                 )
+            # Killed before the answer is written down, the next look must know whose deletion it was: one of ours
+            # is taken back when the file comes back, one of somebody's in Gramps Web would send that file to the trash.
+            # If nothing comes of it, the next look sees the object and drops the intent.
+            intent = self._ledger.state.begin(
+                "delete",
+                path=action.link.path.text,
+                handle=handle,
+                checksum=action.link.checksum,
+                detail={"named": action.expected.path},
+            )
             answer = self._catalog.delete(action.expected)
             if isinstance(answer, Changed):
                 raise MovedOn(_CHANGED_MEANWHILE)
@@ -289,7 +299,7 @@ class WebChanges:
             )
             self._progress.advance(files=1)
             done = Done("deleted", str(action.link.path), handle, action.link.checksum, None, action.why)
-            self._ledger.note(done, dropped=[handle])
+            self._ledger.note(done, dropped=[handle], intents=[intent])
 
         self._ledger.attempt(action, str(action.link.path), handle, work)
 

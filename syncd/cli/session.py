@@ -144,7 +144,9 @@ class Session:
         return survey_paths(self.settings())
 
     def undo_deletion(self, handle: str, undo: str, tree_id: str | None) -> None:
-        """Have Gramps Web bring back an object by its answer to the deletion; nothing is done when it is there.
+        """Have Gramps Web bring back an object by its answer to the deletion, or by its history where that was lost.
+
+        Nothing is done when it is there.
 
         Raises:
             ServerError: it will not, or cannot be asked.
@@ -159,7 +161,10 @@ class Session:
                     f"this Gramps Web shows another tree ('{server.title}') than the one in which it was deleted",
                     "check gramps.url and the login",
                 )
-            catalog.undo(undo)
+            if undo:
+                catalog.undo(undo)
+            else:
+                catalog.restore(handle)
             if catalog.get(handle) is None:
                 raise Refused("Gramps Web did not bring it back", "try again later")
 

@@ -101,7 +101,10 @@ class TrashEntry:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The server's answer to the deletion of an object: what `Catalog.undo` takes."""
+    """The server's answer to the deletion of an object: what `Catalog.undo` takes.
+
+    `undo` is empty where the answer was lost: then the history of Gramps Web alone can take the deletion back.
+    """
 
     handle: str
     path: str

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -356,6 +358,41 @@ def test_a_lost_answer_to_a_deletion(world: World) -> None:
         world.sync()
         assert wire.lost
     assert len(world.api.media()) == 7
+    assert_settled(world)
+
+
+def test_killed_before_a_deletion_is_written_down(world: World) -> None:
+    """Killed when the server had deleted an object: the file that is put back gets it back, as after any deletion.
+
+    It is no object that somebody deleted in Gramps Web, whose file would go to the trash.
+    """
+    synced(world)
+    world.write("mistake.jpg", photo(1))
+    world.write("for good.jpg", photo(2))
+    world.sync()
+    handle = world.api.by_path()["mistake.jpg"]["handle"]
+    world.api.edit(handle, desc="Grandmother, 1921")
+    for name, back in (("mistake.jpg", photo(1)), ("for good.jpg", None)):
+        (world.folder / name).unlink()
+        with wire_to(world) as wire:
+            wire.lose = lambda method, _path: method == "DELETE"
+            process = world.desktop.start("--once")
+            wait_in(process, partial(bool, wire.lost), "the deletion")
+            process.kill()
+            process.communicate()
+        if back is not None:
+            world.write(name, back)
+        world.sync()
+    item = world.api.by_path()["mistake.jpg"]
+    assert (item["handle"], item["desc"]) == (handle, "Grandmother, 1921")
+    assert (world.folder / "mistake.jpg").read_bytes() == photo(1)
+    assert "for good.jpg" not in world.catalog()
+    listed = world.syncd("trash", "list")
+    assert "for good.jpg" in listed.out, listed
+    (number,) = re.findall(r"\bW\d+\b", listed.out)
+    assert world.syncd("trash", "restore", number).code == 0
+    world.sync()
+    assert (world.folder / "for good.jpg").read_bytes() == photo(2)
     assert_settled(world)
 
 

@@ -1,0 +1,68 @@
+"""What was begun in Gramps Web and never written down, because the answer was lost or the process killed.
+
+The intents in the journal tell what that may be, the next look at Gramps Web what became of it. It must be settled before
+anything is concluded from that look: otherwise one's own deed is taken for somebody else's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from syncd.model import CatalogSnapshot, Link, MediaObject, MediaPath
+from syncd.model.plan import Done, Why
+from syncd.state import Intent, State
+
+
+def has_unsettled_additions(state: State) -> bool:
+    """Whether objects may have been made that are not known here."""
+    return any(intent.kind == "add" for intent in state.open_intents())
+
+
+def settle_additions(state: State, added: Mapping[str, MediaObject]) -> None:
+    """Settle additions whose answer never came: what was made as we asked is linked, whatever happened since.
+
+    So a deletion, a move or an edit after a crash is what it is, on either side. It must be done before the
+    cursor moves on: the next look would no longer see what was made.
+
+    Args:
+        state: the state.
+        added: the objects that were made since the last look, as they were then, by handle.
+    """
+    intents = [intent for intent in state.open_intents() if intent.kind == "add"]
+    if not intents:
+        return
+    made: list[Link] = []
+    for intent in intents:
+        named = intent.detail.get("named", intent.path)
+        item = added.get(intent.handle or "")
+        if item and intent.path and intent.checksum and (item.path, item.digest) == (named, intent.checksum):
+            made.append(Link(item.handle, item.path, MediaPath.of(intent.path), intent.checksum))
+    with state.batch():
+        state.put_links(made)
+        state.finish([intent.id for intent in intents])
+
+
+def settle_deletions(state: State, catalog: CatalogSnapshot) -> None:
+    """Settle deletions whose answer was never written down: what is gone is gone by our hand.
+
+    Its link goes, too: a file that is put back meanwhile is one that comes back, not one whose object somebody deleted.
+    """
+    intents = [intent for intent in state.open_intents() if intent.kind == "delete"]
+    if not intents:
+        return
+    with state.batch():
+        for intent in intents:
+            if intent.handle is not None and intent.handle not in catalog.objects:
+                _note_deletion(state, intent.handle, intent)
+        state.finish([intent.id for intent in intents])
+
+
+def _note_deletion(state: State, handle: str, intent: Intent) -> None:
+    """Write down a deletion of ours, if it is not: it counts, and the history of Gramps Web can take it back."""
+    path, now = intent.path or "", time.time()
+    if state.undo_for(handle) is None:
+        state.add_undo(handle, path, intent.checksum, "", now, named=intent.detail.get("named", ""))
+        done = Done("deleted", path, handle, intent.checksum, None, Why.DELETED_FILE)
+        state.record([done], cycle="settled", at=now)
+    state.drop_links([handle])
