@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 
-import pytest
-
 from lab.clock import wrong_by
 from lab.world import Desktop, World, md5
 from syncd.model.paths import MediaPath, handle_for
@@ -14,8 +12,6 @@ from tests.lab import storm
 from tests.lab.endings import assert_settled, leftovers
 from tests.lab.scenario import begin, change_on_web, handles, numbers, photo
 from tests.lab.test_interruptions import wait_in, wire_to
-
-ROUNDS = 4
 
 
 def second(world: World, name: str = "laptop") -> Desktop:
@@ -47,15 +43,14 @@ def converge(world: World) -> dict[str, bytes]:
     return world.desktop.files()
 
 
-@pytest.mark.timeout(400)
 def test_a_storm(empty_world: World) -> None:
     """Two computers whose clocks are an hour or two apart and the web page change one tree, runs in any order and at once.
 
     See `tests/lab/storm.py` for what must hold after every round.
     """
     weather = storm.begin(empty_world, seed=20)
-    for _ in range(ROUNDS):
-        weather.round(9)
+    for kind in ("one is away", "busy"):
+        weather.round(9, kind)
 
 
 def test_both_add_edit_move_and_delete_at_once(empty_world: World) -> None:
