@@ -17,6 +17,7 @@ from syncd.applier.rivals import Rivals
 from syncd.errors import MovedOn, Refused
 from syncd.gramps.mime import mime_of
 from syncd.model import Checksum, FolderFile, MediaObject, MediaPath, Problem
+from syncd.model.paths import is_server_name
 from syncd.model.plan import AddObject, DeleteObject, Done, RestoreObject, UpdateObject, Waiting, Why
 from syncd.model.policy import OnWeb
 from syncd.ports import (
@@ -191,7 +192,9 @@ class WebChanges:
             item = self._bring_back(action) or self._create_again(action)
             item = self._agree(item, action)
             self._ledger.state.drop_undos([item.handle])
-            link = replace(action.link, named=item.path)
+            # Moved before it was deleted: that is news, which the next pass carries over.
+            named = action.link.named if action.path is None and action.link.named else item.path
+            link = replace(action.link, named=named)
             self._progress.advance(files=1)
             self._ledger.note(_done("restored", action.file, item.handle, action.why), links=[link])
 
@@ -236,7 +239,11 @@ class WebChanges:
 
     def _agree(self, item: MediaObject, action: RestoreObject) -> MediaObject:
         """Give a restored object the folder's content, and the name that it shall have."""
-        path = action.path if action.path != item.path else None
+        wanted = action.path
+        if wanted is None and is_server_name(item.path, item.digest):
+            # With other bytes nobody could tell that name from a person's any more.
+            wanted = action.link.named or None
+        path = wanted if wanted != item.path else None
         checksum = action.file.checksum if action.file.checksum != item.checksum else None
         if path is None and checksum is None:
             return item

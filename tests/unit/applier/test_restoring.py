@@ -27,6 +27,7 @@ class Web:
         self.error: Exception | None = None
         self.undone: list[str] = []
         self.made: list[str] = []
+        self.named: list[str | None] = []
 
     def restore(self, _handle: str) -> MediaObject | None:
         """What the history says."""
@@ -49,10 +50,14 @@ class Web:
 
     def update(self, changes: list[ObjectChange]) -> list[Made]:
         """Change objects."""
+        self.named += [one.path for one in changes]
         return [
             Made(MediaObject(one.expected.handle, one.path or one.expected.path, md5("one")))
             for one in changes
         ]
+
+
+CAME_BACK = RestoreObject(file("b", "one"), link("h", "b", "one", named="a"), Why.CAME_BACK, "b")
 
 
 class Silent:
@@ -70,8 +75,8 @@ def state(tmp_path: Path) -> Iterator[State]:
         yield opened
 
 
-def bring_back(web: Web, state: State) -> Ledger:
-    """The file of `h` came back as `b`."""
+def bring_back(web: Web, state: State, action: RestoreObject = CAME_BACK) -> Ledger:
+    """The object of a file comes back; by default the file of `h` came back as `b`."""
     ledger = Ledger(state, "cycle")
     changes = WebChanges(
         catalog=cast("Any", web),
@@ -84,7 +89,7 @@ def bring_back(web: Web, state: State) -> Ledger:
         on_web=OnWeb.UNREFERENCED,
         may_strip=frozenset(),
     )
-    changes.restore(RestoreObject(file("b", "one"), link("h", "b", "one", named="a"), Why.CAME_BACK, "b"))
+    changes.restore(action)
     ledger.flush()
     return ledger
 
@@ -125,3 +130,16 @@ def test_a_server_that_is_gone_leaves_the_wish(state: State) -> None:
     assert ledger.fatal is web.error
     assert state.links() == [link("h", "b", "one", named="a", restore=True)]
     assert [item.handle for item in state.deleted()] == ["h"]
+
+
+@pytest.mark.parametrize("was", ["moved", f"{md5('old')}.jpg"])
+def test_an_edit_that_beats_a_deletion_keeps_the_news_of_a_move(state: State, was: str) -> None:
+    """The object was moved, or got the server's name, before it was deleted: the link keeps the name that was agreed.
+
+    So the next pass sees the move and lets the file follow; the server's name gives way to the person's at once.
+    """
+    web = Web()
+    web.remembered = obj("h", was, "old")
+    bring_back(web, state, RestoreObject(file("a", "one"), link("h", "a", "one")))
+    assert state.links() == [link("h", "a", "one")]
+    assert web.named == (["a"] if was != "moved" else [None])
