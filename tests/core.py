@@ -87,10 +87,12 @@ def link(
     detached: Detached | None = None,
     restore: bool = False,
     asleep: bool = False,
+    moved_to: str | None = None,
 ) -> Link:
     """A link; its object is named like its file unless said otherwise."""
     named = path if named is None else named
-    return Link(handle, named, MediaPath.of(path), md5(content), inode, detached, restore, asleep)
+    ahead = MediaPath.of(moved_to) if moved_to is not None else None
+    return Link(handle, named, MediaPath.of(path), md5(content), inode, detached, restore, asleep, ahead)
 
 
 def desktop(*objects: tuple[str, str, str | None], readable: bool = True) -> DesktopSnapshot:

@@ -256,7 +256,7 @@ class World:
                     self.deletions.insert(0, Deleted(links[0].handle, file.path, file.checksum, in_web=True))
                     self._drop(*links)
             case DeleteObject(expected=item, link=link, holder=holder):
-                absent = link.path.key not in self.files or (holder is not None and self._is(holder))
+                absent = link.place.key not in self.files or (holder is not None and self._is(holder))
                 if absent and self._is_still(item):
                     self.deleted[item.handle] = self.objects.pop(item.handle)
                     self.deletions.insert(0, Deleted(link.handle, link.path, link.checksum, item.path))

@@ -97,7 +97,7 @@ class Transfers:
         file = placed.file
         self._progress.advance(files=1)
         link = action.link
-        if link.path == file.path:
+        if link.place == file.path:
             link = replace(link, inode=file.stamp.inode)
         kind = "conflict" if action.aside is not None else ("copied" if copied else "fetched")
         if placed.kept is not None:

@@ -271,7 +271,7 @@ class WebChanges:
         handle = action.expected.handle
 
         def work() -> None:
-            if self._folder.holds_file(action.link.path) and not self._is_held(action.holder):
+            if self._folder.holds_file(action.link.place) and not self._is_held(action.holder):
                 raise MovedOn("the file is back in the folder; the next run looks again")
             spared = self._on_web is OnWeb.UNREFERENCED and handle not in self._may_strip
             if spared and any(self._catalog.references(handle).values()):

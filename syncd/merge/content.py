@@ -80,7 +80,7 @@ class ContentMerge:
 
     def _own_file(self, link: Link, item: MediaObject, file: FolderFile, theirs: Checksum) -> None:
         """Objects that shared a file part: this one's content gets a file of its own."""
-        after = replace(link, checksum=theirs, inode=0, restore=False, asleep=False)
+        after = replace(link, checksum=theirs, inode=0, restore=False, asleep=False, moved_to=None)
         path = self._places.beside(file.path, after)
         if isinstance(path, Refusal):
             self._draft.problems.append(path.as_problem(path=item.path, handle=item.handle))

@@ -63,6 +63,14 @@ class Inputs:
         return found
 
     @cached_property
+    def links_by_path(self) -> Mapping[str, list[Link]]:
+        """The links by the key of their path."""
+        found: dict[str, list[Link]] = {}
+        for link in self.links:
+            found.setdefault(link.path.key, []).append(link)
+        return found
+
+    @cached_property
     def linked_handles(self) -> frozenset[str]:
         """The handles that have a link."""
         return frozenset(link.handle for link in self.links)

@@ -79,6 +79,7 @@ class LinkedMerge:
             and link.detached is None
             and not link.restore
             and not link.asleep
+            and link.moved_to is None
             and self._inputs.bucket.sizes.get(link.checksum) == file.stamp.size
         )
 
@@ -132,7 +133,8 @@ class LinkedMerge:
         if group.at is At.EDITED:
             self._draft.do(Forget(link))
         elif group.at is At.MOVED:
-            self._draft.do(Record(replace(link, path=file.path, inode=file.stamp.inode), new=False))
+            after = replace(link, path=file.path, inode=file.stamp.inode, moved_to=None)
+            self._draft.do(Record(after, new=False))
         else:
             self._draft.unchanged += 1
 
@@ -169,6 +171,9 @@ class LinkedMerge:
             self._draft.do(Forget(link))  # the object came back, the file went: it is new in Gramps Web
         elif link.detached is Detached.FILE_GONE:
             self._draft.unchanged += 1
+        elif link.moved_to is not None and self._holders.has(link.moved_to.key):
+            # Its place has its first owner's file again: what is written there from now on is an edit of that.
+            self._draft.do(Record(replace(link, moved_to=None), new=False))
         elif self._inputs.is_something_busy:
             self._draft.wait(
                 "is gone from the folder, but may be the file that is being written elsewhere",
@@ -176,16 +181,18 @@ class LinkedMerge:
                 link.handle,
             )
         elif self._policy.on_web is OnWeb.NEVER:
-            self._draft.do(Record(replace(link, detached=Detached.FILE_GONE), new=False))
+            self._draft.do(Record(replace(link, detached=Detached.FILE_GONE, moved_to=None), new=False))
         else:
-            self._draft.do(DeleteObject(item, link, holder=self._inputs.folder.at(link.path)))
+            self._draft.do(DeleteObject(item, link, holder=self._inputs.folder.at(link.place)))
 
     def _fetch_again(self, link: Link, item: MediaObject, checksum: Checksum) -> None:
         """The file comes back into the folder."""
         if not self._inputs.has_bytes(checksum):
             self._draft.await_bytes(item)
             return
-        after = replace(link, checksum=checksum, inode=0, detached=None, restore=False, asleep=False)
+        after = replace(
+            link, checksum=checksum, inode=0, detached=None, restore=False, asleep=False, moved_to=None
+        )
         place = self._places.at_or_beside(link.path, after)
         if isinstance(place, Refusal):
             self._draft.problems.append(place.as_problem(path=str(link.path), handle=link.handle))

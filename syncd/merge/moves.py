@@ -3,7 +3,9 @@
 A move is recognised by content: a link's path is *vacated* and another path has its checksum (or Gramps Desktop says
 that another path is the object's by now). A path is vacated
 when nothing is there, or when what is there is another link's moved file (chains and swaps). A file that is put over
-another which went nowhere replaces it: that is an edit. The inode only breaks
+another which went nowhere replaces it: that is an edit. A file that moved while its object has to wait for the new name
+is looked for at its new place from then on (`Link.moved_to`): what is written there later is an edit of it, and of no
+other link that still has the name. The inode only breaks
 ties between files of equal content: inodes are reused.
 """
 
@@ -64,6 +66,10 @@ class Holders:
         """Whether any link has the file with this key."""
         return key in self._groups
 
+    def is_ahead(self, file: FolderFile) -> bool:
+        """Whether the file moved there while its object still waits for the name: nothing else is linked with it."""
+        return any(link.moved_to is not None for group in self.groups(file) for link in group.links)
+
     def others(self, link: Link, file: FolderFile) -> list[Link]:
         """The other links that have the file and whose objects live."""
         return [
@@ -81,12 +87,15 @@ def locate(inputs: Inputs) -> list[Located]:
     vacated: list[_Group] = []
     asleep: list[_Group] = []
     settled: set[str] = set()
+    ahead = _moved_ahead(inputs.links)
     for links in _by_place(inputs.links):
         link = links[0]
-        file = inputs.folder.at(link.path)
+        file = inputs.folder.at(link.place)
         if file is not None and file.checksum == link.checksum:
             settled.add(file.path.key)
             found.append(Located(links, At.SAME, file))
+        elif file is not None and _is_ousted(inputs, link, ahead):
+            vacated.append(_Group(links, None))
         elif file is not None:
             edited.append(_Group(links, file))
         elif (at := _why_absent(inputs, link)) is At.GONE:
@@ -100,18 +109,21 @@ def locate(inputs: Inputs) -> list[Located]:
     moved = _match(inputs, settled, edited, vacated)
     _undo_replacements(inputs, edited, vacated, moved)
     arrived = {file.path.key for file in moved.values()}
+    attached = settled | {
+        group.link.place.key for group in edited if group.link.detached is None and id(group) not in moved
+    }
     absent: list[_Group] = []
     for group in [*edited, *vacated]:
         file = moved.get(id(group))
         if file is not None:
             found.append(Located(group.links, At.MOVED, file))
-        elif group.file is not None and not _is_anothers(group, settled, arrived):
-            found.append(_edited_or_followed(inputs, group, group.file, settled, arrived))
+        elif group.file is not None and not _is_anothers(group, attached, arrived):
+            found.append(_edited_or_followed(inputs, group, group.file, (settled, ahead), arrived))
         else:
             absent.append(group)
     held = {located.file.path.key for located in found if located.file is not None}
     for group in absent:
-        found.extend(_absent(inputs, group, held))
+        found.extend(_absent(inputs, group, held, ahead))
     found.extend(_sleepers(inputs, asleep, settled | arrived | held))
     return found
 
@@ -129,50 +141,78 @@ class _Group:
 
 
 def _by_place(links: Iterable[Link]) -> list[tuple[Link, ...]]:
-    groups: dict[tuple[str, Checksum, bool], list[Link]] = {}
+    groups: dict[tuple[str, Checksum, bool, bool], list[Link]] = {}
     for link in links:
-        groups.setdefault((link.path.key, link.checksum, link.detached is Detached.FILE_GONE), []).append(
-            link
-        )
+        by = (link.place.key, link.checksum, link.detached is Detached.FILE_GONE, link.moved_to is not None)
+        groups.setdefault(by, []).append(link)
     return [tuple(group) for group in groups.values()]
+
+
+def _moved_ahead(links: Iterable[Link]) -> dict[str, set[Checksum]]:
+    """Where files went whose objects wait for the name, by key: what they held."""
+    ahead: dict[str, set[Checksum]] = {}
+    for link in links:
+        if link.moved_to is not None:
+            ahead.setdefault(link.moved_to.key, set()).add(link.checksum)
+    return ahead
+
+
+def _is_ousted(inputs: Inputs, link: Link, ahead: Mapping[str, set[Checksum]]) -> bool:
+    """Whether the file at a link's place is another one's, whatever it holds by now.
+
+    Either another one moved there, and only its name still waits; or this one did, and the first owner's file is back.
+    """
+    there = ahead.get(link.place.key)
+    if there is None:
+        return False
+    if link.moved_to is None:
+        return link.checksum not in there
+    file = inputs.folder.at(link.place)
+    return file is not None and any(
+        owner.moved_to is None and owner.detached is None and owner.checksum == file.checksum
+        for owner in inputs.links_by_path.get(link.place.key, ())
+    )
 
 
 def _why_absent(inputs: Inputs, link: Link) -> At:
     """Tell a deleted file from one that cannot be seen."""
-    if inputs.folder.is_unknown(link.path):
+    if inputs.folder.is_unknown(link.place):
         return At.UNKNOWN
-    occupant = inputs.folder.occupied.get(link.path.key)
+    occupant = inputs.folder.occupied.get(link.place.key)
     if occupant in (Occupant.SYMLINK, Occupant.SPECIAL):
         return At.UNKNOWN
-    above = [inputs.folder.occupied.get(folder) for folder in link.path.ancestors()]
+    above = [inputs.folder.occupied.get(folder) for folder in link.place.ancestors()]
     if Occupant.SYMLINK in above:
         return At.UNKNOWN
-    return At.ASLEEP if inputs.policy.ignored(link.path) else At.GONE
+    return At.ASLEEP if inputs.policy.ignored(link.place) else At.GONE
 
 
-def _is_anothers(group: _Group, settled: set[str], arrived: set[str]) -> bool:
+def _is_anothers(group: _Group, attached: Container[str], arrived: Container[str]) -> bool:
     """Whether the file at a group's path is another link's, and no edit of this one's.
 
     Links of one path that disagree in the checksum shared an edited file, and a pass broke off between them: that
     is an edit. A link whose file was accepted as gone has none to be edited.
     """
-    key = group.link.path.key
-    return key in arrived or (group.link.detached is Detached.FILE_GONE and key in settled)
+    key = group.link.place.key
+    return key in arrived or (group.link.detached is Detached.FILE_GONE and key in attached)
 
 
-def _absent(inputs: Inputs, group: _Group, held: Container[str]) -> list[Located]:
+def _absent(
+    inputs: Inputs, group: _Group, held: Container[str], ahead: Container[str]
+) -> list[Located]:
     """A group without a file: gone, except for objects that are known to have another file by now.
 
     Args:
         inputs: the inputs.
         group: its links.
         held: keys of the files that other links have.
+        ahead: keys of the files whose objects wait for the name: they are no other's.
     """
     gone: list[Link] = []
     found: list[Located] = []
     for link in group.links:
         file = _named_file(inputs, link) or _desktops_file(inputs, link, held)
-        if file is None:
+        if file is None or file.path.key in ahead:
             gone.append(link)
         else:
             found.append(Located((link,), At.MOVED, file))
@@ -182,7 +222,11 @@ def _absent(inputs: Inputs, group: _Group, held: Container[str]) -> list[Located
 
 
 def _edited_or_followed(
-    inputs: Inputs, group: _Group, file: FolderFile, settled: Container[str], arrived: set[str]
+    inputs: Inputs,
+    group: _Group,
+    file: FolderFile,
+    taken: Sequence[Container[str]],
+    arrived: set[str],
 ) -> Located:
     """Another content is at a group's path: an edit, unless the file is where Gramps Web has its object by now.
 
@@ -193,7 +237,7 @@ def _edited_or_followed(
     }
     if len(group.links) == len(named) == 1:
         [(key, there)] = named.items()
-        if key not in settled and key not in arrived:
+        if key not in arrived and not any(key in others for others in taken):
             arrived.add(key)
             return Located(group.links, At.MOVED, there)
     return Located(group.links, At.EDITED, file)
@@ -241,7 +285,7 @@ def _match(
     taken: set[str] = set(settled)
     displaced: dict[str, list[_Group]] = {}
     for group in edited:
-        displaced.setdefault(group.link.path.key, []).append(group)
+        displaced.setdefault(group.link.place.key, []).append(group)
     # A path that another link holds by right was left by all others, if their content is elsewhere.
     ousted = [group for key in settled.intersection(displaced) for group in displaced.pop(key)]
     for start in (vacated, ousted):
@@ -271,7 +315,7 @@ def _undo_replacements(
     """
     movers = {moved[id(group)].path.key: group for group in vacated if id(group) in moved}
     for group in edited:
-        mover = movers.get(group.link.path.key)
+        mover = movers.get(group.link.place.key)
         if mover is None or id(group) in moved or id(mover) not in moved:
             continue
         if any(link.detached is None and link.handle in inputs.catalog.objects for link in group.links):
@@ -281,7 +325,7 @@ def _undo_replacements(
 def _by_checksum(groups: Iterable[_Group]) -> list[tuple[Checksum, list[_Group]]]:
     """Groups by content, in path order; links that have an object come before detached ones."""
     sorted_groups: dict[Checksum, list[_Group]] = {}
-    for group in sorted(groups, key=lambda group: (group.link.detached is not None, group.link.path.key)):
+    for group in sorted(groups, key=lambda group: (group.link.detached is not None, group.link.place.key)):
         sorted_groups.setdefault(group.link.checksum, []).append(group)
     return list(sorted_groups.items())
 
@@ -317,7 +361,7 @@ def _pair(
     match(lambda link: link.inode, lambda file: file.stamp.inode)
     match(lambda link: _renamed_to(inputs, link), lambda file: file.path.key)
     match(lambda link: inputs.desktop_keys.get(link.handle), lambda file: file.path.key)
-    match(lambda link: _base(link.path), lambda file: _base(file.path))
+    match(lambda link: _base(link.place), lambda file: _base(file.path))
     if len(free) <= len(waiting):
         pairs.extend(zip(waiting, free.values(), strict=False))
     return pairs

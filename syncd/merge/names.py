@@ -30,18 +30,17 @@ class NameMerge:
         """Merge one item's names; record what changed without an action."""
         # A file that was moved and edited: what both agree about is still the old content, the next pass sends the new.
         checksum = file.checksum if item.digest == file.checksum else link.checksum
-        after = replace(link, checksum=checksum, inode=file.stamp.inode, restore=False, asleep=False)
+        after = replace(
+            link, checksum=checksum, inode=file.stamp.inode, restore=False, asleep=False, moved_to=None
+        )
         moved_here = file.path != link.path
         if not moved_here and item.path == link.named:
             self._record(link, after)
             return
-        given_up = self._places.given_up(file.path) if moved_here else None
-        if given_up is not None:
-            self._draft.wait(
-                f"its new name is not free yet: it waits until you have decided about the deletion of {given_up}",
-                str(file.path),
-                link.handle,
-            )
+        obstacle = self._places.still_borne(file.path) if moved_here else None
+        if obstacle is not None:
+            self._record(link, replace(after, moved_to=file.path))
+            self._draft.wait(f"its new name is not free yet: {obstacle}", str(file.path), link.handle)
             return
         # Gramps Web may have been given a name that reads as another one, with a backslash in it: it is this file's.
         was = link.path if link.named == link.path.key else self._inputs.target(link.named)
@@ -109,7 +108,7 @@ class NameMerge:
         """One of several objects of a file was moved: it gets a file of its own. One such step a pass."""
         there = self._inputs.folder.at(moved.path)
         if there is not None and there.checksum == file.checksum:
-            if self._draft.claimed_for(there) is None:
+            if self._draft.claimed_for(there) is None and not self._holders.is_ahead(there):
                 self._draft.do(Record(replace(moved, inode=there.stamp.inode), new=False))
             return
         refusal = self._places.refuse(moved.path, moved)

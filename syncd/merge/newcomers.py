@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from syncd.merge.draft import Draft
+from syncd.merge.places import Places
 from syncd.merge.portable import Portability
 from syncd.merge.returning import find_returned
 from syncd.model.paths import MediaPath, handle_for
@@ -22,8 +23,9 @@ from syncd.model.snapshots import Deleted, DesktopObject, FolderFile, Link
 class Newcomers:
     """Adds new files to a draft, as the rules and Gramps Desktop will have it."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, places: Places) -> None:
         self._draft = draft
+        self._places = places
         self._inputs = draft.inputs
         self._portability = Portability(draft.inputs.folder, draft.inputs.policy.rules)
         self._returning: set[str] = set()
@@ -35,6 +37,10 @@ class Newcomers:
         returned = find_returned(self._inputs, files)
         self._returning = {deleted.handle for deleted in returned.values()}
         for file in files:
+            if self._places.is_left_behind(file.path):
+                obstacle = self._places.still_borne(file.path) or "another object lets go of it first"
+                self._draft.wait(f"its name is not free yet: {obstacle}", str(file.path))
+                continue
             if file.path.key in returned:
                 self._returned(file, returned[file.path.key])
                 continue

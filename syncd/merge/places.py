@@ -58,54 +58,54 @@ class Places:
         """
         borne: dict[str, list[Link]] = {}
         for group in self._located:
-            if group.at in (At.GONE, At.MOVED):
-                for link in group.links:
-                    if link.handle in self._inputs.catalog.objects:
-                        borne.setdefault(link.path.fold, []).append(link)
+            for link in group.links:
+                left = group.at in (At.GONE, At.MOVED) or link.moved_to is not None
+                if left and link.handle in self._inputs.catalog.objects:
+                    for fold in {link.path.fold, link.place.fold}:
+                        borne.setdefault(fold, []).append(link)
         return borne
 
     @cached_property
     def _wanted(self) -> set[str]:
         """Names that links have and that objects without a link want, folded: no free name is one of these."""
-        wanted = {link.path.fold for link in self._inputs.links}
+        wanted = {path.fold for link in self._inputs.links for path in (link.path, link.place)}
         wanted.update(key.casefold() for key in self._inputs.unlinked_by_path)
         return wanted
 
     @cached_property
-    def _given_up(self) -> dict[str, list[Link]]:
-        """Attached links of living objects whose file is gone, by the key of its path."""
-        given_up: dict[str, list[Link]] = {}
+    def _bearers(self) -> dict[str, list[tuple[Link, Located]]]:
+        """Attached links of living objects whose file is not at its path any more, by the key of that path."""
+        bearers: dict[str, list[tuple[Link, Located]]] = {}
         for group in self._located:
-            if group.at is At.GONE:
-                for link in group.links:
-                    if link.detached is None and link.handle in self._inputs.catalog.objects:
-                        given_up.setdefault(link.path.key, []).append(link)
-        return given_up
+            for link in group.links:
+                left = group.at in (At.GONE, At.MOVED) or link.moved_to is not None
+                if left and link.detached is None and link.handle in self._inputs.catalog.objects:
+                    bearers.setdefault(link.path.key, []).append((link, group))
+        return bearers
 
-    @cached_property
-    def _left(self) -> dict[str, str]:
-        """Where the file went that links of living objects still look for at a path: key to key."""
-        return {
-            link.path.key: group.file.path.key
-            for group in self._located
-            if group.at is At.MOVED and group.file is not None
-            for link in group.links
-            if link.detached is None and link.handle in self._inputs.catalog.objects
-        }
+    def still_borne(self, path: MediaPath) -> str | None:
+        """Why an object cannot have a name yet: another one bears it, and cannot let go of it in this pass.
 
-    def given_up(self, path: MediaPath) -> MediaPath | None:
-        """The name of a file that is gone, if another object bears this name and its deletion is not done yet.
-
-        So is a name whose own file moved to such a one: its object has to wait, and keeps its name until then.
+        Its file is gone, and its deletion is not done yet; or its own file moved to such a name: it has to wait, and
+        keeps its name until then.
         """
-        key, walked = path.key, set[str]()
-        while key not in self._given_up:
+        ahead, walked = [path.key], set[str]()
+        while ahead:
+            key = ahead.pop()
+            if key in walked:
+                continue
             walked.add(key)
-            onward = self._left.get(key)
-            if onward is None or onward in walked:
-                return None
-            key = onward
-        return self._given_up[key][0].path
+            for link, group in self._bearers.get(key, ()):
+                if group.at is At.GONE:
+                    return f"it waits until you have decided about the deletion of {link.path}"
+                if group.file is None:
+                    return f"the file that had it before cannot be read just now: {link.place}"
+                ahead.append(group.file.path.key)
+        return None
+
+    def is_left_behind(self, path: MediaPath) -> bool:
+        """Whether an object bears this name only because it has to wait for its new one."""
+        return any(link.moved_to is not None for link, _group in self._bearers.get(path.key, ()))
 
     def refuse(self, path: MediaPath, link: Link, *, own: FolderFile | None = None) -> Refusal | None:
         """Say why a file cannot be put at a path.

@@ -61,7 +61,7 @@ class UnlinkedMerge:
                 self._second_object(item, target, file)
             else:
                 self._new_object(item, target)
-        Newcomers(self._draft).merge(self._new_files())
+        Newcomers(self._draft, self._places).merge(self._new_files())
 
     def _objects(self) -> Iterable[tuple[MediaObject, MediaPath | Refusal]]:
         """The objects without a link that are in scope, oldest first, with the paths they mean here."""
@@ -148,7 +148,7 @@ class UnlinkedMerge:
     def _second_object(self, item: MediaObject, target: MediaPath, file: FolderFile) -> None:
         """The file at the object's path belongs to another object."""
         moving = any(group.at is not At.SAME for group in self._holders.groups(file))
-        if moving or self._draft.claimed_for(file) is not None:
+        if moving or self._holders.is_ahead(file) or self._draft.claimed_for(file) is not None:
             self._draft.wait("the file of that name must be settled first", item.path, item.handle)
             return
         theirs = item.digest

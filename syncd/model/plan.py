@@ -159,7 +159,7 @@ class DeleteObject:
     Args:
         expected: the object as it was read; when it is no longer so, nothing is done.
         link: the link that goes with it.
-        holder: the file that has the deleted one's path now, moved there over it; None when nothing is there.
+        holder: the file that has the deleted one's place now, moved there over it; None when nothing is there.
     """
 
     expected: MediaObject

@@ -182,6 +182,8 @@ class Link:
         detached: set when one end is gone and this is accepted.
         restore: a person asked to bring back the end that is missing.
         asleep: the path was ignored when it was looked at last, so what happened on either side since is not known.
+        moved_to: where the file is by now, while its object has to wait for that name: the object that bears it is
+            to be deleted, and a person has not decided yet. Whatever else looks for its file there has lost it.
     """
 
     handle: str
@@ -192,3 +194,9 @@ class Link:
     detached: Detached | None = None
     restore: bool = False
     asleep: bool = False
+    moved_to: MediaPath | None = None
+
+    @property
+    def place(self) -> MediaPath:
+        """Where the file is looked for."""
+        return self.moved_to or self.path

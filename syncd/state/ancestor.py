@@ -79,7 +79,8 @@ class Ancestor(Database):
     def links(self) -> list[Link]:
         """All links, by handle."""
         rows = self._rows(
-            "SELECT handle, named, path, checksum, inode, detached, restore, asleep FROM links ORDER BY handle"
+            "SELECT handle, named, path, checksum, inode, detached, restore, asleep, moved_to FROM links"
+            " ORDER BY handle"
         )
         return [
             Link(
@@ -91,14 +92,15 @@ class Ancestor(Database):
                 detached=None if detached is None else Detached(detached),
                 restore=bool(restore),
                 asleep=bool(asleep),
+                moved_to=None if moved_to is None else MediaPath.of(moved_to),
             )
-            for handle, named, path, checksum, inode, detached, restore, asleep in rows
+            for handle, named, path, checksum, inode, detached, restore, asleep, moved_to in rows
         ]
 
     def put_links(self, links: Iterable[Link]) -> None:
         """Write links down, each in place of the one with its handle."""
         self._execute_many(
-            "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     link.handle,
@@ -109,6 +111,7 @@ class Ancestor(Database):
                     link.detached,
                     link.restore,
                     link.asleep,
+                    None if link.moved_to is None else link.moved_to.text,
                 )
                 for link in links
             ),

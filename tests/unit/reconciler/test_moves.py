@@ -164,7 +164,7 @@ def test_a_move_behind_one_that_waits_waits_too() -> None:
         files=[file("b", "one"), file("c", "two")],
         objects=[obj("h1", "a", "one"), obj("h2", "b", "two"), obj("h3", "c", "three")],
     )
-    assert say(plan) == ["delete h3"]
+    assert say(plan) == ["delete h3", "record h1", "record h2"]
     assert {item.handle for item in plan.waiting} == {"h1", "h2"}
     assert all("until you have decided about the deletion of c" in item.reason for item in plan.waiting)
 

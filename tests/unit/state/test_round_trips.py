@@ -76,6 +76,7 @@ def test_links_come_back(path: Path) -> None:
         Link("b", "", MediaPath.of("dir/😀 'q\"%.jpg"), TWO, 7, Detached.FILE_GONE, restore=True),
         Link("c", "x", MediaPath.of(DECOMPOSED), ONE, 0, Detached.OBJECT_GONE),
         Link("d", "y", MediaPath.of("y"), ONE, asleep=True),
+        Link("e", "y", MediaPath.of("y"), ONE, moved_to=MediaPath.of(DECOMPOSED)),
     ]
     with State.open(path) as state:
         state.put_links(links)
