@@ -24,6 +24,8 @@ Invariants:
   Gramps Web under any handle comes first.
 - A name that a link still bears is given to nothing else before that link has let go of it (its object deleted, its
   move told): otherwise a deletion that is held would be taken for an edit, and one object get another's bytes.
+- A file that moved while its object has to wait for the name is that object's at its new place, whatever is written
+  there; nothing else is linked with it until the object has the name.
 - An item gets at most one action a pass, content before name (a file that was moved here: name before content), and
   the link recorded with it changes only in what the action settled. The service repeats passes until a plan is empty.
 """

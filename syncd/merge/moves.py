@@ -197,9 +197,7 @@ def _is_anothers(group: _Group, attached: Container[str], arrived: Container[str
     return key in arrived or (group.link.detached is Detached.FILE_GONE and key in attached)
 
 
-def _absent(
-    inputs: Inputs, group: _Group, held: Container[str], ahead: Container[str]
-) -> list[Located]:
+def _absent(inputs: Inputs, group: _Group, held: Container[str], ahead: Container[str]) -> list[Located]:
     """A group without a file: gone, except for objects that are known to have another file by now.
 
     Args:

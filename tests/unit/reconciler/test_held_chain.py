@@ -58,7 +58,9 @@ class Desk(World):
 
     def waits(self) -> list[tuple[str, str, str]]:
         """What is held: action, path and content."""
-        return sorted((item.action, item.path, word(item.checksum)) for one in self.held for item in one.items)
+        return sorted(
+            (item.action, item.path, word(item.checksum)) for one in self.held for item in one.items
+        )
 
     def web(self) -> dict[str, tuple[str, str]]:
         """Path and content of each object."""
@@ -132,7 +134,7 @@ def test_approved_the_names_follow() -> None:
 
 
 @pytest.mark.parametrize("edited", [False, True])
-def test_the_picture_is_asked_back(edited: bool) -> None:  # noqa: FBT001
+def test_the_picture_is_asked_back(edited: bool) -> None:
     """`syncd restore`: it is fetched under a free name, the others keep what they have."""
     desk = _desk()
     if edited:
@@ -146,7 +148,11 @@ def test_the_picture_is_asked_back(edited: bool) -> None:  # noqa: FBT001
     assert contents == {"h1": "one", "h2": two, "h3": "three"}
     here = {path: content for path, (content, _inode) in desk.files.items()}
     assert here == {"2": "one", "3": two, "3 (2)": "three"}
-    assert {handle: desk.links[handle].path.key for handle in contents} == {"h1": "2", "h2": "3", "h3": "3 (2)"}
+    assert {handle: desk.links[handle].path.key for handle in contents} == {
+        "h1": "2",
+        "h2": "3",
+        "h3": "3 (2)",
+    }
     check_settled(desk)
 
 
@@ -315,7 +321,7 @@ def test_the_object_is_deleted_in_gramps_web() -> None:
 
 
 @pytest.mark.parametrize("edited", [False, True])
-def test_a_movers_object_is_deleted_in_gramps_web(edited: bool) -> None:  # noqa: FBT001
+def test_a_movers_object_is_deleted_in_gramps_web(edited: bool) -> None:
     """Its own file goes to the trash, or it comes back if that was edited: nobody else's."""
     desk = _desk()
     if edited:
@@ -415,9 +421,7 @@ def test_while_a_file_is_being_written_no_name_is_given_away() -> None:
     desk = _desk()
     seen = desk.inputs()
     files = {key: one for key, one in seen.folder.files.items() if key != "3"}
-    plan = reconcile(
-        replace(seen, folder=replace(seen.folder, files=files, occupied={"3": Occupant.BUSY}))
-    )
+    plan = reconcile(replace(seen, folder=replace(seen.folder, files=files, occupied={"3": Occupant.BUSY})))
     assert say(plan) == []
     assert "h1" in {item.handle for item in plan.waiting}
 
