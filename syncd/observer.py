@@ -215,7 +215,12 @@ class Observer:
 
     def _find_place(self, objects: CatalogSnapshot) -> None:
         """Ask the server where it keeps its media, by one of its objects; an emptied tree keeps them where it did."""
-        candidates = [item.handle for item in objects.objects.values() if item.digest is not None]
+        # A handle is asked for as part of an address: one like '.' would lead elsewhere.
+        candidates = [
+            item.handle
+            for item in objects.objects.values()
+            if item.digest is not None and item.handle.isalnum()
+        ]
         for handle in candidates[:ASK_AT_MOST]:
             try:
                 self.arrive(self.catalog.location(handle))

@@ -220,10 +220,16 @@ def _tell_conflicts(paper: Paper, conflicts: Sequence[Conflict], *, dry_run: boo
     rows = ((str(conflict.path), _copy(conflict)) for conflict in conflicts)
     paper.table(("the version of Gramps Web", "the version of the media folder"), _cut(rows))
     _tell_rest(paper, len(conflicts))
-    paper.line(
-        "Compare them. To keep the folder's version, move it over the other; to keep Gramps Web's, delete the copy. "
-        "`syncd conflicts` lists them again."
-    )
+    if any(conflict.kept_as for conflict in conflicts):
+        paper.line(
+            "Compare them. To keep the folder's version, move it over the other; to keep Gramps Web's, delete the copy. "
+            "`syncd conflicts` lists them again."
+        )
+    if any(conflict.kept_as is None for conflict in conflicts):
+        paper.line(
+            "The configuration (conflicts) says which side wins; `syncd trash list` shows the other version, and "
+            "`syncd trash restore` brings it back."
+        )
 
 
 def _kept(dry_run: bool) -> str:  # noqa: FBT001  (a word for each)

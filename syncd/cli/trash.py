@@ -153,7 +153,9 @@ def _ask_object_back(state: State, entry: TrashEntry, path: MediaPath) -> None:
     if entry.handle is None or entry.checksum is None or entry.reason != Why.DELETED_OBJECT:
         return
     if all(link.handle != entry.handle for link in state.links()):
-        state.put_links([Link(entry.handle, entry.path.key, path, entry.checksum, restore=True)])
+        # At another place than before, the object gets the name that the file has now.
+        named = entry.path.key if path.key == entry.path.key else ""
+        state.put_links([Link(entry.handle, named, path, entry.checksum, restore=True)])
 
 
 def _find(state: State, which: str) -> tuple[TrashEntry | None, Undo | None]:

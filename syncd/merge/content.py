@@ -42,7 +42,7 @@ class ContentMerge:
         elif ours != link.checksum and not self._inputs.is_fresh(item):
             self._send(link, item, file, Why.STALE_CHECKSUM)
         else:
-            self._draft.await_bytes(item)
+            self._draft.await_bytes(item, file)
         return True
 
     def _send(self, link: Link, item: MediaObject, file: FolderFile, why: Why) -> None:

@@ -186,11 +186,24 @@ class Draft:
         """Add a decision worth telling."""
         self.notices.append(Notice(text, path, handle))
 
-    def await_bytes(self, item: MediaObject) -> None:
-        """Report an object whose bytes nobody has: at first as waiting, after the grace time as a problem."""
+    def await_bytes(self, item: MediaObject, file: FolderFile | None = None) -> None:
+        """Report an object whose bytes nobody has: at first as waiting, after the grace time as a problem.
+
+        Args:
+            item: the object.
+            file: the file that it has here, of other content and as it was: it may be the right one all the same.
+        """
         if self.inputs.is_fresh(item):
             self.wait(
                 "Gramps Web names a file that has not arrived yet; it may still be under way",
+                item.path,
+                item.handle,
+            )
+        elif file is not None:
+            self.problem(
+                f"missing on both sides: Gramps Web names other content than '{file.path}' has here, and nobody has it",
+                "if the file here is the right one, upload it in Gramps Web as the object's file; else put the original "
+                "in its place",
                 item.path,
                 item.handle,
             )

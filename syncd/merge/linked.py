@@ -152,7 +152,7 @@ class LinkedMerge:
         after = replace(
             link, checksum=file.checksum, inode=file.stamp.inode, detached=None, restore=False, asleep=False
         )
-        self._draft.do(RestoreObject(file, after, why))
+        self._draft.do(RestoreObject(file, after, why, path=None if link.named else file.path.key))
         if why is Why.EDIT_BEATS_DELETE:
             self._draft.notice(
                 "was deleted in Gramps Web but changed in the folder; it is brought back in Gramps Web",

@@ -29,6 +29,8 @@ class Newcomers:
         self._inputs = draft.inputs
         self._portability = Portability(draft.inputs.folder, draft.inputs.policy.rules)
         self._returning: set[str] = set()
+        self._deleted = {deleted.handle for deleted in draft.inputs.deleted}
+        """Handles of objects that can still be brought back: another file that takes the name must not take these."""
         """Handles of objects that come back in this pass."""
 
     def merge(self, files: Sequence[FolderFile]) -> None:
@@ -116,6 +118,7 @@ class Newcomers:
             handle in self._inputs.catalog.objects
             or handle in self._inputs.linked_handles
             or handle in self._returning
+            or handle in self._deleted
         )
 
     def _free_handle(self, path: MediaPath) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from syncd.merge.draft import Inputs
 from syncd.model.paths import MediaPath
 from syncd.model.snapshots import Deleted, FolderFile
-from syncd.model.values import Checksum
+from syncd.model.values import EMPTY_CHECKSUM, Checksum
 
 
 def find_returned(inputs: Inputs, files: Sequence[FolderFile]) -> Mapping[str, Deleted]:
@@ -72,7 +72,8 @@ def _pair(
 
     match(lambda deleted, file: deleted.path == file.path)
     match(lambda deleted, file: not deleted.in_web and _base(deleted.path) == _base(file.path))
-    match(lambda deleted, _file: not (deleted.in_web or copied))
+    # Two empty files are alike without having anything to do with one another.
+    match(lambda deleted, file: not (deleted.in_web or copied) and file.checksum != EMPTY_CHECKSUM)
     return pairs
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from syncd.scanner.walk import Walk
 
 
@@ -34,3 +36,47 @@ def not_mounted(walk: Walk) -> list[str]:
         for key, devices in missing.items()
         if not devices & then.get(walk.empty[key][0], {walk.empty[key][0]})
     ]
+
+
+def on_absent_disks(walk: Walk) -> Mapping[str, Sequence[str]]:
+    """Files that were on a disk of which nothing is to be seen, though the folder where it was mounted is not empty.
+
+    Something was saved at the mount point, or another disk is mounted there. As in `not_mounted` the company tells: the
+    files that lie where they lay say which device numbers of then are there now.
+
+    Returns:
+        The keys of the files, by the key of the folder that they were in, or of what is left above it. Where nothing is
+        left but the media folder itself, they were deleted.
+    """
+    then: set[int] = set()
+    missing: dict[int, list[str]] = {}
+    for key, (stamp, _checksum) in walk.known.items():
+        if key in walk.files:
+            then.add(stamp.device)
+        elif key not in walk.occupied:
+            missing.setdefault(stamp.device, []).append(key)
+    if not then or not missing.keys() - then:
+        return {}
+    now = {file.stamp.device for file in walk.files.values()} | {
+        device for device, _above in walk.empty.values()
+    }
+    now |= {stamp.device for _path, stamp in walk.to_read}
+    there = {*walk.files, *walk.occupied, *walk.empty, *(path.key for path, _stamp in walk.to_read)}
+    away: dict[str, list[str]] = {}
+    for device in missing.keys() - then - now:
+        folder = _common_folder(missing[device])
+        while folder and folder not in walk.empty and not any(key.startswith(f"{folder}/") for key in there):
+            folder = folder.rpartition("/")[0]
+        if folder:
+            away.setdefault(folder, []).extend(missing[device])
+    return away
+
+
+def _common_folder(keys: Sequence[str]) -> str:
+    """The deepest folder that has all files below it; `""` for the top."""
+    common = keys[0].split("/")[:-1]
+    for key in keys[1:]:
+        parts = key.split("/")[:-1]
+        while common != parts[: len(common)]:
+            common.pop()
+    return "/".join(common)

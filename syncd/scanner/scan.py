@@ -18,7 +18,7 @@ from syncd.model import Checksum, FileStamp, FolderFile, FolderSnapshot, MediaPa
 from syncd.ports import Phase, Progress
 from syncd.scanner import trouble
 from syncd.scanner.hashing import Reader, Unsettled, can_vouch
-from syncd.scanner.mounts import not_mounted
+from syncd.scanner.mounts import not_mounted, on_absent_disks
 from syncd.scanner.walk import Known, Walk
 
 
@@ -73,6 +73,10 @@ def scan(
     for rel in not_mounted(walk):
         walk.occupied[rel] = Occupant.UNREADABLE
         walk.problems.append(trouble.unmounted(rel))
+    for rel, keys in on_absent_disks(walk).items():
+        walk.occupied.update(dict.fromkeys(keys, Occupant.UNREADABLE))
+        if walk.occupied.get(rel) is not Occupant.UNREADABLE:
+            walk.problems.append(trouble.other_disk(rel, len(keys)))
     snapshot = FolderSnapshot(walk.files, walk.occupied, tuple(walk.problems))
     vouched = [file for file in fresh if can_vouch(file.stamp, now_ns)]
     gone = [key for key in known.keys() - walk.files.keys() if not snapshot.is_unknown(MediaPath(key, key))]

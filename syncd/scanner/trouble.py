@@ -102,5 +102,14 @@ def unmounted(rel: str) -> Problem:
     )
 
 
+def other_disk(rel: str, files: int) -> Problem:
+    """A folder that was another disk's, and in which there is something else now."""
+    return Problem(
+        f"{files} {'file' if files == 1 else 'files'} that lay here on another disk cannot be seen: that disk is not mounted now",
+        "mount it again; or, if its files are meant to be gone, move what is in the folder elsewhere and delete the folder",
+        path=shown(rel),
+    )
+
+
 def _parent(rel: str) -> str:
     return shlex.quote(shown(rel.rpartition("/")[0] or "."))

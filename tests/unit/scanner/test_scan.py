@@ -553,6 +553,40 @@ def test_a_disk_that_held_all_files_is_missed(tmp_path: Path) -> None:
         assert look(tmp_path, known).vanished == ["nas/y"], "mounted, but empty"
 
 
+def test_a_disk_whose_mount_point_is_not_empty_is_missed(tmp_path: Path) -> None:
+    """A program saved something where the disk was, or another disk is there: the files are away, not deleted.
+
+    Deleted while it is mounted they are deleted, and so they are when their folder is gone, too.
+    """
+    (tmp_path / "x").write_bytes(b"x")
+    known: dict[str, Row] = {}
+    for _ in mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", made(tmp_path / "nas")):
+        (tmp_path / "nas" / "y").write_bytes(b"y")
+        known = rows(look(tmp_path))
+        (tmp_path / "nas" / "y").rename(tmp_path / "nas" / "z")
+        assert look(tmp_path, known).vanished == ["nas/y"]
+        (tmp_path / "nas" / "z").rename(tmp_path / "nas" / "y")
+        known = rows(look(tmp_path))
+        other = made(tmp_path.parent / f"{tmp_path.name}-other")
+        for _ in mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", other):  # which takes a number of its own
+            (other / "w").write_bytes(b"w")
+            for _ in mounted("--bind", other, tmp_path / "nas"):
+                seen = look(tmp_path, known)
+                assert seen.vanished == []
+                assert [problem.path for problem in seen.snapshot.problems] == ["nas"]
+                assert set(seen.snapshot.files) == {"x", "nas/w"}
+    (tmp_path / "nas" / "saved").write_bytes(b"saved")
+    for _ in range(2):  # also when the saved file is known
+        seen = look(tmp_path, known)
+        known = known | rows(seen)
+        assert seen.vanished == []
+        assert seen.snapshot.is_unknown(MediaPath.of("nas/y"))
+        assert "1 file that" in seen.snapshot.problems[0].reason
+    (tmp_path / "nas" / "saved").unlink()
+    (tmp_path / "nas").rmdir()
+    assert "nas/y" in look(tmp_path, known).vanished
+
+
 def made(folder: Path) -> Path:
     """The same folder, which is there now."""
     folder.mkdir()
