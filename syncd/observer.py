@@ -53,7 +53,7 @@ from syncd.ports import (
     Store,
 )
 from syncd.scanner import scan
-from syncd.settling import has_unsettled_additions, settle_additions, settle_deletions
+from syncd.settling import has_unsettled_additions, settle_additions, settle_changes, settle_deletions
 from syncd.state import Binding, State
 
 log = structlog.get_logger(__name__)
@@ -219,7 +219,7 @@ class Observer:
         candidates = [
             item.handle
             for item in objects.objects.values()
-            if item.digest is not None and item.handle.isalnum()
+            if item.digest is not None and item.handle.replace("-", "").replace("_", "").isalnum()
         ]
         for handle in candidates[:ASK_AT_MOST]:
             try:
@@ -242,6 +242,7 @@ class Observer:
         """
         catalog = self._look_at_web()
         if self.keep:
+            settle_changes(self.state, catalog)
             settle_deletions(self.state, catalog)
         if self.store is None:
             self._find_place(catalog)

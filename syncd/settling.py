@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
-from syncd.model import CatalogSnapshot, Link, MediaObject, MediaPath
+from syncd.model import CatalogSnapshot, Checksum, Link, MediaObject, MediaPath
 from syncd.model.plan import Done, Why
 from syncd.state import Intent, State
 
@@ -41,6 +42,41 @@ def settle_additions(state: State, added: Mapping[str, MediaObject]) -> None:
     with state.batch():
         state.put_links(made)
         state.finish([intent.id for intent in intents])
+
+
+def settle_changes(state: State, catalog: CatalogSnapshot) -> None:
+    """Settle changes whose answer was never written down: an object that is as we wanted it was changed by us.
+
+    So an edit or a move that the person takes back after a crash is news, and not what Gramps Web shows by now.
+    """
+    intents = [intent for intent in state.open_intents() if intent.kind == "update"]
+    if not intents:
+        return
+    links = {link.handle: link for link in state.links()}
+    made: list[Link] = []
+    for intent in intents:
+        item = catalog.objects.get(intent.handle or "")
+        after = intent.detail
+        if (
+            item is not None
+            and intent.path
+            and intent.checksum
+            and (item.path, item.checksum) == (after.get("path"), after.get("checksum"))
+        ):
+            path, named = MediaPath.of(intent.path), after.get("named", item.path)
+            before = links.get(item.handle) or Link(item.handle, named, path, intent.checksum)
+            made.append(_changed(before, named, path, intent.checksum))
+    with state.batch():
+        state.put_links(made)
+        state.finish([intent.id for intent in intents])
+
+
+def _changed(link: Link, named: str, path: MediaPath, checksum: Checksum) -> Link:
+    """A link after a change of its object that succeeded."""
+    moved_to = None if link.moved_to == path else link.moved_to
+    return replace(
+        link, named=named, path=path, checksum=checksum, restore=False, asleep=False, moved_to=moved_to
+    )
 
 
 def settle_deletions(state: State, catalog: CatalogSnapshot) -> None:

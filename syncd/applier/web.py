@@ -163,21 +163,29 @@ class WebChanges:
             if self._ledger.fatal is not None:
                 return
             batch = actions[start : start + BATCH]
+            intents = self._ledger.state.begin_many(_change_intent(action) for action in batch)
             answers = self._catalog.update([_change(action) for action in batch])
-            for action, answer in zip(batch, answers, strict=True):
-                self._updated(action, answer)
+            unchanged = [
+                intent
+                for action, intent, answer in zip(batch, intents, answers, strict=True)
+                if not self._updated(action, intent, answer)
+            ]
+            self._ledger.state.finish(unchanged)
 
-    def _updated(self, action: UpdateObject, answer: Made | Changed | Rejected) -> None:
+    def _updated(self, action: UpdateObject, intent: int, answer: Made | Changed | Rejected) -> bool:
+        """Take an answer down; False when nothing was changed."""
         path, handle = str(action.file.path), action.expected.handle
         if isinstance(answer, Rejected):
             self._ledger.reject(action, replace(answer.problem, path=path, handle=handle))
-        elif isinstance(answer, Changed):
+            return False
+        if isinstance(answer, Changed):
             self._ledger.waiting.append(Waiting(_CHANGED_MEANWHILE, path, handle))
-        else:
-            renamed = action.path != action.expected.path
-            kind = "moved" if renamed and action.checksum == action.expected.digest else "updated"
-            self._progress.advance(files=1)
-            self._ledger.note(_done(kind, action.file, handle, action.why), links=[action.link])
+            return False
+        renamed = action.path != action.expected.path
+        kind = "moved" if renamed and action.checksum == action.expected.digest else "updated"
+        self._progress.advance(files=1)
+        self._ledger.note(_done(kind, action.file, handle, action.why), links=[action.link], intents=[intent])
+        return True
 
     def restore(self, action: RestoreObject) -> None:
         """Bring an object back, by the server's history if it can, else anew under its handle."""
@@ -319,6 +327,13 @@ def _intent(action: AddObject) -> Intent:
         checksum=action.file.checksum,
         detail={"named": action.link.named},
     )
+
+
+def _change_intent(action: UpdateObject) -> Intent:
+    """Killed before the answer is written down, the next look must know whose change it was: see `settling`."""
+    link = action.link
+    after = {"named": link.named, "path": action.path, "checksum": str(action.checksum)}
+    return Intent("update", path=link.path.text, handle=link.handle, checksum=link.checksum, detail=after)
 
 
 def _is_same(item: MediaObject, action: AddObject) -> bool:

@@ -396,6 +396,39 @@ def test_killed_before_a_deletion_is_written_down(world: World) -> None:
     assert_settled(world)
 
 
+def test_killed_before_a_change_is_written_down(world: World) -> None:
+    """Killed when the server had taken an edit and a move: a person who takes both back is heard.
+
+    What Gramps Web shows by then was syncd's doing, and is no news from there.
+    """
+    synced(world)
+    world.write("edited.jpg", photo(1))
+    world.write("moved.jpg", photo(2))
+    world.sync()
+    world.write("edited.jpg", photo(3))
+    kill_in_a_change(world)
+    world.write("edited.jpg", photo(1))
+    world.sync()
+    (world.folder / "moved.jpg").rename(world.folder / "elsewhere.jpg")
+    kill_in_a_change(world)
+    (world.folder / "elsewhere.jpg").rename(world.folder / "moved.jpg")
+    world.sync()
+    files = world.desktop.files()
+    assert (files["edited.jpg"], files["moved.jpg"]) == (photo(1), photo(2))
+    assert world.desktop.trash() == []
+    assert_settled(world)
+
+
+def kill_in_a_change(world: World) -> None:
+    """A run is killed when the server has taken its first change of an object."""
+    with wire_to(world) as wire:
+        wire.lose = lambda method, path: method == "POST" and "/transactions/" in path
+        process = world.desktop.start("--once")
+        wait_in(process, partial(bool, wire.lost), "the change")
+        process.kill()
+        process.communicate()
+
+
 def test_every_second_answer_is_lost(world: World) -> None:
     """A wire that drops every second answer to whatever changes something: in the end all is there, once."""
     synced(world)
