@@ -8,14 +8,13 @@ import subprocess
 import sys
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lab.gramps_web import EMPTY_TREE, GrampsWeb
 from lab.world import SYNCD, Desktop, World, md5
 from tests.lab.conftest import MakeWorld
-from tests.lab.endings import KEYS, assert_plain, assert_settled, photo
+from tests.lab.endings import assert_plain, assert_settled, photo
 
 NAMES = {
     "umlauts in NFC": unicodedata.normalize("NFC", "Großmutter Älteste Übung.jpg"),
@@ -277,82 +276,7 @@ def test_a_name_that_is_no_text(world: World) -> None:
     assert_settled(world)
 
 
-# --- what a server may say --------------------------------------------------------------------------------------------
-
-HOSTILE = {
-    "climbs out": "../../etc/x.jpg",
-    "climbs out in the middle": "photos/../../../x.jpg",
-    "absolute": "/etc/passwd",
-    "absolute with backslash": "\\\\server\\share\\x.jpg",
-    "a drive": "C:\\Windows\\x.jpg",
-    "syncd's own": ".syncd/state",
-    "syncd's own in capitals": ".SYNCD/folder.json",
-    "syncd's own behind a dot": "./.syncd/folder.json",
-    "syncd's own below": "a/.syncd/tmp/x.jpg",
-    "a newline": "two\nlines.jpg",
-    "an escape": "red \x1b[31m\x1b]0;title\x07.jpg",
-    "an escape of one byte": "csi \x9b31m.jpg",
-    "300 bytes": "n" * 296 + ".jpg",
-    "a device": "CON",
-    "a device with extension": "photos/nul.jpg",
-    "through a link": "linked/x.jpg",
-    "below a file": "a file.jpg/x.jpg",
-    "a folder": "photos",
-    "ends with a dot": "photos/x.",
-    "backslashes that climb out": "..\\..\\x.jpg",
-    "two dots": "..",
-}
-"""What is wrong about an object's path, and the path."""
-
-
-def test_hostile_paths_from_the_server(world: World) -> None:
-    """Nothing is written outside the folder, through a link or over syncd's own; each is told with a remedy.
-
-    The rest goes on, the output holds no control characters, and the next run says the same and does nothing.
-    """
-    images = world.copy_example_images()
-    outside = world.base / "outside"
-    outside.mkdir()
-    (world.folder / "linked").symlink_to(outside, target_is_directory=True)
-    world.write("a file.jpg", photo(1))
-    world.write("photos/here.jpg", photo(2))
-    world.sync()
-    marker = (world.folder / ".syncd" / "folder.json").read_bytes()
-    known = {path.relative_to(world.base) for path in world.base.rglob("*")}
-
-    assert world.s3 is not None
-    files = {path: photo(100 + number) for number, path in enumerate(HOSTILE.values())}
-    new: list[dict[str, Any]] = []
-    for path, content in {**files, "good from the web.jpg": photo(3)}.items():
-        world.s3.put_content(content)
-        new.append({"_class": "Media", "path": path, "mime": "image/jpeg", "checksum": md5(content)})
-    world.api.json("POST", "/objects/", json=new)
-    for arguments in (("--once", "--dry-run"), ("-v", "--once"), ("--once", "--json"), ("check",)):
-        run = world.syncd(*arguments)
-        assert run.code == (0 if arguments == ("check",) else 1), run
-        assert_plain(run)
-    document = run.json if run.out.startswith("{") else world.sync(code=1)
-    assert document.keys() >= KEYS
-    told = {problem["path"] for problem in document["problems"]}
-    assert told == set(HOSTILE.values())
-    assert all(problem["reason"] and problem["remedy"] for problem in document["problems"])
-    assert world.desktop.files() == {
-        **images,
-        "a file.jpg": photo(1),
-        "photos/here.jpg": photo(2),
-        "good from the web.jpg": photo(3),
-    }
-    assert list(outside.iterdir()) == []
-    assert (world.folder / ".syncd" / "folder.json").read_bytes() == marker
-    appeared = {path.relative_to(world.base) for path in world.base.rglob("*")} - known
-    assert {path.name for path in appeared if "state" not in path.parts} == {"good from the web.jpg"}
-    assert {item["path"] for item in world.api.media()} >= set(HOSTILE.values())
-    assert_settled(world, code=1)
-    for item in world.api.media():
-        if item["path"] in HOSTILE.values():
-            world.api.edit(item["handle"], path=f"mended {item['checksum'][:6]}.jpg")
-    world.sync()
-    assert_settled(world)
+# --- what stands in the way --------------------------------------------------------------------------------------------
 
 
 def test_a_folder_becomes_a_link(world: World) -> None:
