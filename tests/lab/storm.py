@@ -72,6 +72,11 @@ class Storm:
     log: list[str] = field(default_factory=list)
     _items: int = 0
     _names: int = 0
+    _raced: set[int] = field(default_factory=set)
+    """Items that the web page deleted while syncd ran: the server's answer names the version that it read, and another
+    writer may have changed the object before it was gone."""
+    _refused: set[str] = field(default_factory=set)
+    """What the server answered with an error: it may be there or not."""
     _stuck: bool = False
     """The server answered a change with 500: see `unstick`."""
 
@@ -180,7 +185,11 @@ class Storm:
 
     def web(self, *, quiet: bool) -> None:
         """One deed on the web page; `quiet`: nobody else is at work (that page overwrites what it did not see)."""
-        deeds: list[Callable[[], None]] = [self.web_add, self.web_delete, self.web_replace]
+        deeds: list[Callable[[], None]] = [
+            self.web_add,
+            lambda: self.web_delete(quiet=quiet),
+            self.web_replace,
+        ]
         try:
             self.rng.choice([*deeds, self.web_move, self.web_move] if quiet else deeds)()
         except ApiError as error:  # a server that is busy with others' changes gives up now and then
@@ -204,12 +213,11 @@ class Storm:
                 assert self.world.s3 is not None
                 self.world.api.create(path, checksum=self.world.s3.put_content(content, "image/jpeg"))
         except ApiError:
-            if not any(item["checksum"] == md5(content) for item in self.world.api.media()):
-                self.versions[md5(content)].places = set()
+            self._refused.add(md5(content))
             raise
         self.say("web", f"add {md5(content)[:6]}")
 
-    def web_delete(self) -> None:
+    def web_delete(self, *, quiet: bool) -> None:
         """Delete an object; the answer tells what it was."""
         item = self._object()
         if item is None:
@@ -217,7 +225,10 @@ class Storm:
         answer = self.world.api.request("DELETE", f"/media/{item['handle']}")
         for change in answer.json() if answer.status_code == 200 else ():
             if change["type"] == "delete":
-                self.versions[change["old"]["checksum"]].deletions += 1
+                version = self.versions[change["old"]["checksum"]]
+                version.deletions += 1
+                if not quiet:
+                    self._raced.add(version.item)
                 self.say("web", f"delete {change['old']['path']} {change['old']['checksum'][:6]}")
 
     def web_replace(self) -> None:
@@ -378,37 +389,45 @@ class Storm:
         for desktop in self.desktops:
             self.world.assert_in_step(desktop)
             assert leftovers(desktop) == []
+        assert self.world.s3 is not None
+        keys = self.world.s3.keys()
         live: dict[str, list[str]] = defaultdict(list)
         for path, content in files.items():
             live[self.known(content)].append(path)
         for checksum, version in self.versions.items():
             paths, number = live.get(checksum, []), len(version.places)
+            if checksum in self._refused and not paths:
+                continue
             about = f"item {version.item} {checksum[:6]}, put at {sorted(version.places)}: {paths}"
             assert len(paths) <= number, f"doubled: {about}"
-            if not version.edits and not version.deletions:
+            if not version.edits and not version.deletions and version.item in self._raced:
+                assert paths or checksum in keys, f"lost: {about}"
+            elif not version.edits and not version.deletions:
                 assert len(paths) == number, f"lost: {about}"
             elif number == 1 and not version.by_two:
                 assert not paths, f"came back: {about}"
             if len(paths) == number == 1 and not version.by_two and " (conflict " not in paths[0]:
                 self._check_name(version, paths[0], about)
-        assert self.world.s3 is not None
-        keys = self.world.s3.keys()
         for version in self.versions.values():
             version.places = set(live.get(md5(version.content), ()))
             version.moves.clear()
             version.by_two = version.is_new = False
             version.edits = version.deletions = 0 if version.places else 1
+        self._raced.clear()
+        self._refused.clear()
         assert keys.keys() >= live.keys()
 
     def _check_name(self, version: Version, path: str, about: str) -> None:
         """The one name that somebody gave it, or the one that it had."""
-        parent = self.versions.get(version.parent or "")
-        moves = [*version.moves, *(parent.moves if parent else ())]
-        allowed = {*version.places, *(parent.places if parent else ()), *moves}
-        if parent is not None and parent.is_new:  # replaced before any computer knew its name
+        line = [version]
+        while line[-1].parent is not None:
+            line.append(self.versions[line[-1].parent])
+        moves = [to for one in line for to in one.moves]
+        allowed = {*moves, *(place for one in line for place in one.places)}
+        if any(one.is_new for one in line[1:]):  # replaced before any computer knew its name
             allowed.add(f"{md5(version.content)}.jpg")
         assert path in allowed, f"named {path}, which nobody said: {about} {moves}"
-        if len(moves) == 1 and not (parent and parent.moves and parent.edits > 1) and version.moves:
+        if len(moves) == 1 and version.moves:
             assert path == moves[0], f"not moved to {moves[0]}: {about}"
 
 
