@@ -381,8 +381,23 @@ class Storm:
         try:
             self._check()
         except AssertionError as error:
-            story = "\n".join(line[:1500] for line in self.log)
+            story = "\n".join([*(line[:6000] for line in self.log), *self._history()])
             raise AssertionError(f"{error}\nseed {self.seed}:\n{story}") from error
+
+    def _history(self) -> list[str]:
+        """What the server did to media objects, one line for each of the last changes."""
+        return [
+            f"{item['id']} {item['connection']['user']['name'] if item.get('connection') else ''} {item['description']}: "
+            f"{change['trans_type']} {change['obj_handle'][:8]} "
+            + " → ".join(
+                f"{form['path']} {form['checksum'][:6]}"
+                for form in (change["old_data"], change["new_data"])
+                if form
+            )
+            for item in self.world.api.history()[-80:]
+            for change in item["changes"]
+            if change["obj_class"] == "Media"
+        ]
 
     def _check(self) -> None:
         files = self.desktops[0].files()
