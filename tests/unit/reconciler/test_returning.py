@@ -126,6 +126,29 @@ def test_a_handle_that_comes_back_is_not_given_to_another_file() -> None:
     assert only(plan, AddObject).link.handle == handle_for("tree", MediaPath.of("a"), 1)
 
 
+def test_a_handle_that_may_yet_come_back_is_not_given_to_another_file() -> None:
+    """Another picture at the name of a deleted one must not take the way back to that one."""
+    handle = handle_for("tree", MediaPath.of("a"), 0)
+    plan = merge(files=[file("a", "new")], deleted=[deleted(handle, "a", "one")])
+    assert only(plan, AddObject).link.handle == handle_for("tree", MediaPath.of("a"), 1)
+
+
+def test_an_empty_file_only_takes_back_the_deletion_of_its_own_name() -> None:
+    """Empty files are alike without having anything to do with one another."""
+    gone = deleted("h", "d/a", "")
+    assert not any(
+        isinstance(action, RestoreObject) for action in merge(files=[file("b", "")], deleted=[gone]).actions
+    )
+    assert only(merge(files=[file("x/a", "")], deleted=[gone]), RestoreObject).link.handle == "h"
+
+
+def test_a_file_brought_back_under_another_name_names_its_object() -> None:
+    """Brought back out of the trash to another place: the object gets that name, and the two go on together."""
+    asked = link("h", "new/a", "one", named="", restore=True)
+    plan = merge(links=[asked], files=[file("new/a", "one")])
+    assert only(plan, RestoreObject).path == "new/a"
+
+
 def test_a_held_deletion_that_is_taken_back_links_as_before() -> None:
     """The object never left, so nothing has to be done."""
     case = {"links": [link("h", "d/a", "one")], "objects": [obj("h", "d/a", "one")]}
