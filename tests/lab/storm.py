@@ -414,11 +414,13 @@ class Storm:
             if checksum in self._refused and not paths:
                 continue
             about = f"item {version.item} {checksum[:6]}, put at {sorted(version.places)}: {paths}"
-            assert len(paths) <= number, f"doubled: {about}"
+            # Edited alike on two computers and moved on one before it ran: that is a new file there.
+            most = number + (len(version.moves) if version.by_two else 0)
+            assert len(paths) <= most, f"doubled: {about}"
             if not version.edits and not version.deletions and version.item in self._raced:
                 assert paths or checksum in keys, f"lost: {about}"
             elif not version.edits and not version.deletions:
-                assert len(paths) == number, f"lost: {about}"
+                assert number <= len(paths), f"lost: {about}"
             elif number == 1 and not version.by_two:
                 assert not paths, f"came back: {about}"
             if len(paths) == number == 1 and not version.by_two and " (conflict " not in paths[0]:
