@@ -119,8 +119,8 @@ def test_a_second_signal_ends_at_once_and_still_answers(
     assert Document.model_validate(json.loads(out)).exit_code == code
 
 
-def test_a_thread_that_still_runs_makes_no_traceback_of_a_signal(home: Path) -> None:
-    """Ctrl-C while the process waits for its last thread ends it silently."""
+def test_a_thread_that_still_runs_keeps_nobody_waiting(home: Path) -> None:
+    """When all is done and said the process ends, whatever a library's thread is still at."""
     body = """
     threading.Thread(target=time.sleep, args=(60,)).start()
     return Outcome()
@@ -134,9 +134,8 @@ def test_a_thread_that_still_runs_makes_no_traceback_of_a_signal(home: Path) -> 
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("nothing to do")
-    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == 0
     assert err == ""
 
 
