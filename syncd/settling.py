@@ -17,7 +17,7 @@ from syncd.state import Intent, State
 
 def has_unsettled_additions(state: State) -> bool:
     """Whether objects may have been made that are not known here."""
-    return any(intent.kind == "add" for intent in state.open_intents())
+    return bool(_begun(state, "add"))
 
 
 def settle_additions(state: State, added: Mapping[str, MediaObject]) -> None:
@@ -30,7 +30,7 @@ def settle_additions(state: State, added: Mapping[str, MediaObject]) -> None:
         state: the state.
         added: the objects that were made since the last look, as they were then, by handle.
     """
-    intents = [intent for intent in state.open_intents() if intent.kind == "add"]
+    intents = _begun(state, "add")
     if not intents:
         return
     made: list[Link] = []
@@ -49,7 +49,7 @@ def settle_changes(state: State, catalog: CatalogSnapshot) -> None:
 
     So an edit or a move that the person takes back after a crash is news, and not what Gramps Web shows by now.
     """
-    intents = [intent for intent in state.open_intents() if intent.kind == "update"]
+    intents = _begun(state, "update")
     if not intents:
         return
     links = {link.handle: link for link in state.links()}
@@ -84,7 +84,7 @@ def settle_deletions(state: State, catalog: CatalogSnapshot) -> None:
 
     Its link goes, too: a file that is put back meanwhile is one that comes back, not one whose object somebody deleted.
     """
-    intents = [intent for intent in state.open_intents() if intent.kind == "delete"]
+    intents = _begun(state, "delete")
     if not intents:
         return
     with state.batch():
@@ -102,3 +102,8 @@ def _note_deletion(state: State, handle: str, intent: Intent) -> None:
         done = Done("deleted", path, handle, intent.checksum, None, Why.DELETED_FILE)
         state.record([done], cycle="settled", at=now)
     state.drop_links([handle])
+
+
+def _begun(state: State, kind: str) -> list[Intent]:
+    """The open intents of one kind, oldest first."""
+    return [intent for intent in state.open_intents() if intent.kind == kind]

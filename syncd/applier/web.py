@@ -113,11 +113,13 @@ class WebChanges:
     def _unrivalled(self, actions: Sequence[AddObject]) -> Sequence[AddObject]:
         """Those that nobody else seems to have added since the plan's look; the others wait."""
         self._rivals.look()
-        alone = [action for action in actions if not self._rivals.has(action)]
+        alone: list[AddObject] = []
         for action in actions:
-            if action not in alone:
+            if self._rivals.has(action):
                 waiting = Waiting(_CHANGED_MEANWHILE, str(action.file.path), action.link.handle)
                 self._ledger.waiting.append(waiting)
+            else:
+                alone.append(action)
         return alone
 
     def _add_batch(self, actions: Sequence[AddObject], new: Mapping[str, NewObject]) -> None:
