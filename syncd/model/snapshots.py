@@ -132,12 +132,29 @@ class DesktopSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class BucketSnapshot:
-    """The sizes, in bytes, of the keys that the bucket holds, looked at after the catalog was read."""
+    """What the store holds, looked at after the catalog was read: a bucket, or the server's own disk.
+
+    On a disk a file is found by its object alone, so that `lacking` and `wrong` say of which objects the server serves
+    what. Both are empty where there is a bucket. A handle is in one of them at most, and only while its object has a
+    checksum and a path: without these nobody can say what ought to be there. All other objects' files are there.
+
+    Args:
+        sizes: the sizes, in bytes, of the contents that are there, by checksum: a bucket's keys; on a disk what at
+            least one object's file has (0 where nobody has asked for the size yet).
+        lacking: handles of the objects for which the server has no file at their path: `Upload` with that handle
+            puts it there, object unchanged.
+        wrong: handles of the objects for which the server was seen to serve other bytes than their checksum names.
+            Nothing can be put there any more: the object wants another path first, one that was never used. (Or
+            its checksum is what is wrong; nobody on this side can tell.) They stay in here while path and checksum
+            are what they were then. Such an object does not make `holds` true.
+    """
 
     sizes: Mapping[Checksum, int]
+    lacking: frozenset[str] = frozenset()
+    wrong: frozenset[str] = frozenset()
 
     def holds(self, checksum: Checksum) -> bool:
-        """Whether the bucket has bytes under this checksum."""
+        """Whether the store has bytes of this checksum; on a disk, at some object's path."""
         return checksum in self.sizes
 
 
