@@ -52,7 +52,7 @@ def _collect(
 ) -> tuple[dict[Checksum, int], bool]:
     """The checksums below a prefix, and whether these are all; not, when there were more than `most` pages."""
     found: dict[Checksum, int] = {}
-    for number, page in enumerate(_pages(session, asked, closed), 1):
+    for number, page in enumerate(pages(session, asked, closed), 1):
         sizes = _sizes(page, session.location.prefix, asked)
         if sizes.keys() & found.keys():
             raise _broken("it lists a key twice")
@@ -62,14 +62,21 @@ def _collect(
     return found, True
 
 
-def _pages(session: Session, prefix: str, closed: threading.Event) -> Iterator[dict[str, Any]]:
+def pages(
+    session: Session, prefix: str, closed: threading.Event, *, delimiter: str = "/"
+) -> Iterator[dict[str, Any]]:
+    """The answers that list what begins with a prefix, down to the next delimiter (`""`: however deep).
+
+    Raises:
+        Unexpected: they break off, repeat themselves or never end.
+    """
     client = session.client()
     more: dict[str, Any] = {}
     tokens: set[str] = set()
     empty = 0
     while not closed.is_set():
         page: Any = session.call(
-            client.list_objects_v2, Bucket=session.location.bucket, Prefix=prefix, Delimiter="/", **more
+            client.list_objects_v2, Bucket=session.location.bucket, Prefix=prefix, Delimiter=delimiter, **more
         )
         if "IsTruncated" not in page:
             raise _broken("it does not say whether there is more")

@@ -34,6 +34,7 @@ from syncd.bucket.loop import Loop
 from syncd.bucket.multipart import Multipart
 from syncd.bucket.session import Session
 from syncd.bucket.sources import expect, read_up_to
+from syncd.bucket.upkeep import Upkeep
 from syncd.bucket.verdicts import translate
 from syncd.errors import MovedOn, ServerError, Unexpected, Unreachable
 from syncd.model import BucketSnapshot, Checksum
@@ -186,6 +187,10 @@ class S3Store:
     def probe_write(self) -> None:
         """Prove the right to write, leaving nothing behind; Denied without it."""
         administration.probe_write(self._session)
+
+    def upkeep(self) -> Upkeep:
+        """The bucket's keys themselves, for commands that tidy; `close` ends what is under way there, too."""
+        return Upkeep(self._session, self._closed, self._transfers)
 
     def abort_stale_uploads(self, older_than: timedelta = timedelta(days=2)) -> int:
         """Abort uploads in parts that a kill left below our prefix; returns how many.

@@ -35,6 +35,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _FALLBACK_REGION = "us-east-1"
+_SLOW_ANSWER = 15 * 60.0
+"""Seconds without a byte of an answer while a server copies 5 GB."""
 _CREDENTIALS_LIVE = timedelta(minutes=5)
 """How long obstore keeps credentials before it asks botocore again, which renews them 10 to 15 minutes early."""
 
@@ -60,7 +62,7 @@ class Session:
         self._region = region or (_FALLBACK_REGION if endpoint_url and login.is_plain else None)
         self._connections = connections
         self._lock = threading.RLock()
-        self._client: S3Client | None = None
+        self._clients: dict[bool, S3Client] = {}
         self._transports: dict[bool, Transport] = {}
         self._credentials: Credentials | None = None
         self._credential_failure: S3Error | None = None
@@ -100,7 +102,7 @@ class Session:
                 return False
             log.info("bucket_region_found", region=found)
             self._region = found
-            self._client = None
+            self._clients.clear()
             self._transports.clear()
             return True
 
@@ -114,16 +116,20 @@ class Session:
                 self._transports[sends] = self._make_transport(sends=sends)
             return self._transports[sends]
 
-    def client(self) -> S3Client:
+    def client(self, *, slow: bool = False) -> S3Client:
         """boto3's client.
+
+        Args:
+            slow: for requests that take a server long before it answers, such as copying a large file.
 
         Raises:
             Denied: there are no credentials, or no such profile.
         """
         with self._lock:
-            if self._client is None:
-                self._client = self.call(self._make_client, self.region)
-            return self._client
+            if slow not in self._clients:
+                answer = max(_SLOW_ANSWER, self.patience.answer) if slow else self.patience.answer
+                self._clients[slow] = self.call(self._make_client, self.region, answer)
+            return self._clients[slow]
 
     def call(self, request: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Make a request with boto3's client and translate what it raises."""
@@ -221,7 +227,7 @@ class Session:
             aws_session_token=login.session_token.get_secret_value() if login.session_token else None,
         )
 
-    def _make_client(self, region: str | None) -> S3Client:
+    def _make_client(self, region: str | None, answer: float) -> S3Client:
         from botocore.config import Config  # noqa: PLC0415 - see above
 
         session = self._boto_session()
@@ -236,7 +242,7 @@ class Session:
                 response_checksum_validation="when_supported",
                 retries={"mode": "standard", "total_max_attempts": self.patience.retries + 1},
                 connect_timeout=self.patience.connect,
-                read_timeout=self.patience.answer,
+                read_timeout=answer,
                 max_pool_connections=self._connections,
                 user_agent_extra="syncd",
             ),
@@ -249,7 +255,7 @@ class Session:
             # Another provider: a profile may say, else any name will do.
             region: str | None = self.call(self._boto_session).region_name
             return region
-        client = self.call(self._make_client, self._region)
+        client = self.call(self._make_client, self._region, self.patience.answer)
         try:
             answer: Any = client.head_bucket(Bucket=self.location.bucket)
         except Exception as error:
