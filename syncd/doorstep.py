@@ -25,15 +25,17 @@ def open_catalog(settings: Settings) -> GrampsWeb:
     """The tree of `[gramps]`."""
     from syncd.gramps.client import GrampsWeb
     from syncd.gramps.login import Password, SyncToken
+    from syncd.gramps.places import Expected
 
-    gramps = settings.gramps
+    gramps, s3 = settings.gramps, settings.s3
+    expected = None if s3 is None else Expected(s3.bucket, s3.prefix, s3.endpoint_url)
     if gramps.token is not None:
-        return GrampsWeb(gramps.url, SyncToken(gramps.token))
+        return GrampsWeb(gramps.url, SyncToken(gramps.token), expected=expected)
     if gramps.username is None or gramps.password is None:
         raise ConfigError(
             "gramps: neither a password nor a token is set", "set gramps.username and gramps.password"
         )
-    return GrampsWeb(gramps.url, Password(gramps.username, gramps.password))
+    return GrampsWeb(gramps.url, Password(gramps.username, gramps.password), expected=expected)
 
 
 def open_store(settings: Settings, location: MediaLocation) -> S3Store:
@@ -86,10 +88,17 @@ def compare(settings: Settings, location: MediaLocation) -> ConfigError | None:
             "let Gramps Web keep its media in that bucket (MEDIA_BASE_DIR=s3://…): this version of syncd needs one",
         )
     if s3.bucket != location.bucket or not location.prefix.startswith(s3.prefix):
-        theirs = f"s3://{location.bucket}/{location.prefix}".rstrip("/")
+        theirs = f"s3://{location.bucket}/{location.prefix}".removesuffix("/")
         return ConfigError(
             f"s3.url: it says {s3.url}, but Gramps Web keeps its media in {theirs}",
-            "set s3.url to what MEDIA_BASE_DIR says on the server",
+            "set s3.url to what MEDIA_BASE_DIR says on the server, and s3.endpoint_url to what AWS_ENDPOINT_URL "
+            "says there",
+        )
+    if any(part in ("", ".", "..") for part in location.prefix.split("/")[:-1]):
+        return ConfigError(
+            f"s3.url: Gramps Web keeps its media in s3://{location.bucket}/{location.prefix}, and such a prefix, with "
+            "an empty part or dots for a part, cannot be used: not every S3 server and tool finds what lies below it",
+            "ask who runs Gramps Web to write MEDIA_BASE_DIR without a slash at its end, without // and without dots",
         )
     return None
 

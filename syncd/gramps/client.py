@@ -19,6 +19,7 @@ from syncd.gramps.deleting import Deleter
 from syncd.gramps.feed import FeedReader
 from syncd.gramps.http import Transport
 from syncd.gramps.login import Credentials, Login
+from syncd.gramps.places import Expected
 from syncd.gramps.server import MINIMUM_VERSION, connect
 from syncd.gramps.updating import Updater
 from syncd.gramps.uploading import describe, upload_first
@@ -46,6 +47,7 @@ class GrampsWeb:
     Args:
         url: where Gramps Web is, with or without `/api`.
         credentials: a password or a sync token.
+        expected: where the configuration says that the media are.
         allow_untested_server: talk to a Gramps Web of an unknown version, too.
         patience: seconds for which a transient failure of one request is retried.
         clock, sleep: monotonic seconds, and waiting; for tests.
@@ -57,6 +59,7 @@ class GrampsWeb:
         url: str,
         credentials: Credentials,
         *,
+        expected: Expected | None = None,
         allow_untested_server: bool = False,
         patience: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
@@ -65,6 +68,7 @@ class GrampsWeb:
     ) -> None:
         self._url = url
         self._credentials = credentials
+        self._expected = expected
         self._allow_untested = allow_untested_server
         self._transport = Transport(transport=transport, patience=patience)
         self._login = Login(self._transport, credentials, clock=clock, sleep=sleep)
@@ -136,7 +140,7 @@ class GrampsWeb:
 
     def location(self, handle: str) -> MediaLocation:
         """Where the server keeps the object's file; the object must have a checksum."""
-        return reading.location(self._api, handle)
+        return reading.location(self._api, handle, self._expected)
 
     def create(self, objects: Sequence[NewObject]) -> Sequence[CreateAnswer]:
         """Create objects, in order of the answers."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 import httpx2
 
 from syncd.errors import MovedOn, Refused, Unexpected
 from syncd.gramps.api import Api
 from syncd.gramps.forms import Form, media_object
+from syncd.gramps.places import Expected, parse_location
 from syncd.model import Checksum, MediaObject
 from syncd.model.references import Record
 from syncd.ports import MediaLocation
@@ -21,10 +21,6 @@ MAX_OBJECT_BYTES = 64 * 1024
 
 ASKED_ONE_BY_ONE = 30
 """So many records are asked for one by one; for more, all are listed."""
-
-_VIRTUAL_HOST = re.compile(
-    r"(?P<bucket>[a-z0-9][a-z0-9.-]*?)\.(?:s3[.-]|storage\.googleapis\.com$|[a-z0-9-]+\.digitaloceanspaces\.com$)"
-)
 
 
 def get_form(api: Api, handle: str) -> Form | None:
@@ -162,8 +158,10 @@ def references(api: Api, handle: str) -> Mapping[str, int]:
     return {str(kind): len(handles) for kind, handles in links.items() if handles}
 
 
-def location(api: Api, handle: str) -> MediaLocation:
+def location(api: Api, handle: str, expected: Expected | None = None) -> MediaLocation:
     """Where the server keeps an object's file; the file need not be there, nothing of it is read.
+
+    `expected` is what `[s3]` says, for an address that can be read in several ways.
 
     Raises:
         MovedOn: the object is gone.
@@ -182,34 +180,7 @@ def location(api: Api, handle: str) -> MediaLocation:
     )
     if answer.status in (200, 403, 404):
         return MediaLocation(None)
-    return parse_location(answer.headers.get("location", ""), known.digest)
-
-
-def parse_location(url: str, checksum: Checksum) -> MediaLocation:
-    """Bucket and prefix from the presigned address of a file.
-
-    Gramps Web itself writes `https://endpoint/bucket/prefix/checksum`. The other style, with the bucket in the host's
-    name, is understood for the providers whose names show it.
-    """
-    try:
-        parts = urlsplit(url)
-        host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
-    except ValueError:
-        host, path = "", ""
-    if not host or path.rpartition("/")[2].lower() != checksum:
-        raise Unexpected(
-            "Gramps Web sends us to an unknown place for a file", "check the media settings of Gramps Web"
-        )
-    prefix = path[: -len(checksum)]
-    virtual = _VIRTUAL_HOST.match(host)
-    if virtual:
-        return MediaLocation(virtual["bucket"], prefix)
-    bucket, slash, rest = prefix.partition("/")
-    if not bucket or not slash:
-        raise Unexpected(
-            "Gramps Web does not say in which bucket a file is", "check the media settings of Gramps Web"
-        )
-    return MediaLocation(bucket, rest)
+    return parse_location(answer.headers.get("location", ""), known.digest, expected)
 
 
 def quoted(handle: str) -> str:

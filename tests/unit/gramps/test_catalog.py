@@ -13,7 +13,6 @@ import pytest
 from syncd.errors import LostAnswer, MovedOn, Refused, ServerError, Unexpected
 from syncd.gramps.creating import Pace
 from syncd.gramps.forms import to_raw, without_references
-from syncd.gramps.reading import parse_location
 from syncd.model import Checksum, MediaObject
 from syncd.ports import (
     AlreadyThere,
@@ -546,32 +545,6 @@ def test_references_are_stripped_everywhere() -> None:
     mine, other = ({"_class": "MediaRef", "ref": ref} for ref in ("h", "x"))
     form = {"media_list": [mine, other], "event": {"media_list": [mine]}, "ref": "h"}
     assert without_references(form, "h") == {"media_list": [other], "event": {"media_list": []}, "ref": "h"}
-
-
-@pytest.mark.parametrize(
-    ("url", "bucket", "prefix"),
-    [
-        (f"http://minio:9000/media/{SUM}?X-Amz-Signature=s", "media", ""),
-        (f"https://s3.eu-central-1.amazonaws.com/media/a%20b/tree/{SUM}", "media", "a b/tree/"),
-        (f"https://my.bucket.s3.eu-central-1.amazonaws.com/tree/{SUM}", "my.bucket", "tree/"),
-        (f"https://photos.storage.googleapis.com/{SUM}", "photos", ""),
-        (f"https://storage.googleapis.com/photos/{SUM}", "photos", ""),
-        (f"https://photos.fra1.digitaloceanspaces.com/t/{SUM}", "photos", "t/"),
-    ],
-)
-def test_places(url: str, bucket: str, prefix: str) -> None:
-    """Bucket and prefix in both styles of address."""
-    assert parse_location(url, SUM) == MediaLocation(bucket, prefix)
-
-
-@pytest.mark.parametrize(
-    "url", ["", "/login", f"http://x/{SUM}", f"http://x/b/{OTHER}", "http://[", "nonsense"]
-)
-def test_unknown_places(url: str) -> None:
-    """A redirect to anything else than the object's file is refused, its address not told."""
-    with pytest.raises(Unexpected) as caught:
-        parse_location(url + "?X-Amz-Signature=hidden", SUM)
-    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [200, 404])
