@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from syncd.bucket.failures import BucketMissing, Fault, S3Error
 from syncd.errors import Denied, Refused, ServerError, Unexpected, Unreachable
@@ -79,6 +80,12 @@ def translate(failure: S3Error, place: Place) -> ServerError:
         return BucketMissing(
             f"the bucket {place.bucket} does not exist",
             "correct url under [s3], make the bucket at the storage provider, or set create_bucket = true",
+        )
+    if code == "SignatureDoesNotMatch" and urlsplit(place.endpoint).path.strip("/"):
+        reason, remedy = _DENIED[code]
+        return Denied(
+            f"{reason}, or a proxy on the way to {place.endpoint} changes the path that was signed",
+            f"{remedy}; a proxy must hand the whole path on to an S3 server that serves below it",
         )
     if code in _DENIED:
         return Denied(*_DENIED[code])
