@@ -12,7 +12,7 @@ from syncd.errors import MovedOn, Refused, Unexpected
 from syncd.gramps.api import Api
 from syncd.gramps.forms import Form, media_object
 from syncd.gramps.places import Expected, parse_location
-from syncd.model import Checksum, MediaObject
+from syncd.model import MediaObject
 from syncd.model.references import Record
 from syncd.ports import MediaLocation
 
