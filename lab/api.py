@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import httpx2
 
+from lab.process import LabError, wait_until
+
 type_of = mimetypes.MimeTypes().guess_type
 Json = dict[str, Any]
 
@@ -80,9 +82,24 @@ class Api:
     def json(self, method: str, path: str, *expected: int, **options: Any) -> Any:
         """A request that must succeed, and its answer's JSON."""
         answer = self.request(method, path, **options)
+        if answer.status_code == 202 and "task" in answer.json():
+            return self._finished(answer.json()["task"]["id"])
         if answer.status_code not in (expected or (200, 201)):
             raise ApiError(answer)
         return answer.json() if answer.content else None
+
+    def _finished(self, task: str) -> Any:
+        """What a task of the queue did; a task that fails is a LabError."""
+        found: Json = {}
+
+        def is_done() -> bool:
+            found.update(self.json("GET", f"/tasks/{task}"))
+            return found["state"] in {"SUCCESS", "FAILURE", "REVOKED"}
+
+        wait_until(is_done, f"the task {task} to end")
+        if found["state"] != "SUCCESS":
+            raise LabError(f"the task {task} failed: {found}")
+        return found.get("result_object")
 
     # --- what is there -----------------------------------------------------------------------------
 

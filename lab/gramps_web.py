@@ -15,12 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import httpx2
 
 from lab.api import Api
 from lab.process import LAB, LabError, Server, plain_environment
 from lab.s3 import S3Server
+from lab.task_queue import Redis, Worker
 
 ROLES = {"member": 1, "contributor": 2, "editor": 3, "owner": 4}
 PASSWORD = "correct horse battery"  # every account's; the servers live as long as a test
@@ -166,6 +168,17 @@ CURRENT = Release(LAB / "gramps-web")
 MINIMUM = Release(LAB / "gramps-web-minimum")
 
 
+def _chosen() -> Release:
+    """The release that `SYNCD_LAB_SERVER` names: `newest` (if it is not set), `minimum`, or another's environment."""
+    named = os.environ.get("SYNCD_LAB_SERVER") or "newest"
+    return {"newest": CURRENT, "minimum": MINIMUM}.get(named) or Release(LAB / named)
+
+
+CHOSEN = _chosen()
+WITH_QUEUE = os.environ.get("SYNCD_LAB_QUEUE") == "1"
+"""Whether servers have a task queue unless told otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """One family tree on a server, with an account for every role."""
@@ -183,7 +196,8 @@ class GrampsWeb(Server):
     """`python -m gramps_webapi run`, on a bucket or on a folder of its own disk.
 
     With `many` it hosts any number of trees, and media lie below their tree's id; without, one tree whose media
-    lie at the bucket's root. Logins are not limited to one a second unless `limit_logins`.
+    lie at the bucket's root. Logins are not limited to one a second unless `limit_logins`. With `task_queue` there are
+    a Redis and a Celery worker beside it.
     """
 
     def __init__(
@@ -194,8 +208,9 @@ class GrampsWeb(Server):
         media_base_dir: str | None = None,
         many: bool = True,
         limit_logins: bool = False,
-        release: Release = CURRENT,
+        release: Release = CHOSEN,
         settings: Mapping[str, str] | None = None,
+        task_queue: bool = WITH_QUEUE,
     ) -> None:
         super().__init__("Gramps Web", folder / "gramps-web.log")
         self.home = folder / "home"
@@ -206,6 +221,8 @@ class GrampsWeb(Server):
         self.settings = dict(settings or {})
         self.media_folder = folder / "media"  # of a server without S3
         self.media_base_dir = media_base_dir or ("s3://media" if s3 else str(self.media_folder))
+        self.redis = Redis(folder) if task_queue else None
+        self.worker = Worker(folder, release.python, self.redis, self.environment) if self.redis else None
         self.trees: list[Tree] = []
         self.secret_key = secrets.token_hex(32)
         self.trees_folder.mkdir(parents=True, exist_ok=True)
@@ -281,8 +298,23 @@ class GrampsWeb(Server):
             "GRAMPSWEB_SEARCH_INDEX_DB_URI": f"sqlite:///{self.home / 'search.sqlite'}",
             "PYTHONUNBUFFERED": "1",
             **(self.s3.client_environment() if self.s3 else {}),
+            **(_queue_settings(self.redis) if self.redis else {}),
             **self.settings,
         }
+
+    def start(self, seconds: float = 90.0) -> Self:
+        """Start, and its task queue with it."""
+        if self.redis and self.worker:
+            self.redis.start()
+            self.worker.start(seconds)
+        return super().start(seconds)
+
+    def stop(self) -> None:
+        """End it, and its task queue with it."""
+        super().stop()
+        for server in (self.worker, self.redis):
+            if server:
+                server.stop()
 
     def ready(self) -> bool:
         """It answers requests."""
@@ -317,6 +349,14 @@ class GrampsWeb(Server):
     def save_tree(self, tree: Tree, target: Path) -> None:
         """Copy a tree's folder; nobody may be writing."""
         shutil.copytree(self.trees_folder / tree.id, target)
+
+
+def _queue_settings(redis: Redis) -> dict[str, str]:
+    return {
+        "GRAMPSWEB_CELERY_CONFIG__broker_url": redis.address,
+        "GRAMPSWEB_CELERY_CONFIG__result_backend": redis.address,
+        "GRAMPSWEB_RATELIMIT_STORAGE_URI": redis.address,
+    }
 
 
 def _hash(password: str) -> str:

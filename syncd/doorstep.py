@@ -28,14 +28,21 @@ def open_catalog(settings: Settings) -> GrampsWeb:
     from syncd.gramps.places import Expected
 
     gramps, s3 = settings.gramps, settings.s3
-    expected = None if s3 is None else Expected(s3.bucket, s3.prefix, s3.endpoint_url)
+    credentials: Password | SyncToken
     if gramps.token is not None:
-        return GrampsWeb(gramps.url, SyncToken(gramps.token), expected=expected)
-    if gramps.username is None or gramps.password is None:
+        credentials = SyncToken(gramps.token)
+    elif gramps.username is None or gramps.password is None:
         raise ConfigError(
             "gramps: neither a password nor a token is set", "set gramps.username and gramps.password"
         )
-    return GrampsWeb(gramps.url, Password(gramps.username, gramps.password), expected=expected)
+    else:
+        credentials = Password(gramps.username, gramps.password)
+    return GrampsWeb(
+        gramps.url,
+        credentials,
+        expected=None if s3 is None else Expected(s3.bucket, s3.prefix, s3.endpoint_url),
+        allow_untested_server=gramps.allow_untested_server,
+    )
 
 
 def open_store(settings: Settings, location: MediaLocation) -> S3Store:

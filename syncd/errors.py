@@ -77,6 +77,10 @@ class Unexpected(ServerError):
     """An answer that makes no sense: an HTML page, truncated JSON, a listing that is short."""
 
 
+class Untested(ServerError):
+    """This version of Gramps Web is not one that syncd is tested with, and nobody said to try all the same."""
+
+
 class Refused(ServerError):
     """The server refused one request for a reason that repeating does not change (400, 409, 413, 415, quota)."""
 

@@ -30,7 +30,7 @@ from syncd.model import Checksum, FolderFile, Stop
 from syncd.model.plan import Guarded, Notice, Outcome
 from syncd.model.policy import Moment, Policy
 from syncd.observer import Observer
-from syncd.ports import Catalog, MediaLocation, NewObject, Progress, Store
+from syncd.ports import Catalog, MediaLocation, NewObject, Progress, ServerInfo, Store
 from syncd.state import State
 
 
@@ -97,6 +97,7 @@ def _opened(
             observer.check_folder()  # again: another state's first run may have come in between
             notices += recover(media, state)
         server = observer.check_server()
+        notices += _told_of_version(server)
         opened = _Rooms(settings, state, media, catalog, observer, progress)
         yield (
             opened.cycle(
@@ -145,6 +146,11 @@ def _told_of_damage(state: State) -> list[Notice]:
             str(state.set_aside),
         )
     ]
+
+
+def _told_of_version(server: ServerInfo) -> list[Notice]:
+    """Say that this syncd is not tested with the server's version."""
+    return [Notice(server.untested, "", lasts=True)] if server.untested else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class ServerInfo:
     task_queue: bool = False
     people: int = 0
     media: int = 0
+    untested: str = ""
+    """Why this version should not be relied on, in a sentence; empty for one that is fit."""
 
 
 @dataclass(frozen=True, slots=True)

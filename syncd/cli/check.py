@@ -298,7 +298,7 @@ class Examination:
 
         catalog: Catalog = stack.enter_context(closing(doorstep.open_catalog(settings)))
         info = catalog.connect()
-        yield Finding("Gramps Web", f"{info.url}, version {info.version} (Gramps {info.gramps_version})")
+        yield self._version(info)
         yield from self._rights(info)
         yield from self._tree(info)
         yield from self._history(catalog)
@@ -306,6 +306,18 @@ class Examination:
         files = count(len(found.objects), "media object")
         yield Finding("contents", f"{count(info.people, 'person').replace('persons', 'people')}, {files}")
         yield from self._place(settings, info, catalog, found)
+
+    def _version(self, info: ServerInfo) -> Finding:
+        """Where the server is, and how its version stands to those that are tested."""
+        from syncd.gramps.versions import KEY, NEWEST_VERSION, in_words, is_beyond_tests  # noqa: PLC0415
+
+        text = f"{info.url}, version {info.version} (Gramps {info.gramps_version})"
+        if info.untested:
+            remedy = f"{KEY} lets it through; set it to false again after the next update"
+            return _warning("Gramps Web", f"{text}: {info.untested}", remedy)
+        if is_beyond_tests(info.version):
+            text += f", later than {in_words(NEWEST_VERSION)}, the newest tested one; that is fine"
+        return Finding("Gramps Web", text)
 
     def _rights(self, info: ServerInfo) -> Iterator[Finding]:
         lost = self._find_server_stop(info)

@@ -1,7 +1,7 @@
 """`syncd --once`: one run, its progress, its report.
 
 Under `-q` a stop, a held set, a problem or a failure is told once: the state remembers what was told until it is
-gone. What happens only once by its nature (a conflict, a notice) is always told.
+gone. What happens only once by its nature (a conflict, most notices) is always told.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from syncd.cli.exits import Ending, code_of
 from syncd.cli.report import Selection, tell, tell_stop
 from syncd.cli.session import Session
 from syncd.errors import LockedError, StopError, SyncdError
-from syncd.model.plan import Outcome
+from syncd.model.plan import Notice, Outcome
 from syncd.model.values import Problem, Stop
 from syncd.ports import Progress, SilentProgress
 
@@ -52,7 +52,7 @@ def _report(session: Session, outcome: Outcome) -> None:
     if not session.wants_report and outcome.stop is None:
         return
     waiting = [held for held in outcome.held if not held.approved]
-    chosen = Selection(problems=outcome.problems, held=waiting)
+    chosen = Selection(problems=outcome.problems, held=waiting, notices=outcome.notices)
     if not outcome.dry_run:
         chosen = _remember(session, outcome, chosen)
     if outcome.stop is not None:
@@ -66,14 +66,16 @@ def _remember(session: Session, outcome: Outcome, everything: Selection) -> Sele
     """Note what is told now, so that `-q` does not tell it again; under `-q`, choose what is new."""
     if outcome.stop is not None:
         return Selection(stop=session.remember_failure(_of_stop(outcome.stop)) or not session.quiet)
-    fingerprints = {_of_problem(problem) for problem in everything.problems}
+    lasting = {_of_notice(notice) for notice in everything.notices if notice.lasts}
+    fingerprints = {_of_problem(problem) for problem in everything.problems} | lasting
     news, untold = session.remember_told(fingerprints, {held.id for held in everything.held})
     if not session.quiet:
         return everything
     problems = [problem for problem in everything.problems if _of_problem(problem) in news]
     held = [one for one in everything.held if one.id in untold]
-    something = bool(problems or held or outcome.conflicts or outcome.notices)
-    return Selection(summary=something, deeds=False, problems=problems, held=held)
+    notices = [one for one in everything.notices if not one.lasts or _of_notice(one) in news]
+    something = bool(problems or held or outcome.conflicts or notices)
+    return Selection(summary=something, deeds=False, problems=problems, held=held, notices=notices)
 
 
 def _is_told(session: Session, error: SyncdError) -> bool:
@@ -88,6 +90,10 @@ def _is_told(session: Session, error: SyncdError) -> bool:
 
 def _of_problem(problem: Problem) -> str:
     return _fingerprint("problem", problem.path or "", problem.handle or "", problem.reason)
+
+
+def _of_notice(notice: Notice) -> str:
+    return _fingerprint("notice", notice.path, notice.text)
 
 
 def _of_stop(stop: Stop | StopError) -> str:

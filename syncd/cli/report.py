@@ -47,6 +47,7 @@ class Selection:
     stop: bool = True
     problems: Sequence[Problem] = ()
     held: Sequence[HeldSet] = ()
+    notices: Sequence[Notice] = ()
 
 
 def tell(paper: Paper, outcome: Outcome, chosen: Selection, *, verbose: bool = False) -> None:
@@ -61,7 +62,7 @@ def tell(paper: Paper, outcome: Outcome, chosen: Selection, *, verbose: bool = F
     _tell_problems(paper, chosen.problems)
     for held in chosen.held:
         tell_held(paper, held)
-    _tell_notices(paper, outcome.notices)
+    _tell_notices(paper, chosen.notices)
     if chosen.deeds:
         _tell_waiting(paper, outcome.waiting)
 
@@ -310,8 +311,13 @@ def _tell_notices(paper: Paper, notices: Sequence[Notice]) -> None:
         return
     paper.line()
     paper.line("Good to know:", style="bold")
-    paper.table(("file", "what"), _cut((notice.path, notice.text) for notice in notices))
-    _tell_rest(paper, len(notices), None)
+    about_files = [notice for notice in notices if notice.path]
+    for notice in notices:
+        if not notice.path:
+            paper.line(f"  {notice.text}")
+    if about_files:
+        paper.table(("file", "what"), _cut((notice.path, notice.text) for notice in about_files))
+        _tell_rest(paper, len(about_files), None)
 
 
 def _tell_waiting(paper: Paper, waiting: Sequence[Waiting]) -> None:

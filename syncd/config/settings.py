@@ -102,6 +102,10 @@ class GrampsSettings(_Section):
     token_file: AbsolutePath | None = Field(
         default=None, description="A file that holds the sync token and nothing else."
     )
+    allow_untested_server: bool = Field(
+        default=False,
+        description="Sync also with a version of Gramps Web that this syncd is not tested with.",
+    )
 
     @checked("url")
     @classmethod

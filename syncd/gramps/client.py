@@ -20,9 +20,10 @@ from syncd.gramps.feed import FeedReader
 from syncd.gramps.http import Transport
 from syncd.gramps.login import Credentials, Login
 from syncd.gramps.places import Expected
-from syncd.gramps.server import MINIMUM_VERSION, connect
+from syncd.gramps.server import connect
 from syncd.gramps.updating import Updater
 from syncd.gramps.uploading import describe, upload_first
+from syncd.gramps.versions import MINIMUM_VERSION
 from syncd.model import CatalogSnapshot, Checksum, MediaObject
 from syncd.model.references import Record
 from syncd.ports import (
@@ -48,7 +49,7 @@ class GrampsWeb:
         url: where Gramps Web is, with or without `/api`.
         credentials: a password or a sync token.
         expected: where the configuration says that the media are.
-        allow_untested_server: talk to a Gramps Web of an unknown version, too.
+        allow_untested_server: talk to a Gramps Web of an untested version, too (`versions`).
         patience: seconds for which a transient failure of one request is retried.
         clock, sleep: monotonic seconds, and waiting; for tests.
         transport: replaces the network; for tests.

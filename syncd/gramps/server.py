@@ -12,12 +12,8 @@ from syncd.errors import ConfigError, Denied, Refused, Unexpected
 from syncd.gramps.api import Api
 from syncd.gramps.http import Answer, Transport, not_gramps_web
 from syncd.gramps.login import Credentials, Password
+from syncd.gramps.versions import check_version
 from syncd.ports import ServerInfo
-
-MINIMUM_VERSION = (3, 10, 0)
-"""The oldest Gramps Web API that is tested against. It is that of Gramps 6, whose forms `forms` knows."""
-
-TESTED_MAJOR = 3
 
 CONNECT_PATIENCE = 5.0
 """Seconds for which the very first request is tried again: a wrong address should not take long to tell."""
@@ -27,7 +23,8 @@ def connect(api: Api, url: str, credentials: Credentials, *, allow_untested: boo
     """Find the API, log in and read what the server says of itself.
 
     Raises:
-        Unexpected: there is no Gramps Web at this address, or it is too old or too new.
+        Unexpected: there is no Gramps Web at this address.
+        Untested: it is too old or too new.
         Denied: the login is refused.
     """
     api.login.base = find_api(api.transport, url)
@@ -36,7 +33,7 @@ def connect(api: Api, url: str, credentials: Credentials, *, allow_untested: boo
     version = _text(found, "gramps_webapi", "version")
     if not version:
         raise not_gramps_web(api.login.base)
-    _check_version(version, allow_untested=allow_untested)
+    untested = check_version(version, allow_untested=allow_untested)
     tree = _text(found, "database", "id") or access.tree
     if not tree:
         raise Unexpected("Gramps Web does not say which family tree it serves", "update Gramps Web")
@@ -51,6 +48,7 @@ def connect(api: Api, url: str, credentials: Credentials, *, allow_untested: boo
         task_queue=_inside(found, "server", "task_queue") is True,
         people=_number(found, "object_counts", "people"),
         media=_number(found, "object_counts", "media"),
+        untested=untested,
     )
 
 
@@ -111,20 +109,6 @@ def _redirected(given: str, answer: Answer) -> Refused:
         pass
     remedy = f"if that is your Gramps Web, set gramps.url to {target}" if target else "correct gramps.url"
     return Refused(f"{given} sends us elsewhere; the login is not taken there", remedy)
-
-
-def _check_version(text: str, *, allow_untested: bool) -> None:
-    numbers = tuple(int(part) for part in re.findall(r"\d+", text)[:3])
-    least = ".".join(str(part) for part in MINIMUM_VERSION)
-    if numbers < MINIMUM_VERSION and not allow_untested:
-        raise Unexpected(
-            f"this Gramps Web is too old: its API has version {text}, syncd needs {least} or later",
-            "update Gramps Web",
-        )
-    if numbers and numbers[0] > TESTED_MAJOR and not allow_untested:
-        raise Unexpected(
-            f"this Gramps Web is newer than this syncd knows: its API has version {text}", "update syncd"
-        )
 
 
 def _user(api: Api, credentials: Credentials) -> str:

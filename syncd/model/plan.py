@@ -216,11 +216,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that was decided and that a person should read, though nothing is asked of them."""
+    """Something that was decided and that a person should read, though nothing is asked of them.
+
+    `lasts`: it is the same in every run until somebody changes something, and no news the second time.
+    """
 
     text: str
     path: str
     handle: str | None = None
+    lasts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

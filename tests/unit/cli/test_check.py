@@ -13,7 +13,7 @@ import pytest
 from syncd import doorstep
 from syncd.adoption import owner
 from syncd.applier.disk import Marker, MediaFolder
-from syncd.errors import Denied, SyncdError, Unreachable
+from syncd.errors import Denied, SyncdError, Unreachable, Untested
 from syncd.guard import Identity, find_folder_stop, find_history_stop, find_server_stop
 from syncd.model import BucketSnapshot, CatalogSnapshot, Checksum, MediaObject, Stop
 from syncd.model.plan import HeldItem, HeldSet, HoldKind
@@ -142,6 +142,22 @@ def test_all_is_well(desk: Desk, world: World) -> None:
         assert text in answer.out
     assert sorted(path.relative_to(desk.home) for path in desk.home.rglob("*")) == before
     assert world.closed == 2
+
+
+def test_how_the_version_stands(desk: Desk, world: World) -> None:
+    """A later minor version is fine and said to be later; an untested one that was let through is a warning."""
+    world.info = replace(INFO, version="3.31.0")
+    (found,) = checks(desk)["Gramps Web"]
+    assert found["verdict"] == "ok"
+    assert "later than 3.24.0" in found["text"]
+    world.info = replace(INFO, version="4.0.0", untested="this Gramps Web is newer than this syncd knows")
+    (found,) = checks(desk)["Gramps Web"]
+    assert found["verdict"] == "warning"
+    assert "version 4.0.0 (Gramps 6.0.8): this Gramps Web is newer" in found["text"]
+    assert "gramps.allow_untested_server" in found["remedy"]
+    assert desk.syncd("check").code == 0
+    world.info = Untested("this Gramps Web is newer than this syncd knows", "update syncd")
+    assert desk.syncd("check").code == 4
 
 
 def test_quiet_shows_only_what_is_wrong(desk: Desk, world: World) -> None:

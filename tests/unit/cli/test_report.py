@@ -344,3 +344,17 @@ def test_quiet_with_json_leaves_standard_error_empty(desk: Desk) -> None:
     answer = desk.syncd("--once", "--json", "-q")
     assert answer.err == ""
     assert len(answer.document["problems"]) == 1
+
+
+def test_quiet_tells_what_lasts_once(desk: Desk) -> None:
+    """What is so in every run, as a server of an untested version, is no news until it has changed; aloud it is said."""
+    desk.outcome = Outcome(notices=[Notice("its API has version 4.0.0", "", lasts=True)])
+    assert "its API has version 4.0.0" in desk.syncd("--once", "-q").out
+    assert desk.syncd("--once", "-q").out == ""
+    assert "its API has version 4.0.0" in desk.syncd("--once").out
+    assert desk.syncd("--once", "-q").out == ""
+    desk.outcome = Outcome(notices=[Notice("its API has version 5.0.0", "", lasts=True)])
+    assert "its API has version 5.0.0" in desk.syncd("--once", "-q").out
+    desk.outcome = Outcome(notices=[Notice("its number is taken", "a.jpg")])
+    for _ in range(2):
+        assert "its number is taken" in desk.syncd("--once", "-q").out

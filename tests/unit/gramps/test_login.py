@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from syncd.errors import ConfigError, Denied, Refused, ServerError, Unexpected, Unreachable
+from syncd.errors import ConfigError, Denied, Refused, ServerError, Unexpected, Unreachable, Untested
 from tests.unit.gramps.fake_server import SECRET, Clock, Connect, FakeServer
 
 
@@ -181,16 +181,46 @@ def test_threads_share_one_renewal(server: FakeServer, gramps: Connect, clock: C
 
 
 @pytest.mark.parametrize(
-    ("version", "reason"), [("3.9.1", "too old"), ("2.0", "too old"), ("4.0.0", "newer")]
+    ("version", "reason", "remedy"),
+    [
+        ("3.9.1", "too old", "update Gramps Web"),
+        ("3.0.0", "too old", "update Gramps Web"),
+        ("4.0.0", "newer", "update syncd"),
+        ("4.0.0rc1", "newer", "update syncd"),
+        ("10.2", "newer", "update syncd"),
+        ("next", "'next'", "update Gramps Web"),
+    ],
 )
 def test_untested_versions_are_refused(
-    server: FakeServer, gramps: Connect, version: str, reason: str
+    server: FakeServer, gramps: Connect, version: str, reason: str, remedy: str
 ) -> None:
-    """Servers outside the tested range are refused unless a person insists."""
+    """Servers outside the tested range are refused unless a person insists, and then it is known why not."""
     server.version = version
-    with pytest.raises(Unexpected, match=reason):
+    with pytest.raises(Untested, match=reason) as caught:
         gramps().connect()
-    assert gramps(allow_untested_server=True).connect().version == version
+    assert caught.value.remedy.startswith(remedy)
+    assert "gramps.allow_untested_server = true" in caught.value.remedy
+    assert caught.value.exit_code == 4
+    info = gramps(allow_untested_server=True).connect()
+    assert info.version == version
+    assert info.untested == caught.value.reason
+
+
+@pytest.mark.parametrize("version", ["2.8.1", "1.0", "0.3"])
+def test_servers_with_gramps_5_are_always_refused(server: FakeServer, gramps: Connect, version: str) -> None:
+    """Their objects have other forms: that is not untested but known, and no setting changes it."""
+    server.version = version
+    for allowed in (False, True):
+        with pytest.raises(Untested, match="too old") as caught:
+            gramps(allow_untested_server=allowed).connect()
+        assert caught.value.remedy == "update Gramps Web"
+
+
+@pytest.mark.parametrize("version", ["3.10.0", "3.24.0", "3.24.7", "3.25.0", "3.117.2.dev3"])
+def test_minor_versions_are_taken_as_they_come(server: FakeServer, gramps: Connect, version: str) -> None:
+    """From the minimum on, all of the same major version are fit, without a word."""
+    server.version = version
+    assert gramps().connect().untested == ""
 
 
 def test_members_may_connect(server: FakeServer, gramps: Connect) -> None:
