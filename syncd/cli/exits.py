@@ -26,7 +26,8 @@ MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.USAGE: "wrong usage or configuration; the message names the key",
     ExitCode.STATE: "the state file cannot be used (newer schema, not writable); untouched",
     ExitCode.LOCKED: "another `syncd` holds this state file or folder",
-    ExitCode.UNREACHABLE: "Gramps Web or the bucket cannot be reached, or refuses the login or the rights",
+    ExitCode.UNREACHABLE: "Gramps Web or the bucket cannot be reached, refuses the login or the rights, "
+    "or has a version that syncd is not tested with",
     ExitCode.PERSON_NEEDED: "a person is needed: a stop, or items that wait (the rest was done)",
     ExitCode.PROBLEMS: "done, but some items have problems (each listed with its reason and remedy)",
     ExitCode.OK: "everything is in sync, or waits only for time",

@@ -44,9 +44,7 @@ def check_version(text: str, *, allow_untested: bool) -> str:
         )
         remedy = "update syncd"
     elif numbers < MINIMUM_VERSION:
-        reason = (
-            f"this Gramps Web is too old: its API has version {text}, and syncd is tested from {least} onwards"
-        )
+        reason = f"this Gramps Web is too old: its API has version {text}, and syncd is tested from {least} onwards"
     else:
         return ""
     if numbers and numbers[0] < OLDEST_MAJOR:
