@@ -23,8 +23,13 @@ def exists(session: Session) -> bool:
         Denied: there is one, but this login may not list it.
     """
     try:
-        # Unlike HeadBucket's, its answer says why it is refused.
-        session.call(session.client().list_objects_v2, Bucket=session.location.bucket, MaxKeys=1)
+        # Unlike HeadBucket's, its answer says why it is refused. With the prefix, for a key may be limited to it.
+        session.call(
+            session.client().list_objects_v2,
+            Bucket=session.location.bucket,
+            Prefix=session.location.prefix,
+            MaxKeys=1,
+        )
     except BucketMissing:
         return False
     return True

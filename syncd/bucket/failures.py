@@ -3,8 +3,8 @@
 `verdicts` says it in words for people.
 
 An error's text is never handed on: S3 servers quote access keys and signatures in it, obstore quotes addresses.
-`understand` keeps only the fault, the HTTP status, S3's error code and the region; `S3Error` carries those as the
-`__cause__` of what is raised.
+`understand` keeps only the fault, the HTTP status, S3's error code, the region and which of a few known sentences the text
+holds; `S3Error` carries those as the `__cause__` of what is raised.
 
 S3's codes: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
 """
@@ -47,6 +47,15 @@ class Fault(StrEnum):
     FOREIGN = "no S3 server"
 
 
+class Hint(StrEnum):
+    """What a message says beyond its code: these words of ours are kept, never the message."""
+
+    KMS = "the key of the encryption"
+    """Amazon says AccessDenied also where the right to use the KMS key is missing."""
+    CUSTOMER_KEY = "encrypted with a key of its own"
+    OBJECT_LOCK = "object lock wants a checksum"
+
+
 class S3Error(Exception):
     """A failed request, freed of its library, of addresses and of secrets.
 
@@ -55,7 +64,7 @@ class S3Error(Exception):
         status: of HTTP, 0 when there was no answer.
         code: S3's error code, `""` when the answer had none (a HEAD never has).
         region: the region that the answer named.
-        hint: for `LOGIN` only: what botocore calls it.
+        hint: for `LOGIN` what botocore calls it; for `ANSWER` one of `Hint`, where the code alone says too little.
     """
 
     def __init__(
@@ -76,7 +85,8 @@ class S3Error(Exception):
     @property
     def is_wrong_region(self) -> bool:
         """Whether the bucket is in another region."""
-        return self.fault is Fault.REGION or self.code in _ELSEWHERE
+        # A redirect is only seen where it could not be followed, as an upload cannot.
+        return self.fault is Fault.REGION or self.code in _ELSEWHERE or self.status in (301, 302, 307, 308)
 
 
 _ELSEWHERE = {
@@ -90,6 +100,11 @@ _ELSEWHERE = {
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9_.\-]{1,64})\s*</Code>")
 _REGION = re.compile(r"<Region>\s*([a-z0-9\-]{2,32})\s*</Region>")
+_HINTS = (
+    (re.compile(r"\bkms:[A-Z]|\bKMS key\b|\baws:kms\b"), Hint.KMS),
+    (re.compile(r"stored using a form of Server Side Encryption"), Hint.CUSTOMER_KEY),
+    (re.compile(r"is required for Put \w+ requests with Object Lock parameters"), Hint.OBJECT_LOCK),
+)
 _TLS = re.compile(r"certificate|handshake|InvalidContentType|UnknownIssuer|\btls\b|rustls", re.IGNORECASE)
 
 
@@ -111,7 +126,13 @@ def _of_obstore(text: str) -> S3Error:
     summary, _, debug = text.partition("\n\nDebug source:")
     if status := _STATUS.search(summary):
         code, region = _CODE.search(summary), _REGION.search(summary)
-        return S3Error(Fault.ANSWER, int(status[1]), code[1] if code else "", region[1] if region else None)
+        return S3Error(
+            Fault.ANSWER,
+            int(status[1]),
+            code[1] if code else "",
+            region[1] if region else None,
+            _hint(summary),
+        )
     if "credential provider" in summary:
         return S3Error(Fault.LOGIN)
     if "redirect without LOCATION" in summary:
@@ -130,6 +151,10 @@ def _of_obstore(text: str) -> S3Error:
     return S3Error(Fault.FOREIGN)
 
 
+def _hint(message: str) -> str:
+    return next((hint.value for pattern, hint in _HINTS if pattern.search(message)), "")
+
+
 def _of_botocore(error: Exception) -> S3Error:
     from botocore import exceptions  # noqa: PLC0415 - only when it was imported anyway
 
@@ -140,7 +165,11 @@ def _of_botocore(error: Exception) -> S3Error:
         region = about.get("HTTPHeaders", {}).get("x-amz-bucket-region") or answer["Error"].get("Region")
         # For an answer without a body botocore makes the status the code.
         return S3Error(
-            Fault.ANSWER, int(about.get("HTTPStatusCode", 0)), "" if code.isdigit() else code, region
+            Fault.ANSWER,
+            int(about.get("HTTPStatusCode", 0)),
+            "" if code.isdigit() else code,
+            region,
+            _hint(str(answer["Error"].get("Message", ""))),
         )
     kinds: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Fault], ...] = (
         (exceptions.SSLError, Fault.TLS),

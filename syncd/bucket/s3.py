@@ -15,6 +15,7 @@ be interrupted; hence its futures, on one loop. One loop for reading and hashing
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import re
 import threading
@@ -28,7 +29,7 @@ import obstore
 from syncd.bucket import administration
 from syncd.bucket.budget import MIB, Budget, give_freed_memory_back
 from syncd.bucket.download import Begun, Download
-from syncd.bucket.failures import Abandoned, Fault, S3Error, understand
+from syncd.bucket.failures import Abandoned, Fault, Hint, S3Error, understand
 from syncd.bucket.listing import list_sizes
 from syncd.bucket.loop import Loop
 from syncd.bucket.multipart import Multipart
@@ -36,7 +37,7 @@ from syncd.bucket.session import Session
 from syncd.bucket.sources import expect, read_up_to
 from syncd.bucket.upkeep import Upkeep
 from syncd.bucket.verdicts import translate
-from syncd.errors import MovedOn, ServerError, Unexpected, Unreachable
+from syncd.errors import MovedOn, Refused, ServerError, Unexpected, Unreachable
 from syncd.model import BucketSnapshot, Checksum
 from syncd.ports import Advance, StoreFacts, no_progress
 
@@ -62,6 +63,8 @@ class S3Store:
         self._session = session
         self._transfers = transfers
         self._closed = threading.Event()
+        self._object_lock = threading.Event()
+        """Set once the bucket asked for the MD5 that Amazon wants with Object Lock and that obstore cannot send."""
         self._budget = budget or Budget()
         give_freed_memory_back()
         self._loop = Loop()
@@ -205,6 +208,27 @@ class S3Store:
         return self.location.prefix + checksum
 
     def _send(self, checksum: Checksum, content: bytes, mime: str) -> str:
+        """Store what fits into one request; returns the ETag."""
+        if not self._object_lock.is_set():
+            try:
+                return self._send_fast(checksum, content, mime)
+            except Refused as error:
+                cause = error.__cause__
+                if not (isinstance(cause, S3Error) and cause.hint == Hint.OBJECT_LOCK):
+                    raise
+                self._object_lock.set()
+        session = self._session
+        answer = session.call(
+            session.client().put_object,
+            Bucket=self.location.bucket,
+            Key=self._key(checksum),
+            Body=content,
+            ContentType=mime,
+            ContentMD5=base64.b64encode(bytes.fromhex(checksum)).decode(),
+        )
+        return answer["ETag"].strip('"')
+
+    def _send_fast(self, checksum: Checksum, content: bytes, mime: str) -> str:
         limit = 2 * self._session.patience.answer + len(content) / _SLOWEST
 
         async def send(transport: Transport) -> str:

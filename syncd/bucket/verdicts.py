@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from syncd.bucket.failures import BucketMissing, Fault, S3Error
+from syncd.bucket.failures import BucketMissing, Fault, Hint, S3Error
 from syncd.errors import Denied, Refused, ServerError, Unexpected, Unreachable
 
 
@@ -20,10 +20,17 @@ class Place:
 
 
 _KEYS = "compare access_key_id and secret_access_key under [s3] (or AWS_ACCESS_KEY_ID …) with what the storage provider shows"
+_AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
+_REGION = "set region under [s3], or take it out: syncd finds it"
+_REGION_OF_AMAZON = (
+    "take endpoint_url and region out of [s3] (and AWS_ENDPOINT_URL, AWS_DEFAULT_REGION out of the environment): "
+    "syncd finds both; a region that Amazon leaves to be opted into must be enabled for the account"
+)
 _RIGHTS = (
     "give the S3 user the rights s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and "
     "s3:AbortMultipartUpload on its content"
 )
+_ACCOUNT = ("the S3 account is locked", "ask the storage provider, or look at its web page")
 _EXPIRED = "log in again (for example: aws sso login) or put fresh credentials into the configuration"
 
 _DENIED: Mapping[str, tuple[str, str]] = {
@@ -41,20 +48,36 @@ _DENIED: Mapping[str, tuple[str, str]] = {
         "S3 refuses the login because the clock of this computer is wrong",
         "set the clock of this computer (timedatectl set-ntp true), then run syncd again",
     ),
-    "AccountProblem": ("the S3 account is locked", "ask the storage provider, or look at its web page"),
-    "AllAccessDisabled": ("the S3 account is locked", "ask the storage provider, or look at its web page"),
+    "AccountProblem": _ACCOUNT,
+    "AllAccessDisabled": _ACCOUNT,
+    "UserSuspended": _ACCOUNT,
+    "NotSignedUp": (
+        "the S3 account is not signed up for the service",
+        "ask the storage provider, or look at its web page",
+    ),
+    "Unauthorized": ("S3 does not know this login", _KEYS),
+    "UserProjectMissing": (
+        "the bucket makes whoever reads it pay (requester pays), which Gramps Web cannot use either",
+        "switch requester pays off for the bucket",
+    ),
 }
 _DENIED = {
     **_DENIED,
     "RequestExpired": _DENIED["RequestTimeTooSkewed"],
+    "ExpiredRequest": _DENIED["RequestTimeTooSkewed"],
     "InvalidSecurity": _DENIED["SignatureDoesNotMatch"],
 }
 
+_KMS = (
+    "S3 may not use the key (KMS) with which the bucket encrypts this file",
+    "give the S3 user the rights kms:GenerateDataKey and kms:Decrypt on that key, and see that it is enabled",
+)
 _FULL = ("the bucket takes no more: its quota or its disk is full", "make room at the storage provider")
 _REFUSED: Mapping[str, tuple[str, str]] = {
     "QuotaExceeded": _FULL,
     "XMinioStorageFull": _FULL,
     "XMinioAdminBucketQuotaExceeded": _FULL,
+    "InsufficientStorageSpace": _FULL,
     "EntityTooLarge": (
         "the file is too large for the bucket",
         "keep it out with an ignore pattern, or shrink it",
@@ -69,6 +92,18 @@ _REFUSED: Mapping[str, tuple[str, str]] = {
     ),
     "InvalidBucketName": ("this is no valid name for a bucket", "correct url under [s3]"),
 }
+_HINTED: Mapping[str, tuple[str, str]] = {
+    Hint.KMS: _KMS,
+    Hint.CUSTOMER_KEY: (
+        "the file in the bucket is encrypted with a key that only its uploader has (SSE-C)",
+        "upload the file again without such a key; Gramps Web cannot show it either",
+    ),
+    Hint.OBJECT_LOCK: (
+        "the bucket is locked (Object Lock) and refuses the upload for want of a checksum",
+        "run syncd again; if it stays so, report it as a defect of syncd",
+    ),
+}
+_DAMAGED_ON_THE_WAY = {"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"}
 
 
 def translate(failure: S3Error, place: Place) -> ServerError:
@@ -91,13 +126,17 @@ def translate(failure: S3Error, place: Place) -> ServerError:
         return Denied(*_DENIED[code])
     if code in _REFUSED:
         return Refused(*_REFUSED[code])
+    if failure.hint in _HINTED:
+        return Refused(*_HINTED[failure.hint])
+    if code.startswith(("KMS.", "CloudKms")):
+        return Refused(*_KMS)
     if status == 507:
         return Refused(*_FULL)
     if failure.is_wrong_region:
         named = f"; it is in {failure.region}" if failure.region else ""
         return Denied(
             f"the bucket {place.bucket} is not in the region that syncd was told{named}",
-            "set region under [s3], or take it out: syncd finds it",
+            _REGION_OF_AMAZON if place.endpoint.endswith(_AMAZON) else _REGION,
         )
     if status in (401, 403):
         return Denied(f"S3 does not let this login use the bucket {place.bucket}", _RIGHTS)
@@ -105,6 +144,11 @@ def translate(failure: S3Error, place: Place) -> ServerError:
         return Unreachable(
             f"S3 at {place.endpoint} keeps failing ({code or f'HTTP {status}'})",
             "run syncd again later; if it stays so, ask the storage provider",
+        )
+    if code in _DAMAGED_ON_THE_WAY:
+        return Unreachable(
+            f"what was sent to S3 at {place.endpoint} did not arrive as it was sent",
+            "check the network connection; try again",
         )
     if not code:
         return _foreign(place)
@@ -161,7 +205,7 @@ def _without_answer(failure: S3Error, place: Place) -> ServerError:
         case Fault.REGION:
             return Denied(
                 f"the bucket {place.bucket} is not in the region that syncd was told",
-                "set region under [s3], or take it out: syncd finds it",
+                _REGION_OF_AMAZON if place.endpoint.endswith(_AMAZON) else _REGION,
             )
         case _:
             return _foreign(place)

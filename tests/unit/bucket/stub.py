@@ -35,9 +35,9 @@ class Answer:
     cut: int | None = None
 
 
-def error(status: int, code: str, more: str = "", **headers: str) -> Answer:
+def error(status: int, code: str, more: str = "", *, message: str = SECRET, **headers: str) -> Answer:
     """An error as S3 puts it."""
-    text = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{SECRET}</Message>{more}</Error>'
+    text = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>'
     return Answer(status, text.encode(), {name.replace("_", "-"): value for name, value in headers.items()})
 
 

@@ -1,0 +1,607 @@
+"""What known services of S3 do differently, and that a store copes with it or says what is wrong.
+
+Each case names where its behaviour is told: documentation, or an issue with the service's own answer in it. None was tried
+against the live service.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from syncd.bucket import S3Store
+from syncd.bucket.access import Patience
+from syncd.errors import Denied, Refused, ServerError, Unreachable
+from syncd.model import Checksum
+from tests.unit.bucket.small_s3 import Rule, SmallS3, md5
+from tests.unit.bucket.stub import SECRET, Answer, Make, Request, Stub, error
+
+MIB = 1 << 20
+PREFIX = "p/tree/"
+PHOTO = b"photo" * 1000
+FILM = secrets.token_bytes(9 * MIB)
+KEY = Checksum("0" * 32)
+
+AWS = "https://docs.aws.amazon.com/AmazonS3/latest/"
+BOTO = "https://github.com/boto/boto3/issues/"
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Botocore repeats at once; obstore's pauses are short by `make`."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+
+
+# --- rules of services --------------------------------------------------------------------------------
+
+
+def region_of(request: Request) -> str:
+    """The region that a request was signed for."""
+    found = re.search(r"Credential=[^/]+/\d+/([^/]+)/s3/", request.headers.get("authorization", ""))
+    return found[1] if found else "nothing"
+
+
+def refuses(header: str, status: int, code: str) -> Rule:
+    """A service that does not know some headers or ways to send; `header` is searched in names and values."""
+    pattern = re.compile(header)
+
+    def rule(request: Request) -> Answer | None:
+        told = (f"{name}: {value}" for name, value in request.headers.items())
+        return error(status, code) if any(pattern.search(line) for line in told) else None
+
+    return rule
+
+
+def wants(*regions: str, told: Callable[[], Answer]) -> Rule:
+    """A service that takes only signatures for these regions. A HEAD has no body, and AWS names the region beside it."""
+
+    def rule(request: Request) -> Answer | None:
+        if region_of(request) in regions:
+            return None
+        answer = told()
+        if request.method == "HEAD":
+            answer.headers["x-amz-bucket-region"] = regions[0]
+        return answer
+
+    return rule
+
+
+def fails_at_first(status: int, code: str, **headers: str) -> Callable[[], Rule]:
+    """A service that fails whatever is asked for the first time."""
+
+    def new() -> Rule:
+        seen: set[tuple[str, str, str]] = set()
+
+        def rule(request: Request) -> Answer | None:
+            asked = (request.method, request.path, str(sorted(request.query.items())))
+            if asked in seen:
+                return None
+            seen.add(asked)
+            return error(status, code, **headers)
+
+        return rule
+
+    return new
+
+
+def object_lock(request: Request) -> Answer | None:
+    """A bucket with a default retention, as Amazon answers it."""
+    uploads = request.method == "PUT" and request.body
+    if not uploads or any(name == "content-md5" or "checksum" in name for name in request.headers):
+        return None
+    what = "Part" if "uploadId" in request.query else "Object"
+    message = f"Content-MD5 OR x-amz-checksum- HTTP header is required for Put {what} requests with Object Lock parameters"
+    return error(400, "InvalidRequest", message=message)
+
+
+def only_below(prefix: str) -> Rule:
+    """An application key that is limited to a prefix."""
+
+    def rule(request: Request) -> Answer | None:
+        key = request.path.partition("/media")[2].lstrip("/")
+        asked = key or request.query.get("prefix", "")
+        return None if asked.startswith(prefix) else error(403, "AccessDenied")
+
+    return rule
+
+
+def no_batches(request: Request) -> Answer | None:
+    """Google has no DeleteObjects."""
+    return error(400, "NotImplemented") if request.method == "POST" and "delete" in request.query else None
+
+
+def like_old_boto(request: Request) -> Answer | None:
+    """Google takes no chunked signatures and none of Amazon's newer checksums."""
+    return refuses(
+        "aws-chunked|STREAMING-|x-amz-(sdk-)?checksum|x-amz-trailer", 403, "SignatureDoesNotMatch"
+    )(request)
+
+
+# --- services that a store can use ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service with a habit of its own.
+
+    Args:
+        source: where it is told.
+        rules: makes its rules.
+        region: as under `[s3]`.
+        home: where the bucket really is.
+        etag: what it makes of content that came in one piece.
+    """
+
+    source: str
+    rules: tuple[Callable[[], Rule], ...] = ()
+    region: str = "us-east-1"
+    home: str = "us-east-1"
+    etag: Callable[[bytes], str] = md5
+
+
+def rule(one: Rule) -> Callable[[], Rule]:
+    """A rule without a memory."""
+    return lambda: one
+
+
+def malformed() -> Answer:
+    """The answer that names the region."""
+    return error(400, "AuthorizationHeaderMalformed", "<Region>eu-central-1</Region>")
+
+
+SERVICES = {
+    "AWS, SSE-KMS: an ETag of 32 hex digits is no MD5": Service(
+        "https://docs.rs/aws-sdk-s3/0.4.0/aws_sdk_s3/model/object/struct.Builder.html",
+        etag=lambda content: md5(b"salt" + content),
+    ),
+    "AWS, Object Lock wants an MD5 of each upload": Service(
+        "https://github.com/apache/arrow-rs-object-store/issues/190", (rule(object_lock),)
+    ),
+    "AWS, a bucket elsewhere, told by region": Service(
+        "https://github.com/s3fs-fuse/s3fs-fuse/issues/1186",
+        (rule(wants("eu-central-1", told=malformed)),),
+        home="eu-central-1",
+    ),
+    "AWS, a bucket elsewhere, 301 without an address": Service(
+        "https://github.com/JuliaCloud/AWSS3.jl/issues/25",
+        (
+            rule(
+                wants(
+                    "ap-southeast-2",
+                    told=lambda: error(301, "PermanentRedirect", "<Endpoint>media</Endpoint>"),
+                )
+            ),
+        ),
+        home="ap-southeast-2",
+    ),
+    "AWS, a bucket in a region to opt into": Service(
+        "https://github.com/skypilot-org/skypilot/issues/3405",
+        (rule(wants("eu-south-1", told=lambda: error(400, "IllegalLocationConstraintException"))),),
+        home="eu-south-1",
+    ),
+    "AWS, 503 SlowDown": Service(AWS + "API/ErrorResponses.html", (fails_at_first(503, "SlowDown"),)),
+    "Google takes no checksums and no chunks, and has no multi-object delete": Service(
+        f"{BOTO}4400 https://github.com/minio/mc/issues/4778",
+        (rule(like_old_boto), rule(no_batches)),
+        region="auto",
+    ),
+    "R2 has one region, auto": Service(
+        "https://developers.cloudflare.com/r2/data-access/s3-api/api/",
+        (rule(wants("auto", "us-east-1", "", told=lambda: error(400, "InvalidRegionName"))),),
+        region="auto",
+    ),
+    "R2 knows no ACLs": Service(
+        "https://github.com/humanmade/S3-Uploads/issues/576",
+        (rule(refuses("^x-amz-acl", 501, "NotImplemented")),),
+    ),
+    "B2 refuses checksums, and to be asked for them": Service(
+        "https://github.com/home-assistant/core/issues/143995 https://github.com/diced/zipline/issues/746",
+        (rule(refuses("^x-amz-(sdk-)?checksum", 400, "InvalidArgument")),),
+        region="us-west-004",
+    ),
+    "B2 is saturated now and again": Service(
+        "https://github.com/mastodon/mastodon/issues/30030", (fails_at_first(503, "ServiceUnavailable"),)
+    ),
+    "B2 asks to repeat": Service(
+        "https://github.com/mastodon/mastodon/issues/30030", (fails_at_first(500, "InternalError"),)
+    ),
+    "B2, an application key limited to a prefix": Service(
+        "https://backblaze.com/apidocs/b2-authorize-account", (rule(only_below(PREFIX)),)
+    ),
+    "Hetzner takes no ACL but private and public-read, and no encryption but SSE-C": Service(
+        "https://docs.hetzner.com/storage/object-storage/supported-actions/",
+        (rule(refuses("^x-amz-(acl|server-side-encryption:)|^x-amz-tagging", 400, "InvalidArgument")),),
+        region="fsn1",
+    ),
+    "Wasabi has a server for each region": Service(
+        "https://docs.wasabi.com/docs/service-urls-for-wasabis-storage-regions-2",
+        (rule(wants("eu-central-2", told=lambda: error(400, "AuthorizationHeaderMalformed"))),),
+        region="eu-central-2",
+    ),
+    "MinIO is only just starting": Service(
+        "https://github.com/minio/minio/pull/15891",
+        (fails_at_first(503, "XMinioServerNotInitialized", Retry_After="120"),),
+    ),
+    "Ceph and MinIO answer a range of an empty file with 416": Service(
+        "https://github.com/ceph/ceph/pull/10207"
+    ),
+    "Swift's S3 has a region of its own name": Service(
+        "https://github.com/peak/s5cmd/issues/325",
+        (rule(wants("NL", told=lambda: error(400, "AuthorizationHeaderMalformed"))),),
+        region="NL",
+    ),
+}
+
+
+def put(store: S3Store, body: bytes) -> None:
+    """Store bytes under their checksum."""
+    store.put(io.BytesIO(body), Checksum(md5(body)), len(body), "image/png")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_round_trip(stub: Stub, make: Make, name: str) -> None:
+    """All that a store does works under the rules of each service, and an ETag is neither proof nor a sign of damage."""
+    service = SERVICES[name]
+    s3 = SmallS3(tuple(new() for new in service.rules), etag=service.etag, region=service.home)
+    stub.script = s3
+    store = make(stub.url, prefix=PREFIX, region=service.region)
+    contents = {Checksum(md5(content)): content for content in (b"", PHOTO, FILM)}
+    sizes = {checksum: len(content) for checksum, content in contents.items()}
+    assert store.exists()
+    assert not store.sizes(list(contents))
+    for content in contents.values():
+        put(store, content)
+    assert store.list().sizes == store.sizes([*contents, KEY]) == sizes
+    for checksum, content in contents.items():
+        target = io.BytesIO()
+        store.get(checksum, target)
+        assert target.getvalue() == content
+    store.probe_write()
+    s3.parts["1:" + PREFIX + KEY] = {}
+    assert store.abort_stale_uploads() == 1
+    assert not s3.parts
+    assert not any("aws-chunked" in request.headers.get("content-encoding", "") for request in stub.requests)
+
+
+def test_parts_of_one_size(stub: Stub, store: S3Store) -> None:
+    """R2 wants all parts but the last to be equally long: <https://github.com/apache/opendal/issues/2904>."""
+    stub.script = SmallS3()
+    put(store, FILM + FILM)
+    lengths = {
+        int(request.query["partNumber"]): len(request.body)
+        for request in stub.requests
+        if "partNumber" in request.query
+    }
+    assert [lengths[number] for number in sorted(lengths)] == [8 * MIB, 8 * MIB, 2 * MIB]
+
+
+def test_object_lock_is_learnt(stub: Stub, store: S3Store) -> None:
+    """After the first refusal every small upload brings its MD5 at once; a bucket without Object Lock never sees one."""
+    stub.script = SmallS3()
+    put(store, PHOTO)
+    assert "content-md5" not in stub.requests[0].headers
+    stub.script = SmallS3((object_lock,))
+    put(store, PHOTO)
+    put(store, b"another")
+    assert ["content-md5" in request.headers for request in stub.requests] == [False, False, True, True]
+
+
+def test_redirect_with_an_address(stub: Stub, make: Make) -> None:
+    """A 307, as of a new bucket elsewhere while names still spread, leads to the right region, or to a plain refusal.
+
+    It never makes a file look missing. <https://docs.aws.amazon.com/AmazonS3/latest/API/UsingRouting.html>
+    """
+    s3 = SmallS3(region="eu-central-1")
+    s3.put(KEY, PHOTO)
+
+    def script(request: Request) -> Answer:
+        if "authorization" not in request.headers:
+            return error(403, "AccessDenied")  # it was followed, but a signature is for one address
+        if region_of(request) == "eu-central-1":
+            return s3(request)
+        address = f"http://localhost:{stub.server_port}{request.path}"
+        return error(307, "TemporaryRedirect", Location=address, x_amz_bucket_region="eu-central-1")
+
+    stub.script = script
+    assert set(make(stub.url).list().sizes) == {KEY}
+    put(make(stub.url), FILM)
+    with pytest.raises(Denied, match="does not let this login"):
+        make(stub.url).sizes([KEY])
+    store = make(stub.url)
+    put(store, PHOTO)
+    assert store.facts().region == "eu-central-1"
+    assert set(store.sizes([KEY, Checksum(md5(PHOTO)), Checksum("1" * 32)])) == {KEY, md5(PHOTO)}
+
+
+# --- what nobody can do anything about ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A refusal, as the service puts it, and what a person is told.
+
+    Args:
+        source: where it is told.
+        status: of HTTP.
+        code: S3's.
+        kind: whether it ends the run (Denied, Unreachable) or is about one file (Refused).
+        reason: words of it.
+        remedy: words of it.
+        message: of the service.
+        ways: how the store is used; by default in every way.
+    """
+
+    source: str
+    status: int
+    code: str
+    kind: type[ServerError]
+    reason: str
+    remedy: str
+    message: str = SECRET
+    ways: tuple[str, ...] = ("put", "put large", "get", "sizes", "list", "probe")
+
+
+WRITES = ("put", "put large", "probe")
+TROUBLES = {
+    "AWS, a wrong clock": Trouble(
+        "https://github.com/aws/aws-sdk-php/issues/612",
+        403,
+        "RequestTimeTooSkewed",
+        Denied,
+        "clock of this computer is wrong",
+        "timedatectl set-ntp true",
+    ),
+    "AWS, an expired token": Trouble(
+        AWS + "API/ErrorResponses.html", 400, "ExpiredToken", Denied, "expired", "log in again"
+    ),
+    "AWS, no right to list: a file that is not there is 403": Trouble(
+        "https://docs.aws.amazon.com/goto/SdkForKotlin/s3-2006-03-01/HeadObject",
+        403,
+        "AccessDenied",
+        Denied,
+        "does not let this login",
+        "s3:ListBucket",
+    ),
+    "AWS, no right to use the KMS key": Trouble(
+        "https://www.repost.aws/knowledge-center/s3-large-file-encryption-kms-key",
+        403,
+        "AccessDenied",
+        Refused,
+        "may not use the key (KMS)",
+        "kms:GenerateDataKey and kms:Decrypt",
+        message="User: x is not authorized to perform: kms:GenerateDataKey on resource: arn:aws:kms:eu:1:key/2",
+        ways=("put", "put large", "get"),
+    ),
+    "AWS, a KMS key that is disabled": Trouble(
+        AWS + "API/ErrorResponses.html",
+        400,
+        "KMS.DisabledException",
+        Refused,
+        "(KMS)",
+        "enabled",
+        ways=("put", "get"),
+    ),
+    "Google, a KMS key that is disabled": Trouble(
+        "https://cloud.google.com/storage/docs/xml-api/reference-status",
+        400,
+        "CloudKmsDisabledKey",
+        Refused,
+        "(KMS)",
+        "enabled",
+        ways=("put", "get"),
+    ),
+    "AWS, a file in the archive (Glacier)": Trouble(
+        "https://github.com/counsyl/stor/issues/38",
+        403,
+        "InvalidObjectState",
+        Refused,
+        "moved this file to its archive",
+        "restore it",
+        message="The operation is not valid for the object's storage class",
+        ways=("get",),
+    ),
+    "AWS, a file encrypted with a key of its own (SSE-C)": Trouble(
+        AWS + "userguide/specifying-s3-c-encryption.html",
+        400,
+        "InvalidRequest",
+        Refused,
+        "key that only its uploader has (SSE-C)",
+        "without such a key",
+        message="The object was stored using a form of Server Side Encryption. The correct parameters must be provided.",
+        ways=("get",),
+    ),
+    "AWS, bytes damaged on the way": Trouble(
+        AWS + "API/ErrorResponses.html",
+        400,
+        "BadDigest",
+        Unreachable,
+        "did not arrive as it was sent",
+        "network",
+        ways=WRITES,
+    ),
+    "Google, requester pays": Trouble(
+        "https://docs.rs/crate/cloud-storage/latest/target-redirect/x86_64-unknown-linux-gnu/cloud_storage/enum.Reason.html",
+        400,
+        "UserProjectMissing",
+        Denied,
+        "requester pays",
+        "switch requester pays off",
+    ),
+    "R2, an unknown login": Trouble(
+        "https://developers.cloudflare.com/r2/api/error-codes",
+        401,
+        "Unauthorized",
+        Denied,
+        "does not know this login",
+        "access_key_id",
+    ),
+    "R2, a signature that is too old": Trouble(
+        "https://developers.cloudflare.com/r2/api/error-codes",
+        400,
+        "ExpiredRequest",
+        Denied,
+        "clock",
+        "timedatectl",
+    ),
+    "B2, saturated for long": Trouble(
+        "https://github.com/kopia/kopia/issues/3472",
+        503,
+        "ServiceUnavailable",
+        Unreachable,
+        "keeps failing",
+        "later",
+    ),
+    "MinIO, never ready": Trouble(
+        "https://github.com/minio/minio/issues/2508",
+        503,
+        "XMinioServerNotInitialized",
+        Unreachable,
+        "keeps failing",
+        "later",
+    ),
+    "MinIO, a full disk": Trouble(
+        "https://github.com/minio/minio/issues/6795",
+        507,
+        "XMinioStorageFull",
+        Refused,
+        "takes no more",
+        "make room",
+        ways=WRITES,
+    ),
+    "Ceph and Hetzner, a full quota": Trouble(
+        "https://github.com/ceph/ceph/pull/4240",
+        403,
+        "QuotaExceeded",
+        Refused,
+        "takes no more",
+        "make room",
+        ways=WRITES,
+    ),
+    "Huawei, a full quota": Trouble(
+        "https://support.huaweicloud.com/eu/api-obs/obs_04_0052.html",
+        403,
+        "InsufficientStorageSpace",
+        Refused,
+        "takes no more",
+        "make room",
+        ways=WRITES,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_trouble(stub: Stub, make: Make, name: str) -> None:
+    """What a service refuses is told in plain words with what to do, however the bucket is used; no key looks missing."""
+    trouble = TROUBLES[name]
+
+    def script(request: Request) -> Answer:
+        if request.method == "HEAD":
+            return Answer(trouble.status)  # a HEAD never says why
+        return error(trouble.status, trouble.code, message=trouble.message)
+
+    stub.script = script
+    store = make(stub.url, patience=Patience(retries=1, connect=2, answer=5, longest_pause=0.01))
+    ways: dict[str, Callable[[], object]] = {
+        "put": lambda: put(store, PHOTO),
+        "put large": lambda: put(store, FILM),
+        "get": lambda: store.get(KEY, io.BytesIO()),
+        "sizes": lambda: store.sizes([KEY]),
+        "list": store.list,
+        "probe": store.probe_write,
+    }
+    for way in trouble.ways:
+        with pytest.raises(trouble.kind) as caught:
+            ways[way]()
+        assert type(caught.value) is trouble.kind, way
+        assert trouble.reason in caught.value.reason, way
+        assert trouble.remedy in caught.value.remedy, way
+        assert SECRET not in repr(caught.value) + str(caught.value.__cause__)
+
+
+def test_amazon_at_the_address_of_another_region(make: Make) -> None:
+    """Where endpoint_url names Amazon's server of another region, the remedy is to take it out."""
+    from syncd.bucket.failures import Fault, S3Error
+    from syncd.bucket.verdicts import translate
+
+    store = make("https://s3.us-east-1.amazonaws.com")
+    told = translate(S3Error(Fault.ANSWER, 301, "PermanentRedirect", "eu-west-3"), store._session.place)
+    assert "it is in eu-west-3" in told.reason
+    assert "take endpoint_url and region out" in told.remedy
+
+
+def test_completion_that_fails_with_200(stub: Stub, store: S3Store) -> None:
+    """Amazon may begin an answer with 200 and then say that the parts were not put together: asked again.
+
+    <https://ibm.github.io/ibm-cos-sdk-js-v2/classes/clients_client-s3_src.CompleteMultipartUploadCommand.html>
+    """
+    s3, failures = SmallS3(), itertools.count()
+
+    def script(request: Request) -> Answer:
+        if request.method == "POST" and "uploadId" in request.query and next(failures) == 0:
+            return Answer(200, error(200, "InternalError").body)
+        return s3(request)
+
+    stub.script = script
+    put(store, FILM)
+    assert store.list().sizes == {md5(FILM): len(FILM)}
+
+
+def test_dots_in_the_name(stub: Stub, make: Make) -> None:
+    """A bucket with dots is part of the path, never of the name of the host, for which there is no certificate.
+
+    <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
+    """
+    s3 = stub.script = SmallS3(bucket="family.photos.example")
+    store = make(stub.url, bucket="family.photos.example")
+    put(store, PHOTO)
+    assert list(store.list().sizes) == list(s3.keys)
+    for request in stub.requests:
+        assert request.path.startswith("/family.photos.example")
+        assert request.headers["host"].startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("encodes", [True, False])
+def test_foreign_keys_that_xml_cannot_hold(stub: Stub, make: Make, encodes: bool) -> None:
+    """Keys are asked for in URL encoding, since XML cannot hold all characters; a service that ignores it works too.
+
+    <https://docs.aws.amazon.com/sdk-for-python/v4/reference/clients/s3/enums/EncodingType/>
+    """
+    prefix = "Ahnen & Söhne+%20 <1>/"
+    s3 = SmallS3(page=2)
+    for key in (KEY, "1" * 32, "2" * 32):
+        s3.put(prefix + key, PHOTO)
+    s3.put(prefix + "notes\x01.txt" if encodes else prefix + "notes.txt", b"")
+
+    def script(request: Request) -> Answer:
+        asked = request.query.pop("encoding-type")
+        assert asked == "url"
+        if encodes:
+            request.query["encoding-type"] = asked
+        return s3(request)
+
+    stub.script = script
+    assert sorted(make(stub.url, prefix=prefix).list().sizes) == [KEY, "1" * 32, "2" * 32]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>Welcome</title></head><body><p>Log in</p></body></html>',
+        "<!DOCTYPE html><html><body><br>Log in</html>",
+        '{"error": "no"}',
+        "",
+        "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>" + "0" * 32,
+    ],
+    ids=["xhtml", "html", "json", "nothing", "half"],
+)
+def test_other_pages_are_no_listing(stub: Stub, store: S3Store, page: str) -> None:
+    """Whatever is no whole listing, though it says 200, raises; it is never an empty bucket."""
+    stub.script = lambda _request: Answer(200, page.encode(), {"Content-Type": "text/html"})
+    with pytest.raises(ServerError):
+        store.list()
