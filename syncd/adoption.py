@@ -5,18 +5,13 @@ Afterwards the next run is first contact: it compares both sides and deletes not
 
 from __future__ import annotations
 
-import os
-import socket
 import uuid
-from pathlib import Path
 
 from syncd.applier.disk import Marker, MediaFolder
+from syncd.belonging import owner
 from syncd.state import State
 
-
-def owner(state_file: Path) -> str:
-    """How a folder's marker names a state file: `<host>:<absolute path>`."""
-    return f"{socket.gethostname()}:{os.path.realpath(state_file)}"
+__all__ = ["adopt", "owner"]
 
 
 def adopt(state: State, folder: MediaFolder) -> Marker:

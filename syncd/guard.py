@@ -106,7 +106,7 @@ def find_folder_stop(
             )
         return Stop(
             f"the media folder is synced by another state file ({state_name})",
-            f"use that one, or stop it for good first; {_ADOPT}",
+            f"use that one (state_dir), or stop it for good first; {_ADOPT}",
         )
     if bound is not None and bound.folder_id != folder_id:
         return Stop("the media folder is another one than was synced: its marker bears another id", _ADOPT)
@@ -118,6 +118,44 @@ def copied_folder_stop(old: object, new: object) -> Stop:
     return Stop(
         f"the media folder {new} is a copy of {old}, which was synced and is still there",
         f"let media_dir name {old} again; or, to go on with the copy, move {old} away or rename it",
+    )
+
+
+def shared_state_stop(state_file: object, bound: tuple[object, str], media_dir: object, way: str) -> Stop:
+    """The stop for a state that belongs to another pair of folder and tree.
+
+    Args:
+        state_file: the state.
+        bound: the folder and the title of the tree that it belongs to.
+        media_dir: the folder that it should be used for now.
+        way: the setting that gives that folder a state of its own.
+    """
+    former, title = bound
+    return Stop(
+        f"the state file {state_file} belongs to another media folder, {former} with the tree '{title}', "
+        f"and {media_dir} does not bear its marker",
+        f"for a second pair of folder and tree, {way}; if {media_dir} is that folder at a new place, see that it is "
+        f"complete, or its drive mounted; if it is to take the place of {former}, run `syncd adopt`: it looks at "
+        "everything anew and deletes nothing",
+    )
+
+
+_APART = "give each of the two a folder of its own, neither inside the other (media_dir)"
+
+
+def outer_folder_stop(media_dir: object, outer: object) -> Stop:
+    """The stop for a media folder in another one."""
+    return Stop(
+        f"the media folder {media_dir} lies in another media folder, {outer}: both would sync the same files",
+        f"{_APART}; if {outer} is synced no more, delete {outer}/.syncd/folder.json",
+    )
+
+
+def inner_folder_stop(media_dir: object, inner: str) -> Stop:
+    """The stop for a media folder with another one in it; `inner` is the other's path in it."""
+    return Stop(
+        f"in the media folder {media_dir} lies another media folder, {inner}: both would sync the same files",
+        f"{_APART}; if {media_dir}/{inner} is synced no more, delete {media_dir}/{inner}/.syncd/folder.json",
     )
 
 

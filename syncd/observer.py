@@ -17,13 +17,12 @@ from pathlib import Path
 import structlog
 
 from syncd.applier.disk import Marker, MediaFolder
+from syncd.belonging import find_inner_stop, find_stop, identity_of
 from syncd.bucket import BucketMissing
-from syncd.errors import Denied, FolderError, MovedOn, Refused, ServerError, StopError
+from syncd.errors import Denied, MovedOn, Refused, ServerError, StopError
 from syncd.guard import (
     NEEDED_PERMISSIONS,
     Identity,
-    copied_folder_stop,
-    find_folder_stop,
     find_history_stop,
     find_listing_stop,
     find_server_stop,
@@ -93,6 +92,7 @@ class Observer:
         make_bucket: make a bucket that has vanished since the first sync, too.
         threads: how many files are hashed at once.
         desktop: the family tree of Gramps Desktop, if there is one to mind.
+        config_file: for messages.
     """
 
     media_dir: Path
@@ -110,6 +110,7 @@ class Observer:
     make_bucket: bool = False
     threads: int = 4
     desktop: DesktopTree | None = None
+    config_file: Path | None = None
 
     store: Store | None = None
     _server: ServerInfo | None = None
@@ -127,17 +128,17 @@ class Observer:
         Raises:
             StopError: when this is not the folder that was synced.
         """
-        binding = self.state.binding()
         marker = self.media.marker()
-        folder_id = marker.id if marker else None
-        named = marker.state if marker else None
-        bound = identity_of(binding) if binding else None
-        _raise(find_folder_stop(bound, folder_id, named, self.state_name))
-        if binding is not None and binding.media_dir != str(self.media_dir):
-            former = Path(binding.media_dir)
-            if _is_copy(former, self.media_dir, binding.folder_id):
-                _raise(copied_folder_stop(former, self.media_dir))
-        self._folder_id = folder_id
+        _raise(
+            find_stop(
+                marker,
+                self.state.binding(),
+                media_dir=self.media_dir,
+                state_file=self.state.path,
+                source=self.config_file,
+            )
+        )
+        self._folder_id = marker.id if marker else None
 
     def check_server(self) -> ServerInfo:
         """Log in, and compare the server with what this state was bound to.
@@ -270,6 +271,7 @@ class Observer:
             progress=self.progress,
             threads=self.threads,
         )
+        _raise(find_inner_stop(self.media_dir, found.inner))
         if self.keep and (found.fresh or found.vanished):
             with self.state.batch():
                 self.state.drop_stamps(found.vanished)
@@ -380,31 +382,6 @@ class Observer:
             if self.store is not None:
                 with suppress(ServerError):  # leftovers cost a little space; some keys may not list them
                     self.store.abort_stale_uploads()
-
-
-def identity_of(binding: Binding) -> Identity:
-    """A binding as the guard compares it."""
-    return Identity(
-        binding.tree_id,
-        binding.title,
-        binding.bucket,
-        binding.prefix,
-        binding.folder_id,
-        None,
-        frozenset(binding.permissions),
-    )
-
-
-def _is_copy(former: Path, now: Path, folder_id: str) -> bool:
-    """Whether the folder that was synced is still there, beside one with the same marker."""
-    try:
-        if former.samefile(now):
-            return False
-        with MediaFolder(former) as folder:
-            marker = folder.marker()
-    except (OSError, FolderError):
-        return False
-    return marker is not None and marker.id == folder_id
 
 
 def _raise(stop: Stop | None) -> None:

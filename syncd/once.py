@@ -90,6 +90,7 @@ def _opened(
             make_bucket=settings.s3 is not None and settings.s3.create_bucket,
             new_object=lambda file: _first_object(settings, catalog, file),
             desktop=desktop,
+            config_file=settings.source,
         )
         observer.check_folder()
         if not dry_run:

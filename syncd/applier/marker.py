@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from syncd.applier import syscalls
 from syncd.applier.ground import Ground, random_name
 from syncd.errors import FolderError
-from syncd.model.paths import INTERNAL_NAME
+from syncd.model.paths import INTERNAL_NAME, MARKER_FILE
 
-NAME = f"{INTERNAL_NAME}/folder.json"
+NAME = f"{INTERNAL_NAME}/{MARKER_FILE}"
 VERSION = 1
 
 

@@ -203,23 +203,32 @@ class Examination:
 
     def _marker(self) -> Iterator[Finding]:
         """Whether it is the folder that was synced, as a run decides it."""
-        from syncd.adoption import owner  # noqa: PLC0415
-        from syncd.guard import find_folder_stop  # noqa: PLC0415
+        from syncd.belonging import find_inner_stop, find_stop  # noqa: PLC0415
+        from syncd.ignore import IgnoreRules  # noqa: PLC0415
+        from syncd.scanner import find_inner  # noqa: PLC0415
 
-        with self.session.folder() as folder:
-            marker = folder.marker()
-        stop = find_folder_stop(
-            self._bound(),
-            marker.id if marker else None,
-            marker.state if marker else None,
-            owner(self.session.settings().state_file),
+        if self.state_failed:
+            return
+        settings = self.session.settings()
+        folder = settings.media_dir
+        with self.session.folder() as media:
+            marker = media.marker()
+        stop = find_stop(
+            marker,
+            self.binding,
+            media_dir=folder,
+            state_file=settings.state_file,
+            source=settings.source,
         )
-        if stop is not None and not self.state_failed:
+        if stop is None:
+            rules = IgnoreRules.load(folder, settings.ignore)
+            stop = find_inner_stop(folder, find_inner(folder, rules))
+        if stop is not None:
             yield _stopped("media folder", stop)
 
     def _bound(self) -> Identity | None:
         """What the state is bound to, as a run compares it."""
-        from syncd.observer import identity_of  # noqa: PLC0415
+        from syncd.belonging import identity_of  # noqa: PLC0415
 
         return None if self.binding is None else identity_of(self.binding)
 

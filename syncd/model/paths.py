@@ -31,6 +31,8 @@ _MAX_SUFFIX_BYTES = 64
 
 INTERNAL_NAME = ".syncd"
 """The folder, in the media folder, that belongs to syncd."""
+MARKER_FILE = "folder.json"
+"""The file there that says whose the media folder is."""
 
 _DISGUISES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
 """Characters that let a name be read as another one: they turn text round, or begin a line. Marks that only say how

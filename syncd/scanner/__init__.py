@@ -10,6 +10,6 @@ Invariants:
 """
 
 from syncd.scanner.hashing import can_vouch, checksum_of
-from syncd.scanner.scan import Scan, look, scan
+from syncd.scanner.scan import Scan, find_inner, look, scan
 
-__all__ = ["Scan", "can_vouch", "checksum_of", "look", "scan"]
+__all__ = ["Scan", "can_vouch", "checksum_of", "find_inner", "look", "scan"]

@@ -31,11 +31,13 @@ class Scan:
         fresh: rows to write into the cache. A file that changed within the grain of time in which it was read
             is not among them: it is read again the next time.
         vanished: keys of rows to drop, because the file is gone or has other bytes.
+        inner: folders that bear the marker of a media folder of their own.
     """
 
     snapshot: FolderSnapshot
     fresh: list[FolderFile]
     vanished: list[str]
+    inner: tuple[str, ...] = ()
 
 
 def scan(
@@ -83,7 +85,7 @@ def scan(
     outdated = [
         file.path.key for file in fresh if file.path.key in known and not can_vouch(file.stamp, now_ns)
     ]
-    return Scan(snapshot, walk.to_cache + vouched, gone + outdated)
+    return Scan(snapshot, walk.to_cache + vouched, gone + outdated, tuple(walk.inner))
 
 
 def look(media_dir: Path, known: Known, ignored: IgnoreRules) -> FolderSnapshot:
@@ -101,6 +103,21 @@ def look(media_dir: Path, known: Known, ignored: IgnoreRules) -> FolderSnapshot:
             raise _lost(media_dir, error) from error
     unread = {path.key: FolderFile(path, stamp, Checksum("")) for path, stamp in walk.to_read}
     return FolderSnapshot({**walk.files, **unread}, walk.occupied, tuple(walk.problems))
+
+
+def find_inner(media_dir: Path, ignored: IgnoreRules) -> tuple[str, ...]:
+    """Folders below the media folder that bear the marker of a media folder of their own; no file is read.
+
+    Raises:
+        FolderError: the media folder is missing, or cannot be listed.
+    """
+    with _opened(media_dir) as root:
+        walk = Walk(root, {}, ignored)
+        try:
+            walk.go()
+        except OSError as error:
+            raise _lost(media_dir, error) from error
+    return tuple(walk.inner)
 
 
 def _read(walk: Walk, progress: Progress, threads: int) -> list[FolderFile]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from syncd.ignore import IGNORE_FILE, IgnoreRules
 from syncd.model import Checksum, FileStamp, FolderFile, MediaPath, Occupant, Problem
+from syncd.model.paths import INTERNAL_NAME, MARKER_FILE
 from syncd.scanner import trouble
 from syncd.scanner.hashing import COARSE_NS, same_content, stamp_of
 
@@ -58,6 +59,7 @@ class Walk:
         files: files that the cache vouches for, by key.
         to_read: files that must be read, with the stamp they had.
         to_cache: files that the cache vouches for but has under another path or device.
+        inner: folders below the top that bear the marker of a media folder of their own.
         empty: folders without any entry, by key, with their device and that of the folder above.
     """
 
@@ -69,6 +71,7 @@ class Walk:
     problems: list[Problem] = field(default_factory=list)
     to_read: list[tuple[MediaPath, FileStamp]] = field(default_factory=list)
     to_cache: list[FolderFile] = field(default_factory=list)
+    inner: list[str] = field(default_factory=list)
     empty: dict[str, tuple[int, int]] = field(default_factory=dict)
     _moved: dict[tuple[int, int, int, int], Checksum] | None = None
 
@@ -139,6 +142,8 @@ class Walk:
                     self.occupied.setdefault(key, Occupant.IGNORED)
                     if name == IGNORE_FILE and prefix:
                         self.problems.append(trouble.list_below_the_top(rel))
+                    elif name == INTERNAL_NAME and prefix and self._bears_marker(rel):
+                        self.inner.append(folder.rel)
                     continue
                 status = entry.stat(follow_symlinks=False)
             except OSError as error:
@@ -163,6 +168,14 @@ class Walk:
             else:
                 self._recognised(MediaPath(rel, key), status, row[1])
         return folders
+
+    def _bears_marker(self, rel: str) -> bool:
+        """Whether a folder of the name `.syncd` is that of a media folder."""
+        try:
+            os.stat(f"{rel}/{MARKER_FILE}", dir_fd=self.root, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
 
     def _usable(self, name: str, rel: str, key: str, claimed: set[str]) -> bool:
         """Whether a file or folder can be carried under this name; a problem if not."""
