@@ -42,7 +42,8 @@ FIRST_BYTES = 5 * 1000**3
 FIRST_CONFLICTS = 10
 """Conflicts that a first contact may make without asking."""
 
-_ADOPT = "if that is meant, run `syncd adopt`: it looks at everything anew and deletes nothing"
+_ANEW = "it looks at everything anew and deletes nothing"
+_ADOPT = f"if that is meant, run `syncd adopt`: {_ANEW}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +168,7 @@ def find_server_stop(bound: Identity, found: Identity) -> Stop | None:
             f"check gramps.url and the login; {_ADOPT}",
         )
     if (bound.bucket, bound.prefix) != (found.bucket, found.prefix):
-        return Stop(
-            f"Gramps Web keeps its media in {_place(found)} now, but {_place(bound)} was synced",
-            f"ask who runs the server whether it was changed; {_ADOPT}",
-        )
+        return _moved_stop(bound, found)
     lost = sorted((bound.permissions & NEEDED_PERMISSIONS) - found.permissions)
     if lost:
         return Stop(
@@ -178,6 +176,33 @@ def find_server_stop(bound: Identity, found: Identity) -> Stop | None:
             "ask who runs Gramps Web to give the account the role Editor again",
         )
     return None
+
+
+def _moved_stop(bound: Identity, found: Identity) -> Stop:
+    """The stop for a server that keeps its media elsewhere than it did; the tree is the same."""
+    what = f"Gramps Web keeps its media {_place(found)} now, but they were {_place(bound)} when it was synced"
+    back = "ask who runs Gramps Web whether that was meant, and if not, to set MEDIA_BASE_DIR as it was"
+    if found.bucket is None:
+        return Stop(
+            what, f"{back}; if it was, take [s3] out of the configuration, and run `syncd adopt`: {_ANEW}"
+        )
+    if bound.bucket is None:
+        return Stop(
+            what,
+            f"{back}; if it was, add a section [s3] to the configuration, and run `syncd adopt`: {_ANEW}",
+        )
+    own = f"{found.tree_id}/"
+    on = found.prefix == bound.prefix + own
+    if found.bucket == bound.bucket and (on or bound.prefix == found.prefix + own):
+        return Stop(
+            f"{what}: GRAMPSWEB_MEDIA_PREFIX_TREE was switched {'on' if on else 'off'}",
+            f"if that was not meant, ask who runs Gramps Web to switch it {'off' if on else 'on'} again; if it was, "
+            f"bring the files to their new place with `syncd migrate-prefix`, then run `syncd adopt`: {_ANEW}",
+        )
+    return Stop(
+        what,
+        f"{back}; if it was, let s3.url name the new place, and run `syncd adopt`: {_ANEW}",
+    )
 
 
 def find_history_stop() -> Stop:
@@ -199,9 +224,9 @@ def find_listing_stop(objects: int, links: int) -> Stop | None:
 
 
 def _place(identity: Identity) -> str:
-    return (
-        "its own disk" if identity.bucket is None else f"s3://{identity.bucket}/{identity.prefix}".rstrip("/")
-    )
+    if identity.bucket is None:
+        return "on its own disk"
+    return "in " + f"s3://{identity.bucket}/{identity.prefix}".removesuffix("/")
 
 
 @dataclass(frozen=True, slots=True)

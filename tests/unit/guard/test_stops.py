@@ -79,6 +79,54 @@ def test_another_server_stops(found: Identity) -> None:
     assert "syncd adopt" in stop.remedy
 
 
+@pytest.mark.parametrize(
+    ("bound", "found", "says", "way_out"),
+    [
+        (("media", ""), ("media", "tree/"), "PREFIX_TREE was switched on", "migrate-prefix"),
+        (("media", "a/b/"), ("media", "a/b/tree/"), "PREFIX_TREE was switched on", "migrate-prefix"),
+        (("media", "tree/"), ("media", ""), "PREFIX_TREE was switched off", "migrate-prefix"),
+        (
+            ("media", "a/"),
+            ("media", "tree/"),
+            "in s3://media/tree now, but they were in s3://media/a",
+            "s3.url",
+        ),
+        (
+            ("media", ""),
+            ("media", "other/"),
+            "in s3://media/other now, but they were in s3://media",
+            "s3.url",
+        ),
+        (("media", ""), ("scans", "tree/"), "in s3://scans/tree now, but they were in s3://media", "s3.url"),
+        (
+            ("media", "tree/"),
+            (None, ""),
+            "on its own disk now, but they were in s3://media/tree",
+            "take [s3] out",
+        ),
+        (
+            (None, ""),
+            ("media", "tree/"),
+            "in s3://media/tree now, but they were on its own disk",
+            "section [s3]",
+        ),
+    ],
+)
+def test_media_that_are_kept_elsewhere(
+    bound: tuple[str | None, str], found: tuple[str | None, str], says: str, way_out: str
+) -> None:
+    """What was found, what it was, what was switched where that shows, and the way out; adopting is the last of it."""
+    stop = find_server_stop(
+        replace(BOUND, bucket=bound[0], prefix=bound[1]), replace(BOUND, bucket=found[0], prefix=found[1])
+    )
+    assert stop is not None
+    assert says in stop.reason
+    assert ("PREFIX_TREE" in stop.reason) == ("PREFIX_TREE" in says)
+    assert way_out in stop.remedy
+    assert "if that was not meant" in stop.remedy or "if not" in stop.remedy
+    assert "run `syncd adopt`" in stop.remedy
+
+
 @pytest.mark.parametrize("lost", sorted(NEEDED_PERMISSIONS))
 def test_a_lost_right_stops(lost: str) -> None:
     """What the login cannot see would look deleted."""
