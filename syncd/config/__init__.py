@@ -4,7 +4,7 @@
 """
 
 from syncd.config.durations import format_duration, parse_duration
-from syncd.config.load import check_media_dir, load_settings
+from syncd.config.load import check_media_dir, load_settings, load_upload_settings
 from syncd.config.settings import (
     DaemonSettings,
     DeletionsSettings,
@@ -14,6 +14,7 @@ from syncd.config.settings import (
     NewObjectsSettings,
     S3Settings,
     Settings,
+    UploadSettings,
 )
 from syncd.config.sources import SAMPLE
 
@@ -27,8 +28,10 @@ __all__ = [
     "NewObjectsSettings",
     "S3Settings",
     "Settings",
+    "UploadSettings",
     "check_media_dir",
     "format_duration",
     "load_settings",
+    "load_upload_settings",
     "parse_duration",
 ]

@@ -12,9 +12,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from syncd.config.credentials import choose_keys, choose_login
@@ -28,7 +31,7 @@ from syncd.config.mistakes import (
     file_key,
     printable,
 )
-from syncd.config.settings import Settings
+from syncd.config.settings import Settings, UploadSettings
 from syncd.config.sources import (
     Given,
     Layer,
@@ -52,40 +55,86 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: something is wrong: a line for every mistake, none of which holds a secret.
     """
-    source = find_file(path, environ)
-    variables = read_variables(environ)
-    file = read_config_file(source) if source is not None else None
-    common = read_common_variables(environ)
-    layers = [layer for layer in (variables, file, common) if layer is not None]
-    main = file or variables
-
-    mistakes = [mistake for layer in layers for mistake in layer.mistakes]
-    warnings: list[str] = []
-    findings = [choose_login(layers, environ, main)]
-    with_s3 = any(section[:1] == ("s3",) for layer in layers for section in layer.sections)
-    if with_s3:
-        findings.append(choose_keys(layers, common, environ))
-    for finding in findings:
-        mistakes += finding.mistakes
-        warnings += finding.warnings
-
-    values = _lay_over(layers, environ, with_s3=with_s3)
+    read = _read(path, environ, needs_login=True)
+    values, main = read.values, read.main
     state_dir: KeyPath = ("state_dir",)
     if state_dir not in values:
         found = _default_state_dir(environ)
         if found is not None:
             main.give(state_dir, str(found), main.spell(state_dir))
             values[state_dir] = main.values[state_dir]
-    settings: Settings | None = None
+    # `gramps` is there even if empty, so that its keys are missed.
+    settings = _checked(Settings, read, {"gramps", *(read.sections & {"s3", "desktop"})})
+    return settings.told(source=read.source, warnings=tuple(read.warnings))
+
+
+def load_upload_settings(path: Path | None, environ: Mapping[str, str]) -> UploadSettings:
+    """Read what `syncd upload` needs: `[s3]`; `[gramps]` only where there is one.
+
+    Raises:
+        ConfigError: as `load_settings`, for what is needed.
+    """
+    read = _read(path, environ, needs_login=False)
+    settings = _checked(UploadSettings, read, {"s3", *(read.sections & {"gramps"})})
+    return settings.told(source=read.source, warnings=tuple(read.warnings))
+
+
+@dataclass(slots=True)
+class _Read:
+    """All sources laid over one another, secrets read.
+
+    Args:
+        source: the file.
+        main: the layer in which what is missing is missed.
+        values: the values that win.
+        sections: the sections that any source has, even if empty.
+    """
+
+    source: Path | None
+    main: Layer
+    values: dict[KeyPath, Given]
+    sections: frozenset[str]
+    mistakes: list[Mistake]
+    warnings: list[str]
+
+
+def _read(path: Path | None, environ: Mapping[str, str], *, needs_login: bool) -> _Read:
+    source = find_file(path, environ)
+    variables = read_variables(environ)
+    file = read_config_file(source) if source is not None else None
+    common = read_common_variables(environ)
+    layers = [layer for layer in (variables, file, common) if layer is not None]
+    main = file or variables
+    sections = frozenset(section[0] for layer in layers for section in layer.sections if section)
+
+    mistakes = [mistake for layer in layers for mistake in layer.mistakes]
+    warnings: list[str] = []
+    findings = []
+    if needs_login or "gramps" in sections:
+        findings.append(choose_login(layers, environ, main))
+    if "s3" in sections:
+        findings.append(choose_keys(layers, common, environ))
+    for finding in findings:
+        mistakes += finding.mistakes
+        warnings += finding.warnings
+    values = _lay_over(layers, environ, with_s3="s3" in sections)
+    return _Read(source, main, values, sections, mistakes, warnings)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _checked(model: type[Model], read: _Read, sections: AbstractSet[str]) -> Model:
+    """The values as a model, with these sections even if they are empty."""
+    mistakes, settings = read.mistakes, None
     try:
-        with_desktop = any(("desktop",) in layer.sections for layer in layers)
-        settings = Settings.model_validate(_nested(values, with_s3=with_s3, with_desktop=with_desktop))
+        settings = model.model_validate(_nested(read.values, sections))
     except ValidationError as error:
-        mistakes += _explained(error.errors(include_url=False), values, main)
+        mistakes = [*mistakes, *_explained(error.errors(include_url=False), read.values, read.main)]
     if settings is None or mistakes:
         # Outside the except block: pydantic's exception knows the values.
         raise config_error(mistakes)
-    return settings.told(source=source, warnings=tuple(warnings))
+    return settings
 
 
 def check_media_dir(settings: Settings) -> None:
@@ -139,13 +188,9 @@ def _default_state_dir(environ: Mapping[str, str]) -> Path | None:
     return folder / "syncd" if folder else None
 
 
-def _nested(values: Mapping[KeyPath, Given], *, with_s3: bool, with_desktop: bool) -> dict[str, object]:
-    """The values as the models want them. `gramps` is there even if empty, so that its keys are missed."""
-    tree: dict[str, object] = {"gramps": {}}
-    if with_s3:
-        tree["s3"] = {}
-    if with_desktop:
-        tree["desktop"] = {}
+def _nested(values: Mapping[KeyPath, Given], sections: AbstractSet[str]) -> dict[str, object]:
+    """The values as the models want them, with these sections even if they are empty."""
+    tree: dict[str, object] = {name: {} for name in sorted(sections)}
     for path, given in values.items():
         table = tree
         for section in path[:-1]:

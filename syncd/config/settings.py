@@ -75,6 +75,22 @@ def _secret_line(secret: SecretStr) -> SecretStr:
 Secret = Annotated[SecretStr, AfterValidator(_secret_line)]
 
 
+def _mapped(path_map: Mapping[str, str]) -> Mapping[str, str]:
+    for prefix, folder in path_map.items():
+        if not prefix.strip():
+            raise ValueError("maps a folder without a name")
+        parts = folder.replace("\\", "/").split("/")
+        if folder.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in folder:
+            raise ValueError(
+                "must lead to a folder below the media folder, "
+                'such as "scans", or to the media folder itself, "."'
+            )
+    return path_map
+
+
+PathMap = Annotated[Mapping[str, str], AfterValidator(_mapped)]
+
+
 class _Section(BaseModel):
     """Nothing unknown, nothing changed later, nothing of the input in a message."""
 
@@ -280,7 +296,7 @@ class Settings(_Section):
         "`<media_dir>/.syncdignore`.",
         examples=[["*.psd"]],
     )
-    path_map: Mapping[str, str] = Field(
+    path_map: PathMap = Field(
         default_factory=dict,
         description="Folders as paths in Gramps Web name them, and where below the media folder they are "
         "(`.` is the media folder itself).",
@@ -329,20 +345,6 @@ class Settings(_Section):
                 )
         return patterns
 
-    @checked("path_map")
-    @classmethod
-    def _check_path_map(cls, path_map: Mapping[str, str]) -> Mapping[str, str]:
-        for prefix, folder in path_map.items():
-            if not prefix.strip():
-                raise ValueError("maps a folder without a name")
-            parts = folder.replace("\\", "/").split("/")
-            if folder.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in folder:
-                raise ValueError(
-                    "must lead to a folder below the media folder, "
-                    'such as "scans", or to the media folder itself, "."'
-                )
-        return path_map
-
     @property
     def source(self) -> Path | None:
         """The file that was read; None when all came from the environment."""
@@ -378,11 +380,7 @@ class Settings(_Section):
 
     def secrets(self) -> Iterator[SecretStr]:
         """Every secret that is known, to be kept out of the log."""
-        for section in (self.gramps, self.s3):
-            for name in type(section).model_fields if section else ():
-                value = getattr(section, name)
-                if isinstance(value, SecretStr):
-                    yield value
+        return _secrets_of(self.gramps, self.s3)
 
     def path_rules(self, media_dir: str | None = None) -> PathRules:
         """How paths in Gramps Web are read here.
@@ -423,3 +421,48 @@ class Settings(_Section):
             ignored=ignored,
             found_by_path=self.s3 is None if found_by_path is None else found_by_path,
         )
+
+
+def _secrets_of(*sections: _Section | None) -> Iterator[SecretStr]:
+    for section in sections:
+        for name in type(section).model_fields if section else ():
+            value = getattr(section, name)
+            if isinstance(value, SecretStr):
+                yield value
+
+
+class UploadSettings(_Section):
+    """What `syncd upload` needs of the configuration: a bucket; all else is only a help.
+
+    Other keys are neither needed nor checked, so that a file with nothing but `[s3]` does as well as a whole one.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    media_dir: AbsolutePath | None = None
+    path_map: PathMap = Field(default_factory=dict)
+    gramps: GrampsSettings | None = None
+    s3: S3Settings
+
+    _source: Path | None = PrivateAttr(default=None)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def source(self) -> Path | None:
+        """The file that was read; None when all came from the environment."""
+        return self._source
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not wrong but unwise, a plain line each."""
+        return self._warnings
+
+    def told(self, *, source: Path | None, warnings: tuple[str, ...]) -> Self:
+        """The same settings, with where they come from and what is unwise about them."""
+        copy = self.model_copy()
+        copy._source, copy._warnings = source, warnings  # noqa: SLF001 - a copy of our own class
+        return copy
+
+    def secrets(self) -> Iterator[SecretStr]:
+        """Every secret that is known, to be kept out of the log."""
+        return _secrets_of(self.gramps, self.s3)
