@@ -129,6 +129,18 @@ answer = json.loads(json.dumps(found))
         """Set the base folder of relative paths, as the tree's preferences do; None is the default."""
         self.run("db.set_mediapath(path)", path=None if path is None else str(path))
 
+    def export(self, target: Path, kind: str = "exportxml") -> Path:
+        """Export the tree with Gramps' own writer: `exportxml` (Gramps XML) or `exportpkg` (with the media files)."""
+        code = """
+from importlib import import_module
+from gramps.cli.user import User
+writer = import_module("gramps.plugins.export." + kind)
+write = getattr(writer, "export_data", None) or writer.writeData
+assert write(db, target, User(quiet=True))
+"""
+        self.run(code, target=str(target), kind=kind)
+        return target
+
     def run(self, code: str, **names: Any) -> Any:
         """Run Python in Gramps: `db` is the open tree, `lib` its classes; returns what it leaves in `answer`."""
         with self._session(code, names) as process:

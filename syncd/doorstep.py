@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncd.config import Settings
+from syncd.config import GrampsSettings, S3Settings, Settings
 from syncd.errors import ConfigError, FolderError
 from syncd.model.paths import INTERNAL_NAME
 from syncd.ports import DesktopTree, MediaLocation
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 
 def open_catalog(settings: Settings) -> GrampsWeb:
     """The tree of `[gramps]`."""
+    return log_in(settings.gramps, settings.s3)
+
+
+def log_in(gramps: GrampsSettings, s3: S3Settings | None) -> GrampsWeb:
+    """The tree of a `[gramps]`, which is expected to keep its media where an `[s3]` says."""
     from syncd.gramps.client import GrampsWeb
     from syncd.gramps.login import Password, SyncToken
     from syncd.gramps.places import Expected
 
-    gramps, s3 = settings.gramps, settings.s3
     credentials: Password | SyncToken
     if gramps.token is not None:
         credentials = SyncToken(gramps.token)
@@ -51,13 +55,17 @@ def open_store(settings: Settings, location: MediaLocation) -> S3Store:
     Raises:
         ConfigError: one of the two knows of no bucket, or they name different ones.
     """
-    from syncd.bucket import open_store as open_s3
-
     disagreement = compare(settings, location)
     if disagreement is not None:
         raise disagreement
-    s3 = settings.s3
-    assert s3 is not None
+    assert settings.s3 is not None
+    return open_bucket(settings.s3, location)
+
+
+def open_bucket(s3: S3Settings, location: MediaLocation) -> S3Store:
+    """The bucket at a location, reached as an `[s3]` says."""
+    from syncd.bucket import open_store as open_s3
+
     assert location.bucket is not None
     return open_s3(
         bucket=location.bucket,
@@ -94,6 +102,11 @@ def compare(settings: Settings, location: MediaLocation) -> ConfigError | None:
             "s3: Gramps Web keeps its media on its own disk, but a bucket is configured",
             "let Gramps Web keep its media in that bucket (MEDIA_BASE_DIR=s3://…): this version of syncd needs one",
         )
+    return compare_buckets(s3, location)
+
+
+def compare_buckets(s3: S3Settings, location: MediaLocation) -> ConfigError | None:
+    """Whether `[s3]` and the server name one bucket and prefix, one that every S3 server knows; None when they do."""
     if s3.bucket != location.bucket or not location.prefix.startswith(s3.prefix):
         theirs = f"s3://{location.bucket}/{location.prefix}".removesuffix("/")
         return ConfigError(

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "conflicts": "List the files that were changed on both sides.",
     "paths": "List paths that cannot be used, and what mends them; change nothing.",
     "trash": "See what was deleted on either side, and bring it back.",
+    "upload": "Send every media file of a family tree to the bucket.",
     "adopt": "Bind this desktop anew to a folder, a tree or a bucket.",
     "completion": "Print the completion script for a shell.",
 }

@@ -21,12 +21,13 @@ from syncd.errors import SyncdError
 
 if TYPE_CHECKING:
     from syncd.applier.disk import MediaFolder
-    from syncd.config import Settings
+    from syncd.config import Settings, UploadSettings
     from syncd.log import LogFormat
     from syncd.merge.survey import Survey
     from syncd.model.plan import Outcome
     from syncd.ports import MediaLocation, Progress, ServerInfo
     from syncd.state import State
+    from syncd.upload.job import Order, Uploaded
 
 _TOLD_FAILURE = "told-failure"
 """The state's note of the failure that was told last."""
@@ -87,6 +88,30 @@ class Session:
                 for warning in self._settings.warnings:
                     self.err.line(f"syncd: warning: {warning}", style="yellow")
         return self._settings
+
+    def upload_settings(self) -> UploadSettings:
+        """As `settings`, for a command that needs nothing but a bucket.
+
+        Raises:
+            ConfigError: see `syncd.config`.
+        """
+        from syncd import log
+        from syncd.config import load_upload_settings
+
+        log.configure(verbosity=self.verbosity, quiet=self.quiet, log_format=self.log_format)
+        settings = load_upload_settings(self.config, os.environ)
+        for secret in settings.secrets():
+            log.guard_secret(secret)
+        if not self.quiet:
+            for warning in settings.warnings:
+                self.err.line(f"syncd: warning: {warning}", style="yellow")
+        return settings
+
+    def upload(self, order: Order, progress: Progress) -> Uploaded:
+        """Carry out a `syncd upload`."""
+        from syncd.upload.job import carry_out
+
+        return carry_out(order, self.upload_settings(), os.environ, progress)
 
     def run_once(self, *, full: bool, dry_run: bool, progress: Progress) -> Outcome:
         """One run, to its end."""

@@ -85,6 +85,7 @@ class MediaRow:
     path: str
     checksum: str
     change: int
+    mime: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def read_contents(folder: Path) -> Contents:
     """
     with _opened(folder) as query:
         known = _metadata(query)
-        rows = query("SELECT handle, path, checksum, change FROM media", ())
+        rows = query("SELECT handle, path, checksum, change, mime FROM media", ())
     media = [row for row in map(_media_row, rows) if row is not None]
     media.sort(key=lambda row: (row.change, row.handle))
     written = known.get("media-path")
@@ -145,7 +146,9 @@ def read_forms(folder: Path, handles: Sequence[str]) -> dict[str, Mapping[str, A
 def _media_row(row: Row) -> MediaRow | None:
     handle, path, checksum = _text(row[0]), _text(row[1]), _text(row[2])
     change = row[3] if isinstance(row[3], int) else 0
-    return MediaRow(handle, path, checksum or "", change) if handle and path is not None else None
+    if not handle or path is None:
+        return None
+    return MediaRow(handle, path, checksum or "", change, _text(row[4]) or "")
 
 
 def _text(value: object) -> str | None:

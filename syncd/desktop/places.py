@@ -172,8 +172,15 @@ def _title(folder: Path) -> str:
     return text.partition("\n")[0].strip() or folder.name
 
 
-def find_tree(named: str, environ: Mapping[str, str]) -> FamilyTree | Problem:
-    """The tree that the configuration names by its title, or by the path of its folder or database.
+def find_tree(
+    named: str, environ: Mapping[str, str], *, asked_by: str = "desktop.tree"
+) -> FamilyTree | Problem:
+    """The tree that a person names by its title, or by the path of its folder or database.
+
+    Args:
+        named: what the person wrote.
+        environ: tells where this person's Gramps keeps its trees.
+        asked_by: where the person wrote it.
 
     Returns:
         The tree, or why none or more than one is meant.
@@ -185,20 +192,22 @@ def find_tree(named: str, environ: Mapping[str, str]) -> FamilyTree | Problem:
         places = ", ".join(printable(str(tree.folder)) for tree in titled)
         return Problem(
             f"{len(titled)} family trees of Gramps Desktop have the title '{printable(named)}'",
-            f"set desktop.tree to the path of the one that is meant: {places}",
+            f"set {asked_by} to the path of the one that is meant: {places}",
         )
     if titled:
         return titled[0]
     there = home(environ) or Path("/")
     if wanted.startswith(("/", "~")):
-        return _at(Path(absolute(named.strip(), there, environ)), trees, environ)
+        return _at(Path(absolute(named.strip(), there, environ)), trees, environ, asked_by)
     return Problem(
         f"Gramps Desktop has no family tree with the title '{printable(named)}' on this machine",
-        _which_titles(trees, named, environ),
+        _which_titles(trees, named, environ, asked_by),
     )
 
 
-def _at(path: Path, trees: Sequence[FamilyTree], environ: Mapping[str, str]) -> FamilyTree | Problem:
+def _at(
+    path: Path, trees: Sequence[FamilyTree], environ: Mapping[str, str], asked_by: str
+) -> FamilyTree | Problem:
     """The tree at a path, also where Gramps itself would not look for it."""
     folder = path.parent if path.name == DATABASE else path
     real = os.path.realpath(folder)
@@ -209,24 +218,25 @@ def _at(path: Path, trees: Sequence[FamilyTree], environ: Mapping[str, str]) -> 
     if installations and any((folder / name).exists() for name in (DATABASE, "database.txt", "name.txt")):
         return FamilyTree(_title(folder), folder, installations[0])
     return Problem(
-        f"desktop.tree names {printable(str(path))}, where no family tree of Gramps Desktop can be seen",
-        _which_titles(trees, "", environ),
+        f"{asked_by} names {printable(str(path))}, where no family tree of Gramps Desktop can be seen",
+        _which_titles(trees, "", environ, asked_by),
     )
 
 
-def _which_titles(trees: Sequence[FamilyTree], named: str, environ: Mapping[str, str]) -> str:
+def _which_titles(trees: Sequence[FamilyTree], named: str, environ: Mapping[str, str], asked_by: str) -> str:
     """The remedy for a name that fits no tree: the titles that there are."""
     if not trees:
         places = (
             ", ".join(printable(str(one.trees)) for one in find_installations(environ)) or "no home folder"
         )
+        without = ", or take [desktop] out of the configuration" if asked_by == "desktop.tree" else ""
         return (
-            f"Gramps keeps no family tree where syncd looks ({places}); set desktop.tree to the path of its "
-            "folder, or take [desktop] out of the configuration"
+            f"Gramps keeps no family tree where syncd looks ({places}); set {asked_by} to the path of its "
+            f"folder{without}"
         )
     titles = [printable(title) for title in dict.fromkeys(tree.title for tree in trees)]
     near = nearest(named, titles)
     hint = f"did you mean '{near}'? " if near else ""
     shown = ", ".join(f"'{title}'" for title in titles[:_TITLES_SHOWN])
     more = f" and {len(titles) - _TITLES_SHOWN} more" if len(titles) > _TITLES_SHOWN else ""
-    return f"{hint}set desktop.tree to one of: {shown}{more}"
+    return f"{hint}set {asked_by} to one of: {shown}{more}"

@@ -211,7 +211,7 @@ def test_slow_reads_end(person: Person, monkeypatch: pytest.MonkeyPatch) -> None
         folder,
         "DROP TABLE media",
         "CREATE VIEW media AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
-        "SELECT x AS handle, x AS path, x AS checksum, x AS change, x AS json_data FROM n",
+        "SELECT x AS handle, x AS path, x AS checksum, x AS change, x AS mime, x AS json_data FROM n",
     )
     assert refusal(folder).kind is Kind.BUSY
 

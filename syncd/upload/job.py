@@ -1,0 +1,104 @@
+"""One `syncd upload` from beginning to end: the tree, its files, the place, the bucket, what Gramps Web knows of it.
+
+What a person can have got wrong is looked at before the first byte is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from syncd import doorstep
+from syncd.config import UploadSettings
+from syncd.config.mistakes import printable
+from syncd.model.plan import Counts
+from syncd.ports import MediaLocation, Progress
+from syncd.upload.files import Folders, find_folders
+from syncd.upload.run import Report, upload
+from syncd.upload.target import Target, Wanted, find_target
+from syncd.upload.tree import MediaTree, tree_of_desktop, tree_of_file
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the command line asks for; exactly one of `tree_file` and `desktop` is given."""
+
+    tree_file: Path | None
+    desktop: str | None
+    media_dir: Path | None
+    wanted: Wanted
+    create_bucket: bool
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What came of it."""
+
+    tree: MediaTree
+    folders: Folders
+    location: MediaLocation
+    report: Report
+    notices: tuple[str, ...]
+
+    def counts(self) -> Mapping[str, int]:
+        """The counts of the JSON document."""
+        return asdict(Counts(uploaded=len(self.report.sent), unchanged=self.report.there))
+
+
+def carry_out(
+    order: Order, settings: UploadSettings, environ: Mapping[str, str], progress: Progress
+) -> Uploaded:
+    """Upload.
+
+    Raises:
+        ConfigError: the tree, its folder or the place of the keys cannot be made out.
+        ServerError: Gramps Web or the bucket cannot be used.
+    """
+    if order.desktop is not None:
+        tree = tree_of_desktop(order.desktop, environ)
+    else:
+        assert order.tree_file is not None
+        tree = tree_of_file(order.tree_file, environ)
+    folders = find_folders(
+        tree,
+        media_dir=order.media_dir,
+        configured=settings.media_dir,
+        path_map=tuple(settings.path_map.items()),
+    )
+    target = find_target(settings, order.wanted)
+    with closing(doorstep.open_bucket(settings.s3, target.location)) as store:
+        report = upload(
+            tree,
+            folders,
+            store,
+            create_bucket=order.create_bucket or settings.s3.create_bucket,
+            dry_run=order.dry_run,
+            threads=settings.s3.transfers,
+            progress=progress,
+        )
+    return Uploaded(tree, folders, target.location, report, tuple(_notices(report, target)))
+
+
+def _notices(report: Report, target: Target) -> list[str]:
+    """What Gramps Web does not know of what it now could show."""
+    if target.named is None or target.server is None or not report.wanted:
+        return []
+    unknown = len(report.wanted - target.named)
+    if not unknown:
+        return []
+    title = printable(target.server.title)
+    if unknown == len(report.wanted):
+        text = (
+            f"No media object of the tree '{title}' in Gramps Web names any of these files. If it is the right tree, "
+            "bring the media objects there: import the export, or use the Sync addon of Gramps."
+        )
+    else:
+        which = "1 of these files is" if unknown == 1 else f"{unknown:,} of these files are"
+        text = (
+            f"{which} named by no media object of the tree '{title}' in Gramps Web yet: bring the media objects there, "
+            "by import or by the Sync addon of Gramps."
+        )
+    return [text]
