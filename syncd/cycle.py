@@ -222,7 +222,9 @@ class Cycle:
         ledger.note(
             Done("uploaded", str(file.path), item.handle, file.checksum, file.size, first.why),
             Done("added", str(file.path), item.handle, file.checksum, file.size, first.why),
-            links=[replace(first.link, handle=item.handle)] if item.path == first.link.named else [],
+            links=[replace(first.link, handle=item.handle, named=item.path)]
+            if item.path == first.link.named or self.policy.found_by_path
+            else [],
             stored={file.checksum: file.size},
         )
         ledger.count(up=file.size)

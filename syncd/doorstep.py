@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from syncd.config import GrampsSettings, S3Settings, Settings
 from syncd.errors import ConfigError, FolderError
 from syncd.model.paths import INTERNAL_NAME
-from syncd.ports import DesktopTree, MediaLocation
+from syncd.ports import Catalog, DesktopTree, FileServer, MediaLocation, ServedMemory
 
 if TYPE_CHECKING:
     from syncd.bucket import S3Store
@@ -47,6 +47,20 @@ def log_in(gramps: GrampsSettings, s3: S3Settings | None) -> GrampsWeb:
         expected=None if s3 is None else Expected(s3.bucket, s3.prefix, s3.endpoint_url),
         allow_untested_server=gramps.allow_untested_server,
     )
+
+
+def open_files(
+    settings: Settings, location: MediaLocation, catalog: Catalog, memory: ServedMemory
+) -> FileServer:
+    """The files of a server that keeps them on its own disk.
+
+    Raises:
+        ConfigError: a bucket is configured.
+    """
+    disagreement = compare(settings, location)
+    if disagreement is not None:
+        raise disagreement
+    return catalog.files(memory)
 
 
 def open_store(settings: Settings, location: MediaLocation) -> S3Store:
@@ -88,10 +102,7 @@ def compare(settings: Settings, location: MediaLocation) -> ConfigError | None:
     """
     s3 = settings.s3
     if s3 is None and location.bucket is None:
-        return ConfigError(
-            "s3: Gramps Web keeps its media on its own disk, and this version of syncd needs a bucket",
-            "let Gramps Web keep its media in a bucket (MEDIA_BASE_DIR=s3://…), then add a section [s3]",
-        )
+        return None
     if s3 is None:
         return ConfigError(
             f"s3: Gramps Web keeps its media in the bucket {location.bucket}, and no bucket is configured",
@@ -100,7 +111,8 @@ def compare(settings: Settings, location: MediaLocation) -> ConfigError | None:
     if location.bucket is None:
         return ConfigError(
             "s3: Gramps Web keeps its media on its own disk, but a bucket is configured",
-            "let Gramps Web keep its media in that bucket (MEDIA_BASE_DIR=s3://…): this version of syncd needs one",
+            "take the section [s3] out of the configuration (and AWS_ and GRAMPSWEB_MEDIA_BASE_DIR variables out of"
+            " the environment), or let Gramps Web keep its media in that bucket (MEDIA_BASE_DIR=s3://…)",
         )
     return compare_buckets(s3, location)
 

@@ -89,6 +89,10 @@ class MovedOn(ServerError):
     """The thing is no longer what was read: somebody was faster. The next pass decides anew."""
 
 
+class Occupied(MovedOn):
+    """Other bytes are where these belong, in a place where nothing is overwritten. Another place is to be found."""
+
+
 class FolderError(SyncdError):
     """The media folder cannot be used (read-only, full, gone)."""
 

@@ -44,6 +44,7 @@ from syncd.ports import (
     Catalog,
     Cursor,
     DesktopTree,
+    FileServer,
     MediaLocation,
     NewObject,
     Phase,
@@ -85,6 +86,7 @@ class Observer:
         media_dir: the media folder, absolute.
         state_name: how the folder's marker names this state file.
         open_store: opens the bucket at the place that the server names; raises ConfigError where `[s3]` disagrees.
+        open_files: opens the store of a server that keeps media on its own disk; likewise.
         keep: whether what was seen may be written to the state and the folder (no, in a dry run).
         full: list everything, whatever the feed says.
         full_check_every: seconds after which everything is listed anyway.
@@ -101,6 +103,7 @@ class Observer:
     state_name: str
     catalog: Catalog
     open_store: Callable[[MediaLocation], Store]
+    open_files: Callable[[MediaLocation], FileServer]
     ignored: IgnoreRules
     progress: Progress
     keep: bool
@@ -113,6 +116,8 @@ class Observer:
     config_file: Path | None = None
 
     store: Store | None = None
+    _files: FileServer | None = None
+    _looked: bool = False
     _server: ServerInfo | None = None
     _folder_id: str | None = None
     _listed: bool = False
@@ -182,7 +187,10 @@ class Observer:
         binding = self.state.binding()
         if binding is not None:
             _raise(find_server_stop(identity_of(binding), self._identity(location.bucket, location.prefix)))
-        self.store = self.open_store(location)
+        if location.bucket is None:
+            self.store = self._files = self.open_files(location)
+        else:
+            self.store = self.open_store(location)
         if self.keep and (
             binding is None
             or (binding.permissions, binding.title) != (found.permissions, found.title)
@@ -342,6 +350,8 @@ class Observer:
         """Which of the keys that matter the bucket has; asked after Gramps Web was read."""
         if self.store is None:
             return BucketSnapshot({})
+        if self._files is not None:
+            return self._look_for_files(self._files, folder, catalog)
         self.progress.phase(Phase("Looking into the bucket"))
         if not self._listed or (self._stored is not None and self.keep):
             self._stored = dict(self.state.stored())  # with what earlier passes stored, or mended
@@ -369,6 +379,16 @@ class Observer:
         if self.keep:
             self.state.replace_stored(snapshot.sizes)
         return snapshot
+
+    def _look_for_files(
+        self, files: FileServer, folder: FolderSnapshot, catalog: CatalogSnapshot
+    ) -> BucketSnapshot:
+        """Which objects' files a server with its own disk has; all of them once in a run that lists everything."""
+        self.progress.phase(Phase("Looking for the files in Gramps Web"))
+        at_hand = {file.checksum: file.size for file in folder.files.values()}
+        found = files.look(catalog.objects, at_hand, everything=self._listed and not self._looked)
+        self._looked = True
+        return found
 
     @property
     def cursor(self) -> Cursor | None:

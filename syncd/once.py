@@ -30,7 +30,7 @@ from syncd.model import Checksum, FolderFile, Stop
 from syncd.model.plan import Guarded, Notice, Outcome
 from syncd.model.policy import Moment, Policy
 from syncd.observer import Observer
-from syncd.ports import Catalog, MediaLocation, NewObject, Progress, ServerInfo, Store
+from syncd.ports import Catalog, FileServer, MediaLocation, NewObject, Progress, ServerInfo, Store
 from syncd.state import State
 
 
@@ -82,6 +82,7 @@ def _opened(
             state_name=owner(settings.state_file),
             catalog=catalog,
             open_store=lambda location: _bucket(settings, location, rooms),
+            open_files=lambda location: _files(settings, location, catalog, state, rooms),
             ignored=ignored,
             progress=progress,
             keep=not dry_run,
@@ -127,6 +128,15 @@ def _bucket(settings: Settings, location: MediaLocation, rooms: ExitStack) -> St
     store = doorstep.open_store(settings, location)
     rooms.callback(store.close)
     return store
+
+
+def _files(
+    settings: Settings, location: MediaLocation, catalog: Catalog, state: State, rooms: ExitStack
+) -> FileServer:
+    """Open the files of a Gramps Web that keeps them on its own disk."""
+    files = doorstep.open_files(settings, location, catalog, state)
+    rooms.callback(files.close)
+    return files
 
 
 def _first_object(settings: Settings, catalog: Catalog, file: FolderFile) -> NewObject:

@@ -6,12 +6,20 @@ say what kind); transient failures have been retried by then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from syncd.model import BucketSnapshot, CatalogSnapshot, Checksum, DesktopSnapshot, MediaObject, Problem
+from syncd.model import (
+    BucketSnapshot,
+    CatalogSnapshot,
+    Checksum,
+    DesktopSnapshot,
+    MediaObject,
+    Problem,
+    Served,
+)
 from syncd.model.references import Record, Reference
 
 
@@ -222,6 +230,9 @@ class Catalog(Protocol):
     def tag(self, name: str) -> str:
         """The handle of the tag of this name, created when missing."""
 
+    def files(self, memory: ServedMemory) -> FileServer:
+        """The store of bytes of a server that keeps media on its own disk."""
+
     def close(self) -> None:
         """Close connections."""
 
@@ -261,7 +272,7 @@ class Store(Protocol):
         """All keys of the form prefix + 32 hex digits, with their sizes. Others are not looked at."""
 
     def sizes(self, checksums: Sequence[Checksum]) -> Mapping[Checksum, int]:
-        """The sizes of those of the given keys that are there (a HEAD each, at once)."""
+        """The sizes of those of the given keys that are there at this moment (a HEAD each, at once)."""
 
     def put(
         self,
@@ -271,13 +282,16 @@ class Store(Protocol):
         mime: str,
         *,
         advance: Advance = no_progress,
+        handle: str | None = None,
     ) -> None:
         """Store bytes, reading them once; what is stored is what was hashed.
 
-        A key is only created when all the bytes read have the checksum.
+        A key is only created when all the bytes read have the checksum. `handle` names the object for whose sake it is
+        done: a bucket does not mind; without it any object that lacks these bytes gets them.
 
         Raises:
             MovedOn: the bytes read do not have the checksum or the size (the file changed): nothing was stored.
+            Occupied: other bytes are where these belong.
             Refused: the store will not take this one.
         """
 
@@ -297,6 +311,48 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close connections; abandon what is under way."""
+
+
+class FileServer(Store, Protocol):
+    """The store of a server that keeps media on its own disk, where bytes are found by their object alone."""
+
+    def look(
+        self,
+        objects: Mapping[str, MediaObject],
+        at_hand: Mapping[Checksum, int],
+        *,
+        everything: bool = False,
+    ) -> BucketSnapshot:
+        """Which objects' files are there: asked of what is new, changed or lacking, the rest as it was seen last.
+
+        A file that appears where none was seen (or of an object that is new or has another path or checksum) is read
+        back when its content is at hand, so that the server does not name a checksum that it does not serve. In the
+        first look since the state was bound presence is trusted: others stored those files.
+
+        Args:
+            objects: all objects, by handle.
+            at_hand: the contents of the media folder, with their sizes in bytes.
+            everything: look also whether all the others are still there.
+        """
+
+
+class ServedMemory(Protocol):
+    """Where a `FileServer` keeps what it has seen; `State` is one."""
+
+    def served(self) -> Mapping[str, Served]:
+        """All that was seen, by handle."""
+
+    def put_served(self, seen: Iterable[Served]) -> None:
+        """This was seen."""
+
+    def drop_served(self, handles: Iterable[str]) -> None:
+        """These objects are gone."""
+
+    def has_looked(self) -> bool:
+        """Whether there was a look since the state was bound."""
+
+    def set_looked(self) -> None:
+        """There was."""
 
 
 @dataclass(frozen=True, slots=True)

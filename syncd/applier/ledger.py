@@ -166,7 +166,7 @@ def key_of(action: Action) -> tuple[str, ...]:
     """What makes two actions of different passes the same."""
     fields = (
         getattr(action, name, None)
-        for name in ("file", "object", "expected", "path", "checksum", "to", "link")
+        for name in ("file", "object", "expected", "path", "checksum", "to", "link", "handle")
     )
     parts: list[str] = [type(action).__name__]
     for value in fields:

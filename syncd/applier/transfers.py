@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from syncd.applier.disk import MediaFolder, Ready
 from syncd.applier.ledger import Ledger
-from syncd.errors import MovedOn
+from syncd.errors import MovedOn, Occupied
 from syncd.gramps.mime import mime_of
 from syncd.model import Checksum
 from syncd.model.plan import Done, Fetch, KeepLoser, Upload
@@ -65,7 +65,18 @@ class Transfers:
     def _send(self, action: Upload) -> None:
         file = action.file
         with self._folder.open_verified(file) as source:
-            self._store.put(source, file.checksum, file.size, mime_of(file.path.name), advance=self._moved)
+            try:
+                self._store.put(
+                    source,
+                    file.checksum,
+                    file.size,
+                    mime_of(file.path.name),
+                    advance=self._moved,
+                    handle=action.handle,
+                )
+            except Occupied:
+                self._ledger.note()  # something was learnt: another pass is due
+                raise
         self._progress.advance(files=1)
         self._ledger.count(up=file.size)
         self._ledger.note(

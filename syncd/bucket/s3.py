@@ -130,6 +130,7 @@ class S3Store:
         mime: str,
         *,
         advance: Advance = no_progress,
+        handle: str | None = None,  # noqa: ARG002  a key belongs to no object
     ) -> None:
         """See `Store.put`; errors in reading `source` come through as they are.
 

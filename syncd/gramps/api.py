@@ -54,19 +54,21 @@ class Api:
         expect: tuple[int, ...] = (200,),
         read_body: bool = True,
         seconds: float | None = None,
+        alone: bool = True,
     ) -> Answer:
         """Send a request below the API's address.
 
-        `expect` are the statuses that the caller deals with; any other is raised. The rest is as for
-        `Transport.send`.
+        `expect` are the statuses that the caller deals with; any other is raised. `alone` False lets a change go
+        beside others: for such as leave the tree's database alone. The rest is as for `Transport.send`.
 
         Raises:
             Denied, Refused, Unexpected, Unreachable, LostAnswer: as `errors` says.
         """
-        limit = seconds if seconds is not None else (READ_SECONDS if method == "GET" else WRITE_SECONDS)
+        reads = method in ("GET", "HEAD")
+        limit = seconds if seconds is not None else (READ_SECONDS if reads else WRITE_SECONDS)
 
         def send(access: Access) -> Answer:
-            with contextlib.nullcontext() if method == "GET" else self._writing:
+            with contextlib.nullcontext() if reads or not alone else self._writing:
                 return send_now(access)
 
         def send_now(access: Access) -> Answer:
@@ -94,12 +96,15 @@ class Api:
         path: str,
         read: Callable[[httpx2.Response], Result],
         *,
-        params: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        headers: Callable[[], Mapping[str, str]] = dict,
+        expect: tuple[int, ...] = (200,),
+        seconds: float = WRITE_SECONDS,
     ) -> Result:
-        """GET a long answer; `read` consumes it when the status is 200."""
+        """GET a long answer; `read` consumes it when the status is expected."""
 
         def read_or_fail(response: httpx2.Response) -> Result | Answer:
-            if response.status_code == 200:
+            if response.status_code in expect:
                 return read(response)
             response.read()
             return Answer(
@@ -107,13 +112,12 @@ class Api:
             )
 
         def send(access: Access) -> Result | Answer:
-            headers = {"Authorization": f"Bearer {access.token}"}
             return self.transport.stream(
                 f"{self.login.base}/{path}",
                 read_or_fail,
-                params=params,
-                headers=headers,
-                seconds=WRITE_SECONDS,
+                params=params or {},
+                headers=lambda: {**headers(), "Authorization": f"Bearer {access.token}"},
+                seconds=seconds,
             )
 
         access = self.login.access()

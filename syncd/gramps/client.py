@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -16,6 +17,7 @@ from syncd.gramps import reading
 from syncd.gramps.api import Api
 from syncd.gramps.creating import Creator
 from syncd.gramps.deleting import Deleter
+from syncd.gramps.disk import DiskStore
 from syncd.gramps.feed import FeedReader
 from syncd.gramps.http import Transport
 from syncd.gramps.login import Credentials, Login
@@ -35,6 +37,7 @@ from syncd.ports import (
     MediaLocation,
     NewObject,
     ObjectChange,
+    ServedMemory,
     ServerInfo,
     UpdateAnswer,
 )
@@ -71,6 +74,7 @@ class GrampsWeb:
         self._credentials = credentials
         self._expected = expected
         self._allow_untested = allow_untested_server
+        self._sleep = sleep
         self._transport = Transport(transport=transport, patience=patience)
         self._login = Login(self._transport, credentials, clock=clock, sleep=sleep)
         self._bare_api = Api(self._transport, self._login)
@@ -177,12 +181,20 @@ class GrampsWeb:
     ) -> MediaObject:
         """Create an object by sending its file through the API: how an empty tree gets its first."""
         made, is_ours = upload_first(self._api, self._feed, path, checksum, mime)
-        return describe(self._api, made, like) if is_ours and like is not None else made
+        if not is_ours or like is None:
+            return made
+        # A server with media on its own disk finds the file by the path that it has just chosen.
+        on_disk = self.location(made.handle).bucket is None
+        return describe(self._api, made, replace(like, path=made.path) if on_disk else like)
 
     def tag(self, name: str) -> str:
         """The handle of the tag of this name, created when missing."""
         seed = f"tag\0{self._connected.tree_id}\0{name}"
         return self._creator.tag(name, hashlib.sha256(seed.encode()).hexdigest()[:32])
+
+    def files(self, memory: ServedMemory) -> DiskStore:
+        """The store of bytes, where this Gramps Web keeps media on its own disk."""
+        return DiskStore(lambda: self._api, memory, sleep=self._sleep)
 
     def close(self) -> None:
         """Close connections."""

@@ -40,6 +40,10 @@ class TooLong(Unexpected):
     """An answer longer than `MAX_BODY`."""
 
 
+class Stumbled(Unreachable):
+    """The server answers one request that changes nothing with 500, again and again; it may answer others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A complete answer; `sent_to` is the address without query, for messages."""
@@ -123,7 +127,7 @@ class Transport:
         """Send a request and read its answer, whatever its status below 500.
 
         `payload` is sent as JSON; `body` makes the body anew for each attempt. `repeatable` says whether repeating
-        does no harm (by default: GET only), `seconds` how long to wait for the answer, `patience` replaces the
+        does no harm (by default: GET and HEAD only), `seconds` how long to wait for the answer, `patience` replaces the
         transport's own, `read_body` is False when only status and headers matter.
 
         Raises:
@@ -147,7 +151,7 @@ class Transport:
                 received = _read(response) if read_body else b""
                 return Answer(response.status_code, response.headers, received, _plain(url))
 
-        safe = method == "GET" if repeatable is None else repeatable
+        safe = method in ("GET", "HEAD") if repeatable is None else repeatable
         return self.retrying(attempt, safe=safe, patience=patience)
 
     def stream(
@@ -156,14 +160,19 @@ class Transport:
         read: Callable[[httpx2.Response], Result],
         *,
         params: Mapping[str, str],
-        headers: Mapping[str, str],
+        headers: Callable[[], Mapping[str, str]],
         seconds: float,
     ) -> Result:
-        """GET a long answer and let `read` consume it; it is called anew when the connection breaks."""
+        """GET a long answer and let `read` consume it; it is called anew when the connection breaks.
+
+        `headers` is asked for each attempt, so that one can go on where the last broke off.
+        """
 
         def attempt() -> Result:
             timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
-            request = self._client.build_request("GET", url, params=params, headers=headers, timeout=timeout)
+            request = self._client.build_request(
+                "GET", url, params=params, headers=headers(), timeout=timeout
+            )
             with self._open(request, safe=True) as response:
                 return read(response)
 
@@ -192,9 +201,8 @@ class Transport:
                 with context:
                     return _translated(attempt, safe=safe)
         except _Transient as error:
-            raise Unreachable(
-                error.reason, "check the address and the connection, or try again later"
-            ) from error
+            kind = Stumbled if error.status == 500 else Unreachable
+            raise kind(error.reason, "check the address and the connection, or try again later") from error
         raise AssertionError("stamina ends with a result or an exception")
 
     @contextlib.contextmanager

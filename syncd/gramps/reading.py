@@ -11,6 +11,7 @@ import httpx2
 from syncd.errors import MovedOn, Refused, Unexpected
 from syncd.gramps.api import Api
 from syncd.gramps.forms import Form, media_object
+from syncd.gramps.http import Stumbled
 from syncd.gramps.places import Expected, parse_location
 from syncd.model import MediaObject
 from syncd.model.references import Record
@@ -172,13 +173,21 @@ def location(api: Api, handle: str, expected: Expected | None = None) -> MediaLo
         raise MovedOn("the media object is gone", "try again")
     if known.digest is None:
         raise Refused("the media object has no checksum", "ask for another object's file")
-    answer = api.call(
-        "GET",
-        f"media/{quoted(handle)}/file",
-        expect=(200, 301, 302, 303, 307, 308, 403, 404),
-        read_body=False,
-    )
-    if answer.status in (200, 403, 404):
+    try:
+        answer = api.call(
+            "GET",
+            f"media/{quoted(handle)}/file",
+            headers={"Range": "bytes=0-0"},  # a server that has the file on its disk need not send it
+            expect=(200, 206, 301, 302, 303, 307, 308, 403, 404, 416),
+            read_body=False,
+        )
+    except Stumbled as error:
+        raise Stumbled(
+            "Gramps Web stumbles when it is asked for a media file (HTTP status 500)",
+            "look at its log; before version 3.24 it does so while its media folder does not exist, which the first"
+            " file that is added in Gramps Web makes",
+        ) from error
+    if answer.status in (200, 206, 403, 404, 416):
         return MediaLocation(None)
     return parse_location(answer.headers.get("location", ""), known.digest, expected)
 

@@ -15,6 +15,8 @@ from syncd.model.snapshots import (
     Link,
     MediaObject,
     Occupant,
+    Proof,
+    Served,
 )
 from syncd.model.values import EMPTY_CHECKSUM, Checksum, Problem, Stop, parse_checksum
 
@@ -36,7 +38,9 @@ __all__ = [
     "Occupant",
     "PathRules",
     "Problem",
+    "Proof",
     "Refusal",
+    "Served",
     "Stop",
     "parse_checksum",
 ]

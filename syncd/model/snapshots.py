@@ -158,6 +158,46 @@ class BucketSnapshot:
         return checksum in self.sizes
 
 
+class Proof(StrEnum):
+    """How sure it is that a server serves an object's bytes."""
+
+    LACKING = "lacking"
+    """There is no file at the object's path."""
+    THERE = "there"
+    """There is one, which somebody else stored."""
+    READ = "read"
+    """Its bytes have been hashed: read back, or taken from us by the server, which hashes them too."""
+    WRONG = "wrong"
+    """It has other bytes than the object's checksum says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a server with media on its own disk was seen to serve for an object.
+
+    It holds while the object has that path and checksum, as far as nobody works on the server's disk.
+
+    Args:
+        handle: the object's.
+        path: its path then, raw.
+        checksum: its checksum then.
+        proof: how sure it is.
+        size: bytes; 0 where it is not known.
+        modified: the file's `Last-Modified` as the server wrote it, "" where it is not known.
+    """
+
+    handle: str
+    path: str
+    checksum: Checksum
+    proof: Proof
+    size: int = 0
+    modified: str = ""
+
+    def is_of(self, item: MediaObject) -> bool:
+        """Whether it still says something about the object."""
+        return (self.handle, self.path, self.checksum) == (item.handle, item.path, item.digest)
+
+
 class Detached(StrEnum):
     """A link that is kept although one of its ends is gone, so that the other is not new again."""
 

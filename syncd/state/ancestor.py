@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from syncd.model import Checksum, Detached, Link, MediaPath
 from syncd.ports import Cursor
 from syncd.state.database import Database, as_stored, as_text, signed, unsigned
-from syncd.state.records import Binding
+from syncd.state.records import LOOKED, Binding
 
 _LAST_FULL = "last-full"
 
@@ -70,11 +70,13 @@ class Ancestor(Database):
                 "cursor",
                 "objects",
                 "stored",
+                "served",
                 "held_sets",
                 "pending_references",
             ):
                 self._execute(f"DELETE FROM {table}")  # noqa: S608  the names stand in the line above
             self.set_meta(_LAST_FULL, None)
+            self.set_meta(LOOKED, None)
 
     def links(self) -> list[Link]:
         """All links, by handle."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from syncd.model import Checksum, FileStamp, FolderFile, MediaObject
+from syncd.model import Checksum, FileStamp, FolderFile, MediaObject, Proof, Served
 from syncd.state.database import Database, as_stored, as_text, signed, unsigned
+from syncd.state.records import LOOKED
 
 
 class Caches(Database):
@@ -117,3 +118,43 @@ class Caches(Database):
     def drop_stored(self, checksums: Iterable[Checksum]) -> None:
         """These keys are not in the bucket, or that is no longer sure."""
         self._execute_many("DELETE FROM stored WHERE checksum = ?", ((key,) for key in checksums))
+
+    def served(self) -> dict[str, Served]:
+        """What the server was seen to serve from its own disk, by handle."""
+        rows = self._rows("SELECT handle, path, checksum, proof, size, modified FROM served")
+        return {
+            as_text(handle): Served(
+                as_text(handle), as_text(path), Checksum(checksum), Proof(proof), size, modified
+            )
+            for handle, path, checksum, proof, size, modified in rows
+        }
+
+    def put_served(self, seen: Iterable[Served]) -> None:
+        """The server was seen to serve this."""
+        self._execute_many(
+            "INSERT OR REPLACE INTO served VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    as_stored(one.handle),
+                    as_stored(one.path),
+                    one.checksum,
+                    str(one.proof),
+                    one.size,
+                    one.modified,
+                )
+                for one in seen
+            ),
+        )
+
+    def drop_served(self, handles: Iterable[str]) -> None:
+        """These objects are gone."""
+        self._execute_many("DELETE FROM served WHERE handle = ?", ((as_stored(one),) for one in handles))
+
+    def has_looked(self) -> bool:
+        """Whether the files of a server with its own disk were looked for since the state was bound."""
+        return self.meta(LOOKED) is not None
+
+    def set_looked(self) -> None:
+        """They were."""
+        if not self.has_looked():
+            self.set_meta(LOOKED, "yes")

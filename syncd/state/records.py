@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 from syncd.model import Checksum, MediaPath
 
+LOOKED = "looked-for-files"
+"""The small thing that says that the files of a server with its own disk were looked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:

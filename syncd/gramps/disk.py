@@ -1,0 +1,422 @@
+"""The store of a Gramps Web that keeps media on its own disk, as `syncd.ports.FileServer`.
+
+Invariants:
+- Nothing is ever replaced: a file goes only where the server has none, and only to paths below its media folder.
+- "Has these bytes" is said of what was read back or taken by the server, which hashes what it takes. Of what others
+  stored before we came, presence and size suffice, until somebody fetches it.
+- What a look has found holds while the object keeps path and checksum, so that an unchanged run asks nothing. Objects
+  without their file are asked for each time.
+
+Measured on 3.24 (two busy cores): a HEAD takes 10 ms, 150 a second at four at once; the list of all missing files 0.5 s
+for 2,000 objects; sending 20 small files in turn 3.5 s, 80 at four at once 4.6 s.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import BinaryIO, TypeVar, cast
+
+from syncd.errors import LostAnswer, MovedOn, Occupied, Refused, Unreachable
+from syncd.gramps import reading
+from syncd.gramps.api import Api
+from syncd.gramps.files import (
+    LARGE,
+    AlreadyThere,
+    Found,
+    OtherBytes,
+    Reception,
+    Sending,
+    ended,
+    list_missing,
+    not_allowed,
+    probe,
+    send,
+)
+from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
+from syncd.ports import Advance, ServedMemory, no_progress
+
+T = TypeVar("T")
+
+ASKED_ONE_BY_ONE = 50
+"""For more objects than this, those without a file are listed first."""
+AT_ONCE = 4
+"""Requests under way. Gramps Web runs few workers, and people use it meanwhile."""
+PAUSES = (1.0, 3.0, 8.0)
+"""Seconds between looks for a file whose sending got no answer: the server may be at work on it."""
+SAVE_EVERY = 200
+
+_HAVE = (Proof.THERE, Proof.READ)
+
+
+class DiskStore:
+    """Implements `ports.FileServer`. Threads may share it.
+
+    Args:
+        api: makes the API, logged in.
+        memory: where what was seen is kept.
+        sleep: waits some seconds; for tests.
+    """
+
+    def __init__(
+        self, api: Callable[[], Api], memory: ServedMemory, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._connect = api
+        self._memory = memory
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._one_large = threading.Lock()  # the server holds all of a file in memory
+        self._closed = threading.Event()
+        self._served: dict[str, Served] | None = None
+        self._objects: Mapping[str, MediaObject] | None = None
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def look(
+        self,
+        objects: Mapping[str, MediaObject],
+        at_hand: Mapping[Checksum, int],
+        *,
+        everything: bool = False,
+    ) -> BucketSnapshot:
+        """See `FileServer.look`."""
+        api = self._api
+        now = {handle: item for handle, item in objects.items() if item.digest is not None and item.path}
+        trusting = not self._memory.has_looked()
+        seen = self._recall(now)
+        with self._lock:
+            self._objects = now
+        ask = {handle for handle in now if handle not in seen or seen[handle].proof is Proof.LACKING}
+        if everything or len(ask) > ASKED_ONE_BY_ONE:
+            missing = self._list_missing(api, ask)
+            gone = [handle for handle in now if handle in missing and handle in seen]
+            self._note(_lacking(now[handle]) for handle in gone if seen[handle].proof is not Proof.LACKING)
+            self._note(_lacking(now[handle]) for handle in ask & missing)
+            ask -= missing
+
+        def examine(handle: str) -> Served | None:
+            return self._examine(now[handle], at_hand, trusting=trusting)
+
+        self._examine_all(examine, sorted(ask))
+        self._examine_all(self._examine_wrong, [h for h, one in seen.items() if one.proof is Proof.WRONG])
+        self._memory.set_looked()
+        return self._snapshot(now, at_hand)
+
+    def list(self) -> BucketSnapshot:
+        """See `Store.list`: of all objects that Gramps Web has at this moment."""
+        return self.look(reading.list_objects(self._api), {}, everything=True)
+
+    def sizes(self, checksums: Sequence[Checksum]) -> Mapping[Checksum, int]:
+        """See `Store.sizes`: what is said here was read back, now or before."""
+        found: dict[Checksum, int] = {}
+        for checksum in dict.fromkeys(checksums):
+            for item, one in self._holders(checksum):
+                size = self._confirmed_size(item, one)
+                if size is not None:
+                    found[checksum] = size
+                    break
+        return found
+
+    def _recall(self, now: Mapping[str, MediaObject]) -> dict[str, Served]:
+        """What was seen of these objects, as far as it still holds; the rest is forgotten."""
+        with self._lock:
+            if self._served is None:
+                self._served = dict(self._memory.served())
+            gone = [handle for handle in self._served if handle not in now]
+            for handle in gone:
+                del self._served[handle]
+            seen = {handle: one for handle, one in self._served.items() if one.is_of(now[handle])}
+        if gone:
+            self._memory.drop_served(gone)
+        return seen
+
+    def _list_missing(self, api: Api, ask: set[str]) -> frozenset[str]:
+        """All objects without a file; where the server stumbles over that question, each is asked for instead."""
+        try:
+            return list_missing(api)
+        except Unreachable:
+            if not ask:
+                raise
+            return frozenset()
+
+    def _examine_all(self, examine: Callable[[str], Served | None], handles: Sequence[str]) -> None:
+        for start in range(0, len(handles), SAVE_EVERY):
+            found = self._at_once(examine, handles[start : start + SAVE_EVERY])
+            self._note(one for one in found if one is not None)
+
+    def _examine(
+        self, item: MediaObject, at_hand: Mapping[Checksum, int], *, trusting: bool
+    ) -> Served | None:
+        """Whether an object's file is there; None when that cannot be told now."""
+        assert item.digest is not None
+        try:
+            found = probe(self._api, item)
+        except MovedOn:
+            return None
+        if found is None:
+            return _lacking(item)
+        size = at_hand.get(item.digest)
+        if size is not None and found.size is not None and found.size != size:
+            return _served(item, Proof.WRONG, found)
+        if size is not None and not trusting:
+            return self._read_back(item)
+        return _served(item, Proof.THERE, found)
+
+    def _examine_wrong(self, handle: str) -> Served | None:
+        """Whether somebody has mended a file that had other bytes; None when it is as it was."""
+        item, one = self._known(handle)
+        try:
+            found = probe(self._api, item)
+        except MovedOn:
+            return None
+        if found is None:
+            return _lacking(item)
+        if one is not None and (found.size, found.modified) == (one.size, one.modified):
+            return None
+        return self._read_back(item)
+
+    def _read_back(self, item: MediaObject) -> Served | None:
+        """Read a file to its end to see what it has; None when it changes at this moment."""
+        try:
+            found = Reception(self._api, item, cast("BinaryIO", _Nowhere()), no_progress, self._closed).run()
+        except OtherBytes as error:
+            return _served(item, Proof.WRONG, error.found)
+        except MovedOn:
+            return None
+        return _served(item, Proof.READ, found)
+
+    def _snapshot(self, now: Mapping[str, MediaObject], at_hand: Mapping[Checksum, int]) -> BucketSnapshot:
+        sizes: dict[Checksum, int] = {}
+        of: dict[Proof, set[str]] = {proof: set() for proof in Proof}
+        with self._lock:
+            for handle, one in (self._served or {}).items():
+                item = now.get(handle)
+                if item is None or not one.is_of(item):
+                    continue
+                of[one.proof].add(handle)
+                if one.proof in _HAVE:
+                    sizes[one.checksum] = one.size or at_hand.get(one.checksum, 0)
+        return BucketSnapshot(sizes, frozenset(of[Proof.LACKING]), frozenset(of[Proof.WRONG]))
+
+    # --- carrying -------------------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        source: BinaryIO,
+        checksum: Checksum,
+        size: int,
+        mime: str,
+        *,
+        advance: Advance = no_progress,
+        handle: str | None = None,
+    ) -> None:
+        """See `Store.put`; errors in reading `source` come through as they are."""
+        self._refuse_when_closed()
+        item = self._receiver(checksum, handle)
+        if item is None:
+            return
+        if not is_below(item.path):
+            raise not_allowed(item)
+        sending = Sending(source, checksum, size, advance, self._closed)
+        with self._one_large if size >= LARGE else nullcontext():
+            try:
+                send(self._api, item, sending.body, size, mime)
+                seen: Served | None = _served(item, Proof.READ, Found(size))
+            except AlreadyThere:
+                seen = self._read_back(item)
+            except LostAnswer as error:
+                self._refuse_when_closed()
+                seen = self._look_for(item, size, error)
+        if seen is None:
+            raise MovedOn("the media object changed while its file was sent", "try again")
+        self._note([seen])
+        if seen.proof is Proof.WRONG:
+            raise Occupied(
+                f"Gramps Web has another file at {item.path}",
+                "the media object gets another path in the next run",
+            )
+
+    def get(self, checksum: Checksum, target: BinaryIO, *, advance: Advance = no_progress) -> int:
+        """See `Store.get`: from any object of that checksum. Errors in writing `target` come through as they are."""
+        self._refuse_when_closed()
+        start, damage = target.tell(), None
+        for item, _one in self._holders(checksum):
+            try:
+                found = Reception(self._api, item, target, advance, self._closed).run()
+            except OtherBytes as error:
+                damage = error
+                self._note([_served(item, Proof.WRONG, error.found)])
+            except MovedOn:
+                pass
+            else:
+                self._note([_served(item, Proof.READ, found)])
+                return found.size or 0
+            target.seek(start)
+            target.truncate()
+        if damage is not None:
+            raise damage
+        raise MovedOn(
+            f"Gramps Web does not have the file {checksum} (any more)",
+            "put the file into the folder again, or upload it in Gramps Web",
+        )
+
+    def create_bucket(self) -> None:
+        """Nothing: the server makes its folders."""
+
+    def abort_stale_uploads(self) -> int:
+        """Nothing: the server keeps nothing of a request that broke off."""
+        return 0
+
+    def close(self) -> None:
+        """End what is under way, soon."""
+        self._closed.set()
+
+    def _receiver(self, checksum: Checksum, handle: str | None) -> MediaObject | None:
+        """The object that is to get a file; None when none lacks it."""
+        if handle is not None:
+            known = (self._objects or {}).get(handle)
+            item = known if known is not None and known.digest == checksum else reading.get(self._api, handle)
+            if item is None:
+                raise MovedOn("the media object is gone", "try again")
+            return item
+        if self._objects is None:
+            self.list()
+        named = [item for item in (self._objects or {}).values() if item.digest == checksum]
+        for item in named:
+            one = self._known(item.handle)[1]
+            if one is None or one.proof is Proof.LACKING:
+                return item
+        if not named or all(self._proof(item) is Proof.WRONG for item in named):
+            raise Refused(
+                f"no media object in Gramps Web has a place for the file {checksum}",
+                "add a media object for it",
+            )
+        return None
+
+    def _look_for(self, item: MediaObject, size: int, lost: LostAnswer) -> Served | None:
+        """A file was sent, and nobody knows whether it arrived: look, a few times, before anything is repeated."""
+        for pause in (*PAUSES, 0.0):
+            found = probe(self._api, item)
+            if found is not None and found.size in (None, size):
+                seen = self._read_back(item)
+                if seen is not None and seen.proof is Proof.READ:
+                    return seen
+            if pause:
+                self._sleep(pause)
+                self._refuse_when_closed()
+        raise Refused(
+            f"sending a file ({size:,} bytes) got no answer, and it did not arrive: {lost.reason}",
+            "the next run tries again; if it stays so, raise the time limits of the proxy before Gramps Web (nginx:"
+            " proxy_read_timeout), or look at the server's log",
+        ) from lost
+
+    # --- what is known --------------------------------------------------------------------------------------------
+
+    def _holders(self, checksum: Checksum) -> Sequence[tuple[MediaObject, Served]]:
+        """The objects whose file has these bytes, the surest first."""
+        if self._objects is None:
+            self.list()
+        with self._lock:
+            found = [
+                (item, one)
+                for handle, one in (self._served or {}).items()
+                if one.checksum == checksum
+                and one.proof in _HAVE
+                and (item := (self._objects or {}).get(handle)) is not None
+                and one.is_of(item)
+            ]
+        return sorted(found, key=lambda pair: (pair[1].proof is not Proof.READ, pair[0].handle))
+
+    def _confirmed_size(self, item: MediaObject, one: Served) -> int | None:
+        """The size of a file that is there at this moment and was read back; None when it is not."""
+        try:
+            found = probe(self._api, item)
+        except MovedOn:
+            return None
+        if found is None:
+            self._note([_lacking(item)])
+            return None
+        known = one.proof is Proof.READ and found.size in (None, one.size)
+        read = one if known else self._read_back(item)
+        if read is None:
+            return None
+        self._note([read])
+        return read.size if read.proof is Proof.READ else None
+
+    def _known(self, handle: str) -> tuple[MediaObject, Served | None]:
+        with self._lock:
+            item = (self._objects or {})[handle]
+            one = (self._served or {}).get(handle)
+        return item, one if one is not None and one.is_of(item) else None
+
+    def _proof(self, item: MediaObject) -> Proof | None:
+        one = self._known(item.handle)[1]
+        return None if one is None else one.proof
+
+    def _note(self, seen: Iterable[Served]) -> None:
+        found = list(seen)
+        if not found:
+            return
+        with self._lock:
+            if self._served is None:
+                self._served = dict(self._memory.served())
+            changed = [one for one in found if self._served.get(one.handle) != one]
+            self._served.update((one.handle, one) for one in changed)
+        if changed:
+            self._memory.put_served(changed)
+
+    @property
+    def _api(self) -> Api:
+        return self._connect()
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed.is_set():
+            raise ended()
+
+    def _at_once(self, work: Callable[[str], T], handles: Iterable[str]) -> Sequence[T]:
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool:
+            try:
+                return list(pool.map(work, handles))
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+
+def is_below(path: str) -> bool:
+    """Whether a server surely keeps a file of this path in its media folder.
+
+    Before 3.24 it writes wherever `..` leads. An absolute path is looked at by the server itself, in every version.
+    """
+    parts = path.replace("\\", "/").split("/")
+    return bool(parts[-1]) and ".." not in parts and "\0" not in path
+
+
+class _Nowhere:
+    """A file to write to that keeps nothing."""
+
+    def write(self, content: bytes) -> int:
+        return len(content)
+
+    def tell(self) -> int:
+        return 0
+
+    def seek(self, offset: int) -> int:
+        return offset
+
+    def truncate(self) -> int:
+        return 0
+
+
+def _served(item: MediaObject, proof: Proof, found: Found) -> Served:
+    assert item.digest is not None
+    return Served(item.handle, item.path, item.digest, proof, found.size or 0, found.modified)
+
+
+def _lacking(item: MediaObject) -> Served:
+    return _served(item, Proof.LACKING, Found(None))
+
+
+__all__ = ["DiskStore", "is_below"]

@@ -1,0 +1,342 @@
+"""One media object's file through the API, of a Gramps Web that keeps media on its own disk.
+
+There a file is found by the object's path alone, and the server takes a file only where there is none
+(`uploadmissing`). It hashes what it is sent, and never what it has: the `ETag` of a file is the object's checksum,
+whatever the bytes are. So that header tells Gramps Web's answers from a proxy's, and nothing else.
+
+All of this was seen on 3.10 and 3.24. Sending is safe to repeat: a file that is there is refused, not replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import httpx2
+
+from syncd.errors import Denied, MovedOn, Refused, Unexpected, Unreachable
+from syncd.gramps.api import Api, failure
+from syncd.gramps.http import READ_SECONDS, Answer, Stumbled
+from syncd.gramps.reading import quoted
+from syncd.model import Checksum, MediaObject
+from syncd.ports import Advance
+
+MIB = 1 << 20
+CHUNK = 256 * 1024
+SMALL = 8 * MIB
+"""Up to this, a file is sent from memory, and not at all when it is no longer what it was."""
+LARGE = 32 * MIB
+"""From this on a file is worth a fresh login: some servers and proxies look at it when the last byte has arrived."""
+ANSWER_SECONDS = 900.0
+"""How long the server may take to store a file. Without a task queue it then counts the space of all media."""
+
+_MIME = re.compile(r"[\x21-\x7e]+/[\x20-\x7e]+")
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_AS_IT_IS = {"Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+class OtherBytes(Unexpected):
+    """The server serves other bytes than the object's checksum names.
+
+    Args:
+        found: size and time of the file that is there.
+    """
+
+    def __init__(self, item: MediaObject, found: Found) -> None:
+        super().__init__(
+            f"the copy in Gramps Web is damaged: it has other bytes for {item.path} than its checksum says",
+            "replace the file in Gramps Web by a good copy, from another computer or a backup",
+        )
+        self.found = found
+
+
+class AlreadyThere(Refused):
+    """The server has a file at the object's path already, whatever its bytes are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that the server has; `size` in bytes, None where a proxy left it out."""
+
+    size: int | None
+    modified: str = ""
+
+
+def ended() -> Unreachable:
+    """Why a transfer is over when the store was closed."""
+    return Unreachable("the transfer was ended before it was done", "run syncd again; nothing is lost")
+
+
+def place(item: MediaObject) -> str:
+    """The address of an object's file, below the API's."""
+    return f"media/{quoted(item.handle)}/file"
+
+
+def probe(api: Api, item: MediaObject) -> Found | None:
+    """Look for a file without reading it; None when the server has none at the object's path.
+
+    Raises:
+        MovedOn: the object has another checksum by now.
+        Unexpected: something else than Gramps Web answers.
+    """
+    try:
+        answer = api.call(
+            "HEAD", place(item), headers=_AS_IT_IS, expect=(200, 206, 400, 403, 404), read_body=False
+        )
+    except Stumbled:
+        return None  # a path that its file system cannot bear; sending to it says so
+    if answer.status not in (200, 206):
+        return None
+    _recognise(item, answer.headers)
+    return _found(answer.headers)
+
+
+def list_missing(api: Api) -> frozenset[str]:
+    """The handles of all objects whose file the server does not have: some seconds for 20,000 objects."""
+    params = {"filemissing": "1", "keys": f"handle,{api.fresh()}"}
+    answer = api.call("GET", "media/", params=params, seconds=ANSWER_SECONDS)
+    listed = answer.json()
+    if not isinstance(listed, list) or str(len(listed)) != answer.headers.get("X-Total-Count"):
+        raise Unexpected("the list of missing files that Gramps Web gave is not complete", "try again later")
+    return frozenset(str(one["handle"]) for one in listed if isinstance(one, dict) and "handle" in one)
+
+
+def _found(headers: Mapping[str, str]) -> Found:
+    length = headers.get("Content-Length", "")
+    known = length.isascii() and length.isdigit() and not headers.get("Content-Encoding")
+    return Found(int(length) if known else None, headers.get("Last-Modified", ""))
+
+
+def _recognise(item: MediaObject, headers: Mapping[str, str]) -> None:
+    """Raises unless it is Gramps Web that answers, and for the object as it is known."""
+    tag = headers.get("ETag", "").removeprefix("W/").strip('"').lower()
+    if tag == item.digest:
+        return
+    if re.fullmatch(r"[0-9a-f]{32}", tag):
+        raise MovedOn("the media object has another file by now", "try again")
+    kind = headers.get("Content-Type", "")
+    if kind.startswith("text/html") and not item.mime.startswith("text/html"):
+        raise Unexpected(
+            "a web page came instead of a media file",
+            "look whether a proxy before Gramps Web asks for a login of its own",
+        )
+
+
+class Reception:
+    """A file on its way here: hashed as it is written, picked up where the connection broke.
+
+    Args:
+        target: an open file, to be filled from where it stands; what is in it is to be thrown away on failure.
+        closed: set to end it.
+    """
+
+    def __init__(
+        self, api: Api, item: MediaObject, target: BinaryIO, advance: Advance, closed: threading.Event
+    ) -> None:
+        self._api = api
+        self._item = item
+        self._target = target
+        self._advance = advance
+        self._closed = closed
+        self._start = target.tell()
+        self._offset = 0
+        self._told = 0
+        self._total: int | None = None
+        self._found = Found(None)
+        self._digest = hashlib.md5(usedforsecurity=False)
+
+    def run(self) -> Found:
+        """Receive all of it.
+
+        Raises:
+            OtherBytes: they do not have the object's checksum.
+            MovedOn: the server has no such file, or the object another checksum.
+            Unexpected: something else than Gramps Web answers.
+        """
+        while True:
+            before = self._offset
+            try:
+                self._api.stream(
+                    place(self._item),
+                    self._read,
+                    headers=self._headers,
+                    expect=(200, 206),
+                    seconds=READ_SECONDS,
+                )
+                break
+            except Unreachable:
+                if self._offset - before < MIB or self._closed.is_set():
+                    raise
+        found = Found(self._offset, self._found.modified)
+        if self._digest.hexdigest() != self._item.digest:
+            raise OtherBytes(self._item, found)
+        return found
+
+    def _headers(self) -> Mapping[str, str]:
+        if not self._offset or not self._found.modified:
+            return _AS_IT_IS
+        return {**_AS_IT_IS, "Range": f"bytes={self._offset}-", "If-Range": self._found.modified}
+
+    def _read(self, response: httpx2.Response) -> None:
+        _recognise(self._item, response.headers)
+        self._begin(response)
+        for chunk in response.iter_bytes(CHUNK):
+            if self._closed.is_set():
+                raise ended()
+            self._target.write(chunk)
+            self._digest.update(chunk)
+            self._offset += len(chunk)
+            if self._offset > self._told:
+                self._advance(self._offset - self._told)
+                self._told = self._offset
+        if self._total is not None and self._offset != self._total:
+            raise httpx2.ReadError("the file ended early")
+
+    def _begin(self, response: httpx2.Response) -> None:
+        """Go on where the last attempt ended, or from the beginning."""
+        if response.status_code == 206:
+            match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            if match is None or int(match[1]) != self._offset:
+                raise Unexpected("a part of a file came that was not asked for", "check the proxy")
+            self._total = int(match[2])
+            return
+        self._found = _found(response.headers)
+        self._total = self._found.size
+        self._target.seek(self._start)
+        self._target.truncate()
+        self._offset = 0
+        self._digest = hashlib.md5(usedforsecurity=False)
+
+
+class Sending:
+    """A file on its way to the server: read once for each attempt, hashed as it goes.
+
+    The last bytes leave only when all of them have the checksum: the server never sees the whole of a file that
+    changed. It hashes them, too.
+    """
+
+    def __init__(
+        self, source: BinaryIO, checksum: Checksum, size: int, advance: Advance, closed: threading.Event
+    ) -> None:
+        self._source = source
+        self._checksum = checksum
+        self._size = size
+        self._advance = advance
+        self._closed = closed
+        self._start = source.tell() if source.seekable() else None
+        self._is_begun = False
+        self._told = 0
+
+    def body(self) -> bytes | Iterator[bytes]:
+        """The bytes, for one attempt."""
+        if self._is_begun and self._start is not None:
+            self._source.seek(self._start)
+        self._is_begun = True
+        return b"".join(self._chunks()) if self._size <= SMALL else self._chunks()
+
+    def _chunks(self) -> Iterator[bytes]:
+        digest = hashlib.md5(usedforsecurity=False)
+        done = 0
+        while done < self._size:
+            if self._closed.is_set():
+                raise ended()
+            chunk = self._source.read(min(CHUNK, self._size - done))
+            if not chunk:
+                raise changed()
+            digest.update(chunk)
+            done += len(chunk)
+            if done == self._size:
+                self._check(digest.hexdigest())
+            yield chunk
+            if done > self._told:
+                self._advance(done - self._told)
+                self._told = done
+        if not self._size:
+            self._check(digest.hexdigest())
+
+    def _check(self, digest: str) -> None:
+        if digest != self._checksum or self._source.read(1):
+            raise changed()
+
+
+def changed() -> MovedOn:
+    """The error for a file that is no longer what was announced."""
+    return MovedOn("the file changed while it was sent", "it waits until it is finished")
+
+
+def send(
+    api: Api, item: MediaObject, body: Callable[[], bytes | Iterator[bytes]], size: int, mime: str
+) -> None:
+    """Give an object the file that it lacks; the object stays as it is.
+
+    Raises:
+        AlreadyThere: there is a file at its path.
+        MovedOn: the object is gone, or has another checksum than these bytes.
+        Refused: the server does not take this file.
+        LostAnswer: it may have arrived.
+    """
+    if size >= LARGE:
+        api.login.access(instead_of=api.login.access().token)
+    answer = api.call(
+        "PUT",
+        place(item),
+        params={"uploadmissing": "1"},
+        body=body,
+        headers={
+            "Content-Type": mime if _MIME.fullmatch(mime) else "application/octet-stream",
+            "Content-Length": str(size),
+        },
+        expect=(200, 201, 204, 401, 403, 404, 405, 409, 412, 413, 415),
+        seconds=ANSWER_SECONDS,
+        alone=False,
+    )
+    if answer.status >= 300:
+        raise _refusal(answer, item, size)
+
+
+def _refusal(answer: Answer, item: MediaObject, size: int) -> MovedOn | Refused | Denied | Unexpected:
+    """Why a file was not taken, and what to do about it."""
+    status, said = answer.status, answer.message
+    words = said.lower()
+    if status == 409 and "same checksum" in words:
+        return AlreadyThere(f"Gramps Web has a file at {item.path} already", "run syncd again")
+    if status in (409, 412):
+        return MovedOn("the media object has another checksum by now", "try again")
+    if status == 404:
+        return MovedOn("the media object is gone", "try again")
+    if status == 401:
+        return Refused(
+            "sending the file took longer than a login to Gramps Web lasts",
+            "send it over a faster connection, or upload it in Gramps Web",
+        )
+    if status == 403 and "file access" in words:
+        return not_allowed(item)
+    if status == 405 and "quota" in words:
+        return Refused(
+            "the quota of the family tree is used up: Gramps Web has no room for this file",
+            "ask the owner of Gramps Web for more space, or delete media there",
+        )
+    if status == 413:
+        return Refused(
+            f"the file is too large for the server or a proxy before it ({size:,} bytes)",
+            "raise its limit there (nginx: client_max_body_size), or make the file smaller",
+        )
+    if status == 415:
+        return Refused(
+            "Gramps Web does not take files of this type", "convert it, or leave it out: see 'ignore'"
+        )
+    error = failure(answer)
+    assert isinstance(error, MovedOn | Refused | Denied | Unexpected)
+    return error
+
+
+def not_allowed(item: MediaObject) -> Refused:
+    """The error for a path outside the server's media folder."""
+    return Refused(
+        f"Gramps Web may not keep a file at the path of this media object: {item.path!r}",
+        "give the media object a path below the media folder, in Gramps Web",
+    )
