@@ -335,6 +335,9 @@ class FileServer(Store, Protocol):
             everything: look also whether all the others are still there.
         """
 
+    def missing(self) -> Collection[str]:
+        """The handles of all objects whose file is not there."""
+
 
 class ServedMemory(Protocol):
     """Where a `FileServer` keeps what it has seen; `State` is one."""

@@ -405,6 +405,29 @@ class Examination:
             yield _failed(name, disagreement)
         else:
             yield Finding(name, text)
+            if self.location is not None and self.location.bucket is None:
+                yield from self._files(settings, catalog, found)
+
+    def _files(self, settings: Settings, catalog: Catalog, found: CatalogSnapshot) -> Iterator[Finding]:
+        """How many of the objects a server with its own disk has files for."""
+        from syncd import doorstep  # noqa: PLC0415
+
+        assert self.location is not None
+        name = "the server's disk"
+        named = {handle for handle, item in found.objects.items() if item.digest is not None}
+        with (
+            self.session.state() as state,
+            closing(doorstep.open_files(settings, self.location, catalog, state)) as files,
+        ):
+            missing = len(named & set(files.missing()))
+        if missing:
+            text = f"{count(missing, 'media object')} of {len(named)} without their file"
+            remedy = "the next run sends what the media folder has of them; see: syncd --once --dry-run"
+            yield Finding(name, text, remedy=remedy)
+        else:
+            yield Finding(
+                name, f"has the file of {'the media object' if len(named) == 1 else 'every media object'}"
+            )
 
     def _bucket(self, settings: Settings) -> Iterator[Finding]:
         from syncd import doorstep  # noqa: PLC0415

@@ -109,6 +109,10 @@ class DiskStore:
         """See `Store.list`: of all objects that Gramps Web has at this moment."""
         return self.look(reading.list_objects(self._api), {}, everything=True)
 
+    def missing(self) -> frozenset[str]:
+        """See `FileServer.missing`."""
+        return list_missing(self._api)
+
     def sizes(self, checksums: Sequence[Checksum]) -> Mapping[Checksum, int]:
         """See `Store.sizes`: what is said here was read back, now or before."""
         found: dict[Checksum, int] = {}

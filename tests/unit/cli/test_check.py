@@ -43,6 +43,7 @@ class World:
     writing: SyncdError | None = None
     knows: bool = True
     closed: int = 0
+    lacking: frozenset[str] = frozenset()
 
     def connect(self) -> ServerInfo:
         """Log in."""
@@ -62,6 +63,14 @@ class World:
         """Where media are."""
         assert self.objects[handle].digest
         return self.location_
+
+    def files(self, _memory: Any) -> Any:
+        """The store, where there is no bucket."""
+        return self
+
+    def missing(self) -> frozenset[str]:
+        """Objects without a file."""
+        return self.lacking
 
     def close(self) -> None:
         """Count."""
@@ -213,16 +222,22 @@ def test_a_bucket_for_a_server_with_a_disk(desk: Desk, world: World) -> None:
     answer = desk.syncd("check")
     assert answer.code == 2
     assert "on its own disk" in answer.out
-    assert "let Gramps Web keep its media in that bucket" in answer.out
+    assert "take the section [s3] out" in answer.out
 
 
 def test_no_bucket_on_either_side(desk: Desk, world: World) -> None:
-    """A Gramps Web with media on its own disk cannot be served yet, and that is said: exit 2."""
+    """Of a Gramps Web with media on its own disk it is told how many objects lack their file there."""
     write_config(desk.home)
     world.location_ = MediaLocation(None)
+    world.objects = {"h": MediaObject("h", "a.jpg", MD5), "i": MediaObject("i", "b.jpg", MD5)}
     answer = desk.syncd("check")
-    assert answer.code == 2
-    assert "needs a bucket" in answer.out
+    assert answer.code == 0
+    assert "media kept in: the server's own disk" in answer.out
+    assert "the server's disk: has the file of every media object" in answer.out
+    world.lacking = frozenset("i")
+    answer = desk.syncd("check")
+    assert answer.code == 0
+    assert "1 media object of 2 without their file" in answer.out
 
 
 def test_no_bucket_for_a_server_with_one(desk: Desk, world: World) -> None:
