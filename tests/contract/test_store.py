@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from lab.s3 import MotoS3, RcloneS3, S3Server
 from syncd.bucket import Patience, S3Store, open_store
-from syncd.errors import MovedOn, Unexpected
+from syncd.errors import MovedOn, Occupied, Unexpected
 from syncd.model import EMPTY_CHECKSUM, Checksum
 from syncd.ports import Store
 
@@ -101,6 +101,10 @@ class StoreContract(ABC):
 
     large = 20 * MIB
     """Bytes of a file that a store would not keep in memory."""
+    endless = 1 << 40
+    """Bytes of a file whose sending does not come to an end."""
+    repairs = True
+    """Whether bytes can be stored over others; else they are refused, and are to go elsewhere."""
 
     @pytest.fixture
     @abstractmethod
@@ -194,11 +198,17 @@ class StoreContract(ABC):
         assert caught.value.remedy
 
     def test_repair(self, ground: Ground) -> None:
-        """Storing over a damaged copy mends it, small or large."""
+        """Storing over a damaged copy mends it, small or large, where anything can be stored over."""
         for content in (b"original", bytes(self.large)):
             ground.plant(md5(content), b"damaged")
-            ground.put(content)
-            assert ground.get(md5(content)) == content
+            if self.repairs:
+                ground.put(content)
+                assert ground.get(md5(content)) == content
+                continue
+            with pytest.raises(Occupied):
+                ground.put(content)
+            assert ground.store.list().wrong
+            assert not ground.store.sizes([md5(content)])
 
     def test_full_disk(self, ground: Ground) -> None:
         """An error in writing the target comes through as it is."""
@@ -241,7 +251,7 @@ class StoreContract(ABC):
 
         def upload() -> None:
             try:
-                ground.store.put(source, md5(b"?"), 1 << 40, "video/mp4")  # type: ignore[arg-type] # raw files too
+                ground.store.put(source, md5(b"?"), self.endless, "video/mp4")  # type: ignore[arg-type] # raw files too
             except BaseException as error:
                 failures.append(error)
 
