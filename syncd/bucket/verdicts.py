@@ -103,6 +103,8 @@ _HINTED: Mapping[str, tuple[str, str]] = {
         "run syncd again; if it stays so, report it as a defect of syncd",
     ),
 }
+_PASSING = {"SlowDown", "RequestTimeout", "RequestRateLimitExceeded", "BandwidthLimitExceeded"}
+"""What services also say with 400 or 403."""
 _DAMAGED_ON_THE_WAY = {"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"}
 
 
@@ -140,7 +142,7 @@ def translate(failure: S3Error, place: Place) -> ServerError:
         )
     if status in (401, 403):
         return Denied(f"S3 does not let this login use the bucket {place.bucket}", _RIGHTS)
-    if status in (408, 429) or status >= 500 or code in ("SlowDown", "RequestTimeout"):
+    if status in (408, 429) or status >= 500 or code in _PASSING:
         return Unreachable(
             f"S3 at {place.endpoint} keeps failing ({code or f'HTTP {status}'})",
             "run syncd again later; if it stays so, ask the storage provider",

@@ -457,6 +457,14 @@ TROUBLES = {
         "keeps failing",
         "later",
     ),
+    "Wasabi, asked too often": Trouble(
+        "https://raw.githubusercontent.com/api-evangelist/wasabi/refs/heads/main/rate-limits/wasabi-rate-limits.yml",
+        400,
+        "RequestRateLimitExceeded",
+        Unreachable,
+        "keeps failing",
+        "later",
+    ),
     "MinIO, never ready": Trouble(
         "https://github.com/minio/minio/issues/2508",
         503,
