@@ -49,9 +49,13 @@ class Account:
 
     def __init__(self, server: MotoS3) -> None:
         self.server = server
-        everything = {"region_name": REGION, "endpoint_url": server.url}
-        keys = {"aws_access_key_id": "root", "aws_secret_access_key": "root"}
-        self.iam = boto3.session.Session().client("iam", **everything, **keys)
+        self.iam: Any = boto3.session.Session().client(
+            "iam",
+            region_name=REGION,
+            endpoint_url=server.url,
+            aws_access_key_id="root",
+            aws_secret_access_key="root",
+        )
         self.iam.create_user(UserName="syncd")
         self.keys: Any = self.iam.create_access_key(UserName="syncd")["AccessKey"]
         server.new_bucket(BUCKET)
@@ -226,7 +230,7 @@ def test_each_right_is_needed(account: Account, name: str, action: str) -> None:
                 work()
             except ServerError as error:
                 refused[what] = error
-    assert any(isinstance(error, Denied) for error in refused.values())
-    for what, error in refused.items():
+    assert any(isinstance(refusal, Denied) for refusal in refused.values())
+    for what, refusal in refused.items():
         never_stored = what == "fetch" and "upload" in refused
-        assert isinstance(error, Denied) or never_stored, (what, error)
+        assert isinstance(refusal, Denied) or never_stored, (what, refusal)

@@ -1,8 +1,7 @@
 """What every store of bytes must do: `StoreContract`, run over each store that there is.
 
 Add a store by a subclass with a `ground` fixture. A real S3 is tried when SYNCD_TEST_S3_URL names a bucket and a
-prefix (`s3://bucket/prefix/`) that may be filled with rubbish; credentials and AWS_ENDPOINT_URL come from the
-environment.
+prefix, `s3://bucket/prefix/`; docs/testing.md tells more.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -350,35 +351,117 @@ class TestMoto(StoreContract):
         ground.store.close()
 
 
+@contextmanager
+def ground_in_real_s3(url: str, **access: Any) -> Iterator[Ground]:
+    """A new place of random name below a prefix, which is all that is ever touched, and is empty again in the end.
+
+    Args:
+        url: `s3://bucket/prefix`; without a prefix it is refused.
+        access: as for `open_store`.
+    """
+    address = urlsplit(url)
+    scratch = address.path.strip("/")
+    if address.scheme != "s3" or not address.netloc or not scratch:
+        pytest.fail("SYNCD_TEST_S3_URL must have the form s3://bucket/prefix, with a prefix to work below")
+    bucket, prefix = address.netloc, f"{scratch}/syncd-test-{secrets.token_hex(8)}/"
+
+    def reopen() -> S3Store:
+        return open_store(bucket=bucket, prefix=prefix, **access)
+
+    store = reopen()
+    client = store._session.client()
+
+    def uploads() -> list[Any]:
+        try:
+            answer = client.list_multipart_uploads(Bucket=bucket, Prefix=prefix)
+        except client.exceptions.NoSuchUpload:  # rclone says so of a bucket that never had any
+            return []
+        return [upload for upload in answer.get("Uploads", []) if upload["Key"].startswith(prefix)]
+
+    def plant(checksum: Checksum, content: bytes) -> None:
+        client.put_object(Bucket=bucket, Key=prefix + checksum, Body=content)
+
+    def mime(checksum: Checksum) -> str:
+        return client.head_object(Bucket=bucket, Key=prefix + checksum)["ContentType"]
+
+    try:
+        yield Ground(store, plant, mime, lambda: len(uploads()), reopen)
+    finally:
+        store.close()
+        for upload in uploads():
+            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                assert item["Key"].startswith(prefix)
+                client.delete_object(Bucket=bucket, Key=item["Key"])  # one by one: Google knows no other way
+
+
 @pytest.mark.skipif("SYNCD_TEST_S3_URL" not in os.environ, reason="SYNCD_TEST_S3_URL names no real S3")
 class TestRealS3(StoreContract):
-    """A real S3."""
+    """A real S3, with what the environment says of it."""
 
     @pytest.fixture
     def ground(self) -> Iterator[Ground]:
-        """A new prefix; its rubbish stays."""
-        address = urlsplit(os.environ["SYNCD_TEST_S3_URL"])
-        prefix = f"{address.path.strip('/')}/test-{secrets.token_hex(8)}/".lstrip("/")
+        """A place of its own below the prefix."""
+        access = {
+            "endpoint_url": os.environ.get("AWS_ENDPOINT_URL"),
+            "region": os.environ.get("AWS_DEFAULT_REGION"),
+        }
+        with ground_in_real_s3(os.environ["SYNCD_TEST_S3_URL"], **access) as ground:
+            yield ground
 
-        def reopen() -> S3Store:
-            return open_store(
-                bucket=address.netloc, prefix=prefix, endpoint_url=os.environ.get("AWS_ENDPOINT_URL")
-            )
 
-        store = reopen()
-        client = store._session.client()
+def test_real_s3_is_left_as_it_was(rclone: RcloneS3, moto: MotoS3) -> None:
+    """What the tests of a real S3 leave behind is nothing, of others' keys they touch none, and a whole bucket they refuse."""
+    for server in (rclone, moto):
+        witness = server.new_bucket()
+        access = {
+            "endpoint_url": server.url,
+            "access_key_id": server.access_key_id,
+            "secret_access_key": SecretStr(server.secret_access_key),
+            "patience": QUICK,
+        }
+        others = {
+            name: name.encode() for name in ("a" * 32, "scratch/photo", "scratch/" + "b" * 32, "scratchy/x")
+        }
+        for key, content in others.items():
+            witness.put(key, content)
+        with ground_in_real_s3(f"s3://{witness.bucket}/scratch/", **access) as ground:
+            checksum = ground.put(b"photo")
+            ground.plant(md5(b"other"), b"damaged")
+            key = next(key for key in witness.keys() if key.endswith(f"/{checksum}"))  # noqa: SIM118 - no dict
+            server.client.create_multipart_upload(Bucket=witness.bucket, Key=key)
+            assert ground.unfinished is not None
+            assert ground.unfinished() == 1
+        assert witness.contents() == others
+        assert ground.unfinished() == 0
+        for url in (f"s3://{witness.bucket}", f"s3://{witness.bucket}/", "https://x/y", "s3:///y"):
+            with pytest.raises(pytest.fail.Exception), ground_in_real_s3(url, **access):
+                pass
 
-        def plant(checksum: Checksum, content: bytes) -> None:
-            client.put_object(Bucket=address.netloc, Key=prefix + checksum, Body=content)
 
-        def mime(checksum: Checksum) -> str:
-            return client.head_object(Bucket=address.netloc, Key=prefix + checksum)["ContentType"]
+def test_versions_and_delete_markers(moto: MotoS3) -> None:
+    """In a bucket with versions a deleted file counts as not there, everywhere, and may be stored again.
 
-        def unfinished() -> int:
-            return len(client.list_multipart_uploads(Bucket=address.netloc, Prefix=prefix).get("Uploads", []))
-
-        yield Ground(store, plant, mime, unfinished, reopen)
-        store.close()
+    <https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html>
+    """
+    ground = ground_on(moto, "tree/")
+    assert isinstance(ground.store, S3Store)
+    bucket = ground.store.location.bucket
+    moto.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    checksum = ground.put(b"photo")
+    ground.plant(checksum, b"damaged")
+    ground.put(b"photo")
+    moto.client.delete_object(Bucket=bucket, Key=f"tree/{checksum}")
+    assert not ground.store.list().sizes
+    assert not ground.store.sizes([checksum])
+    with pytest.raises(MovedOn, match="does not have the file"):
+        ground.get(checksum)
+    ground.put(b"photo")
+    assert ground.store.list().sizes == ground.store.sizes([checksum]) == {checksum: 5}
+    assert ground.get(checksum) == b"photo"
+    assert len(moto.client.list_object_versions(Bucket=bucket)["Versions"]) == 4
+    ground.store.close()
 
 
 def test_the_contract_is_in_one_place() -> None:
