@@ -18,7 +18,7 @@ import pytest
 
 from lab.world import Desktop, Run, World, md5
 from syncd.config import load_settings
-from tests.lab.scenario import change_on_web, handles, photo
+from tests.lab.scenario import change_on_web, export, handles, photo
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
@@ -116,6 +116,16 @@ def _windows(world: World) -> None:
     world.write("letters/1912.jpg", photo(r"letters\1912.jpg"))
 
 
+def _exported(world: World) -> None:
+    pictures = world.base / "desktop" / "Pictures"
+    pictures.mkdir()
+    named = {"scan.jpg": photo("scan.jpg"), "aunt.jpg": photo("on a wall"), "uncle.jpg": photo("as it was")}
+    for path in ("aunt.jpg", "uncle.jpg"):
+        (pictures / path).write_bytes(photo("on a wall" if path == "aunt.jpg" else "retouched"))
+    checksums = {path: md5(content) for path, content in named.items()}
+    export(world.base / "desktop" / "family.gramps", checksums, pictures)
+
+
 def _remove(world: World, path: str) -> None:
     (world.folder / path).unlink()
 
@@ -156,6 +166,7 @@ SCENES: dict[str, Scene] = {
         files=("archive/old.jpg",), then=lambda world: _remove(world, "layers.psd")
     ),
     "I only want uploads": Scene(then=_new("scan.jpg")),
+    "I have an export of my tree, and Gramps Web lacks the files": Scene(then=_exported),
     "It says that it stopped": Scene(then=_unplugged),
     "I want to see first what it would do": Scene(then=_plugged_in),
 }

@@ -15,6 +15,7 @@ from lab.s3 import MotoS3, RcloneS3, S3Server, S3Witness
 from lab.world import Desktop, Run, World, md5
 from tests.lab.conftest import MakeServer, MakeWorld
 from tests.lab.endings import assert_document, assert_plain, photo
+from tests.lab.scenario import export
 
 BIG = photo(0) * (21 << 20 >> 8)
 """Over 20 MB: sent in parts."""
@@ -43,24 +44,6 @@ def upload(desktop: Desktop, *arguments: str | Path, code: int = 0) -> dict[str,
     run = desktop.syncd("upload", "--json", *map(str, arguments))
     assert run.code == code, run
     return assert_document(run)
-
-
-def export(path: Path, media: dict[str, str], base: Path) -> Path:
-    """An export with media objects of these paths and checksums, as large as nobody wants to click together."""
-
-    def known(checksum: str) -> str:
-        return f'checksum="{checksum}" ' if checksum else ""
-
-    objects = "".join(
-        f'<object handle="_h{number}" change="1700000000" id="O{number}">'
-        f'<file src="{src}" mime="image/jpeg" {known(checksum)}description=""/></object>'
-        for number, (src, checksum) in enumerate(media.items())
-    )
-    path.write_text(
-        '<?xml version="1.0" encoding="UTF-8"?>\n<database xmlns="http://gramps-project.org/xml/1.7.2/">'
-        f"<header><mediapath>{base}</mediapath></header><objects>{objects}</objects></database>"
-    )
-    return path
 
 
 def kinds(document: dict[str, Any]) -> dict[str, int]:
