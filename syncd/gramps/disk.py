@@ -36,6 +36,7 @@ from syncd.gramps.files import (
     probe,
     send,
 )
+from syncd.gramps.served import Register, lacking, served
 from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
 from syncd.ports import Advance, ServedMemory, no_progress
 
@@ -48,8 +49,6 @@ AT_ONCE = 4
 PAUSES = (1.0, 3.0, 8.0)
 """Seconds between looks for a file whose sending got no answer: the server may be at work on it."""
 SAVE_EVERY = 200
-
-_HAVE = (Proof.THERE, Proof.READ)
 
 
 class DiskStore:
@@ -65,13 +64,10 @@ class DiskStore:
         self, api: Callable[[], Api], memory: ServedMemory, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._connect = api
-        self._memory = memory
+        self._register = Register(memory)
         self._sleep = sleep
-        self._lock = threading.Lock()
         self._one_large = threading.Lock()  # the server holds all of a file in memory
         self._closed = threading.Event()
-        self._served: dict[str, Served] | None = None
-        self._objects: Mapping[str, MediaObject] | None = None
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -83,27 +79,20 @@ class DiskStore:
         everything: bool = False,
     ) -> BucketSnapshot:
         """See `FileServer.look`."""
-        api = self._api
+        register = self._register
         now = {handle: item for handle, item in objects.items() if item.digest is not None and item.path}
-        trusting = not self._memory.has_looked()
-        seen = self._recall(now)
-        with self._lock:
-            self._objects = now
+        trusting = register.is_first_look
+        seen = register.list_anew(now)
         ask = {handle for handle in now if handle not in seen or seen[handle].proof is Proof.LACKING}
         if everything or len(ask) > ASKED_ONE_BY_ONE:
-            missing = self._list_missing(api, ask)
-            gone = [handle for handle in now if handle in missing and handle in seen]
-            self._note(_lacking(now[handle]) for handle in gone if seen[handle].proof is not Proof.LACKING)
-            self._note(_lacking(now[handle]) for handle in ask & missing)
+            missing = self._list_missing(ask) & now.keys()
+            register.note(*(lacking(now[handle]) for handle in missing))
             ask -= missing
-
-        def examine(handle: str) -> Served | None:
-            return self._examine(now[handle], at_hand, trusting=trusting)
-
-        self._examine_all(examine, sorted(ask))
-        self._examine_all(self._examine_wrong, [h for h, one in seen.items() if one.proof is Proof.WRONG])
-        self._memory.set_looked()
-        return self._snapshot(now, at_hand)
+        wrong = [handle for handle, one in seen.items() if one.proof is Proof.WRONG]
+        self._examine_all(lambda handle: self._examine(now[handle], at_hand, trusting=trusting), sorted(ask))
+        self._examine_all(lambda handle: self._examine_wrong(now[handle], seen[handle]), wrong)
+        register.finish_look()
+        return register.snapshot(at_hand)
 
     def list(self) -> BucketSnapshot:
         """See `Store.list`: of all objects that Gramps Web has at this moment."""
@@ -124,23 +113,10 @@ class DiskStore:
                     break
         return found
 
-    def _recall(self, now: Mapping[str, MediaObject]) -> dict[str, Served]:
-        """What was seen of these objects, as far as it still holds; the rest is forgotten."""
-        with self._lock:
-            if self._served is None:
-                self._served = dict(self._memory.served())
-            gone = [handle for handle in self._served if handle not in now]
-            for handle in gone:
-                del self._served[handle]
-            seen = {handle: one for handle, one in self._served.items() if one.is_of(now[handle])}
-        if gone:
-            self._memory.drop_served(gone)
-        return seen
-
-    def _list_missing(self, api: Api, ask: set[str]) -> frozenset[str]:
+    def _list_missing(self, ask: set[str]) -> frozenset[str]:
         """All objects without a file; where the server stumbles over that question, each is asked for instead."""
         try:
-            return list_missing(api)
+            return list_missing(self._api)
         except Unreachable:
             if not ask:
                 raise
@@ -149,7 +125,7 @@ class DiskStore:
     def _examine_all(self, examine: Callable[[str], Served | None], handles: Sequence[str]) -> None:
         for start in range(0, len(handles), SAVE_EVERY):
             found = self._at_once(examine, handles[start : start + SAVE_EVERY])
-            self._note(one for one in found if one is not None)
+            self._register.note(*(one for one in found if one is not None))
 
     def _examine(
         self, item: MediaObject, at_hand: Mapping[Checksum, int], *, trusting: bool
@@ -161,24 +137,23 @@ class DiskStore:
         except MovedOn:
             return None
         if found is None:
-            return _lacking(item)
+            return lacking(item)
         size = at_hand.get(item.digest)
         if size is not None and found.size is not None and found.size != size:
-            return _served(item, Proof.WRONG, found)
+            return served(item, Proof.WRONG, found)
         if size is not None and not trusting:
             return self._read_back(item)
-        return _served(item, Proof.THERE, found)
+        return served(item, Proof.THERE, found)
 
-    def _examine_wrong(self, handle: str) -> Served | None:
+    def _examine_wrong(self, item: MediaObject, one: Served) -> Served | None:
         """Whether somebody has mended a file that had other bytes; None when it is as it was."""
-        item, one = self._known(handle)
         try:
             found = probe(self._api, item)
         except MovedOn:
             return None
         if found is None:
-            return _lacking(item)
-        if one is not None and (found.size, found.modified) == (one.size, one.modified):
+            return lacking(item)
+        if (found.size, found.modified) == (one.size, one.modified):
             return None
         return self._read_back(item)
 
@@ -187,23 +162,31 @@ class DiskStore:
         try:
             found = Reception(self._api, item, cast("BinaryIO", _Nowhere()), no_progress, self._closed).run()
         except OtherBytes as error:
-            return _served(item, Proof.WRONG, error.found)
+            return served(item, Proof.WRONG, error.found)
         except MovedOn:
             return None
-        return _served(item, Proof.READ, found)
+        return served(item, Proof.READ, found)
 
-    def _snapshot(self, now: Mapping[str, MediaObject], at_hand: Mapping[Checksum, int]) -> BucketSnapshot:
-        sizes: dict[Checksum, int] = {}
-        of: dict[Proof, set[str]] = {proof: set() for proof in Proof}
-        with self._lock:
-            for handle, one in (self._served or {}).items():
-                item = now.get(handle)
-                if item is None or not one.is_of(item):
-                    continue
-                of[one.proof].add(handle)
-                if one.proof in _HAVE:
-                    sizes[one.checksum] = one.size or at_hand.get(one.checksum, 0)
-        return BucketSnapshot(sizes, frozenset(of[Proof.LACKING]), frozenset(of[Proof.WRONG]))
+    def _confirmed_size(self, item: MediaObject, one: Served) -> int | None:
+        """The size of a file that is there at this moment and was read back; None when it is not."""
+        try:
+            found = probe(self._api, item)
+        except MovedOn:
+            return None
+        if found is None:
+            self._register.note(lacking(item))
+            return None
+        known = one.proof is Proof.READ and found.size in (None, one.size)
+        read = one if known else self._read_back(item)
+        if read is None:
+            return None
+        self._register.note(read)
+        return read.size if read.proof is Proof.READ else None
+
+    def _holders(self, checksum: Checksum) -> Sequence[tuple[MediaObject, Served]]:
+        if self._register.is_empty:
+            self.list()
+        return self._register.holders(checksum)
 
     # --- carrying -------------------------------------------------------------------------------------------------
 
@@ -228,7 +211,7 @@ class DiskStore:
         with self._one_large if size >= LARGE else nullcontext():
             try:
                 send(self._api, item, sending.body, size, mime)
-                seen: Served | None = _served(item, Proof.READ, Found(size))
+                seen: Served | None = served(item, Proof.READ, Found(size))
             except AlreadyThere:
                 seen = self._read_back(item)
             except LostAnswer as error:
@@ -236,7 +219,7 @@ class DiskStore:
                 seen = self._look_for(item, size, error)
         if seen is None:
             raise MovedOn("the media object changed while its file was sent", "try again")
-        self._note([seen])
+        self._register.note(seen)
         if seen.proof is Proof.WRONG:
             raise Occupied(
                 f"Gramps Web has another file at {item.path}",
@@ -252,11 +235,11 @@ class DiskStore:
                 found = Reception(self._api, item, target, advance, self._closed).run()
             except OtherBytes as error:
                 damage = error
-                self._note([_served(item, Proof.WRONG, error.found)])
+                self._register.note(served(item, Proof.WRONG, error.found))
             except MovedOn:
                 pass
             else:
-                self._note([_served(item, Proof.READ, found)])
+                self._register.note(served(item, Proof.READ, found))
                 return found.size or 0
             target.seek(start)
             target.truncate()
@@ -281,19 +264,20 @@ class DiskStore:
     def _receiver(self, checksum: Checksum, handle: str | None) -> MediaObject | None:
         """The object that is to get a file; None when none lacks it."""
         if handle is not None:
-            known = (self._objects or {}).get(handle)
+            known = self._register.object(handle)
             item = known if known is not None and known.digest == checksum else reading.get(self._api, handle)
             if item is None:
                 raise MovedOn("the media object is gone", "try again")
             return item
-        if self._objects is None:
+        if self._register.is_empty:
             self.list()
-        named = [item for item in (self._objects or {}).values() if item.digest == checksum]
-        for item in named:
-            one = self._known(item.handle)[1]
+        proofs = []
+        for item in self._register.named(checksum):
+            one = self._register.of(item)
             if one is None or one.proof is Proof.LACKING:
                 return item
-        if not named or all(self._proof(item) is Proof.WRONG for item in named):
+            proofs.append(one.proof)
+        if all(proof is Proof.WRONG for proof in proofs):
             raise Refused(
                 f"no media object in Gramps Web has a place for the file {checksum}",
                 "add a media object for it",
@@ -316,61 +300,6 @@ class DiskStore:
             "the next run tries again; if it stays so, raise the time limits of the proxy before Gramps Web (nginx:"
             " proxy_read_timeout), or look at the server's log",
         ) from lost
-
-    # --- what is known --------------------------------------------------------------------------------------------
-
-    def _holders(self, checksum: Checksum) -> Sequence[tuple[MediaObject, Served]]:
-        """The objects whose file has these bytes, the surest first."""
-        if self._objects is None:
-            self.list()
-        with self._lock:
-            found = [
-                (item, one)
-                for handle, one in (self._served or {}).items()
-                if one.checksum == checksum
-                and one.proof in _HAVE
-                and (item := (self._objects or {}).get(handle)) is not None
-                and one.is_of(item)
-            ]
-        return sorted(found, key=lambda pair: (pair[1].proof is not Proof.READ, pair[0].handle))
-
-    def _confirmed_size(self, item: MediaObject, one: Served) -> int | None:
-        """The size of a file that is there at this moment and was read back; None when it is not."""
-        try:
-            found = probe(self._api, item)
-        except MovedOn:
-            return None
-        if found is None:
-            self._note([_lacking(item)])
-            return None
-        known = one.proof is Proof.READ and found.size in (None, one.size)
-        read = one if known else self._read_back(item)
-        if read is None:
-            return None
-        self._note([read])
-        return read.size if read.proof is Proof.READ else None
-
-    def _known(self, handle: str) -> tuple[MediaObject, Served | None]:
-        with self._lock:
-            item = (self._objects or {})[handle]
-            one = (self._served or {}).get(handle)
-        return item, one if one is not None and one.is_of(item) else None
-
-    def _proof(self, item: MediaObject) -> Proof | None:
-        one = self._known(item.handle)[1]
-        return None if one is None else one.proof
-
-    def _note(self, seen: Iterable[Served]) -> None:
-        found = list(seen)
-        if not found:
-            return
-        with self._lock:
-            if self._served is None:
-                self._served = dict(self._memory.served())
-            changed = [one for one in found if self._served.get(one.handle) != one]
-            self._served.update((one.handle, one) for one in changed)
-        if changed:
-            self._memory.put_served(changed)
 
     @property
     def _api(self) -> Api:
@@ -412,15 +341,6 @@ class _Nowhere:
 
     def truncate(self) -> int:
         return 0
-
-
-def _served(item: MediaObject, proof: Proof, found: Found) -> Served:
-    assert item.digest is not None
-    return Served(item.handle, item.path, item.digest, proof, found.size or 0, found.modified)
-
-
-def _lacking(item: MediaObject) -> Served:
-    return _served(item, Proof.LACKING, Found(None))
 
 
 __all__ = ["DiskStore", "is_below"]
