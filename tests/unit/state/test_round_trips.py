@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model import Checksum, Deleted, Detached, FileStamp, FolderFile, Link, MediaObject, MediaPath
+from syncd.model import (
+    Checksum,
+    Deleted,
+    Detached,
+    FileStamp,
+    FolderFile,
+    Link,
+    MediaObject,
+    MediaPath,
+    Proof,
+    Served,
+)
 from syncd.model.plan import Conflict, Done, Why
 from syncd.model.references import Attribute, Record, Reference
 from syncd.ports import Cursor
@@ -339,3 +350,23 @@ def test_meta_and_last_outcome(path: Path) -> None:
         assert (state.meta("k"), state.last_outcome()) == ("v", "{}")
         state.set_meta("k", None)
         assert state.meta("k") is None
+
+
+def test_what_the_server_serves(state: State) -> None:
+    """What a server with its own disk was seen to serve comes back, odd names too, and goes when the state is unbound."""
+    seen = [
+        Served("h", "a.jpg", ONE, Proof.READ, 5, "Sun, 22 Nov 2026 22:11:21 GMT"),
+        Served("\ud800", "\udcff.jpg", TWO, Proof.LACKING),
+    ]
+    state.put_served(seen)
+    assert state.served() == {one.handle: one for one in seen}
+    changed = Served("h", "b.jpg", TWO, Proof.WRONG, 7)
+    state.put_served([changed])
+    state.drop_served(["\ud800", "nobody"])
+    assert state.served() == {"h": changed}
+    assert not state.has_looked()
+    state.set_looked()
+    assert state.has_looked()
+    state.unbind()
+    assert state.served() == {}
+    assert not state.has_looked()
