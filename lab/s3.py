@@ -127,17 +127,28 @@ class RcloneS3(S3Server):
         ),
     )
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, base_path: str = "") -> None:
+        """`base_path` lets it live below a path such as `/storage/v1/s3`.
+
+        rclone checks signatures without that path, which no client signs: with a base path it lets everybody in.
+        """
         super().__init__("rclone serve s3", folder / "rclone.log")
+        self.base_path = base_path
         self.data = folder / "buckets"
         self.data.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return super().url + self.base_path
 
     def command(self) -> Sequence[str | Path]:
         """Debug level: that is where rclone tells each request."""
         address = f"127.0.0.1:{self.port}"
         keys = f"{self.access_key_id},{self.secret_access_key}"
+        guard = ("--baseurl", self.base_path) if self.base_path else ("--auth-key", keys)
         return [
-            *(BIN / "rclone", "serve", "s3", self.data, "--addr", address, "--auth-key", keys),
+            *(BIN / "rclone", "serve", "s3", self.data, "--addr", address, *guard),
             *("--vfs-cache-mode", "off", "--dir-cache-time", "1s", "--config", "/dev/null", "-vv"),
         ]
 

@@ -111,6 +111,16 @@ def _tell(paper: Paper, finding: Finding) -> None:
         paper.line(f"         {line}".rstrip())
 
 
+def _told_of_prefix(location: MediaLocation | None, info: ServerInfo) -> str:
+    """Bucket and prefix, and whether other trees' files may lie beside this tree's."""
+    if location is None or location.bucket is None:
+        return ""
+    prefix = f"prefix {location.prefix}" if location.prefix else "no prefix"
+    if location.prefix.endswith(f"{info.tree_id}/"):
+        return f" (bucket {location.bucket}, {prefix}: the tree's own)"
+    return f" (bucket {location.bucket}, {prefix}: not the tree's own, other trees' files may lie there, too)"
+
+
 def _warning(name: str, text: str, remedy: str, code: ExitCode = ExitCode.OK) -> Finding:
     return Finding(name, text, Verdict.WARNING, remedy, code)
 
@@ -404,7 +414,7 @@ class Examination:
         elif disagreement is not None:
             yield _failed(name, disagreement)
         else:
-            yield Finding(name, text)
+            yield Finding(name, text + _told_of_prefix(self.location, info))
             if self.location is not None and self.location.bucket is None:
                 yield from self._files(settings, catalog, found)
 

@@ -126,6 +126,15 @@ def _exported(world: World) -> None:
     export(world.base / "desktop" / "family.gramps", checksums, pictures)
 
 
+def _another_family(world: World) -> None:
+    """A second tree of the same server, and a second configuration that nobody gave a state of its own."""
+    users = world.server.add_tree("empty").users
+    desktop = world.new_desktop("jones", gramps={"username": users["editor"]})
+    desktop.config_file = desktop.config_file.rename(desktop.base / "jones.toml")
+    desktop.configure(state_dir=str(world.desktop.state_dir))
+    desktop.write("grandpa.jpg", photo("grandpa"))
+
+
 def _remove(world: World, path: str) -> None:
     (world.folder / path).unlink()
 
@@ -167,6 +176,7 @@ SCENES: dict[str, Scene] = {
     ),
     "I only want uploads": Scene(then=_new("scan.jpg")),
     "I have an export of my tree, and Gramps Web lacks the files": Scene(then=_exported),
+    "I have several family trees": Scene(then=_another_family, desktop=lambda world: world.desktops[-1]),
     "It says that it stopped": Scene(then=_unplugged),
     "I want to see first what it would do": Scene(then=_plugged_in),
 }

@@ -298,6 +298,15 @@ def assert_stops(desk: Desk, name: str, stop: Stop | None) -> None:
     assert answer.document["error"] == {"reason": stop.reason, "remedy": stop.remedy}
 
 
+def test_bucket_and_prefix_are_told(desk: Desk, world: World) -> None:
+    """Whether the tree has a prefix of its own, or other trees' files may lie beside its own."""
+    assert checks(desk)["media kept in"][0]["text"].endswith("(bucket photos, prefix tree1/: the tree's own)")
+    for prefix, words in (("family/", "prefix family/"), ("", "no prefix")):
+        world.location_ = MediaLocation("photos", prefix)
+        text = checks(desk)["media kept in"][0]["text"]
+        assert f"(bucket photos, {words}: not the tree's own" in text
+
+
 def test_what_was_synced_is_still_there(desk: Desk, world: World) -> None:
     """Folder, tree, place and history are those that the state is bound to: exit 0."""
     bind(desk)
