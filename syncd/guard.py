@@ -23,6 +23,7 @@ from syncd.model.plan import (
     HoldKind,
     KeepLoser,
     Plan,
+    Record,
     RestoreObject,
     TrashFile,
     UpdateObject,
@@ -260,7 +261,7 @@ def hold(plan: Plan, policy: Policy, now: Circumstances) -> Guarded:
     sieve = _Sieve(now.standing)
     actions: Sequence[Action] = plan.actions
     if policy.first_sync is not FirstSync.GO:
-        actions = _strain_first(actions, sieve, _first_contact_reason(plan, now))
+        actions = _strain_first(actions, sieve, _first_contact_reason(plan, now, policy), policy)
     actions = sieve.strain(
         actions, HoldKind.REFERENCED, _referenced_items(policy, now, sieve), "people or events refer to it"
     )
@@ -382,11 +383,14 @@ def _item(action: Action) -> HeldItem | None:
             return None
 
 
-def _strain_first(actions: Sequence[Action], sieve: _Sieve, reason: str | None) -> Sequence[Action]:
+def _strain_first(
+    actions: Sequence[Action], sieve: _Sieve, reason: str | None, policy: Policy
+) -> Sequence[Action]:
     """Hold what a first contact that is too large would do.
 
     What prepares another action goes and waits with it, whatever was said of itself: the bytes that an object
-    names, and the copy of the bytes that lose a conflict.
+    names, and the copy of the bytes that lose a conflict. So does what follows it: where Gramps Web keeps media on its
+    own disk, bytes go to objects that were allowed to name them in an earlier pass.
     """
     main = [action for action in actions if not isinstance(action, Upload | KeepLoser)]
     passed = sieve.strain(main, HoldKind.FIRST_SYNC, _first_items, reason)
@@ -397,7 +401,11 @@ def _strain_first(actions: Sequence[Action], sieve: _Sieve, reason: str | None) 
     due = [action for action in uploads if action.file.checksum in needed]
     kept = [action for action in losers if action.object.handle in changed]
     rest = [action for action in uploads if action.file.checksum not in needed]
-    free = sieve.strain(rest, HoldKind.FIRST_SYNC, _first_items, reason)
+    met = {action.link.handle for action in actions if isinstance(action, Record) and action.new}
+    late = [action for action in rest if policy.found_by_path and action.handle not in met]
+    free = sieve.strain(late, HoldKind.FIRST_SYNC, _first_items, None)
+    early = [action for action in rest if action not in late]
+    free += sieve.strain(early, HoldKind.FIRST_SYNC, _first_items, reason)
     lone = [action for action in losers if action.object.handle not in changed]
     sieve.strain(lone, HoldKind.FIRST_SYNC, _first_items, reason)
     return [*due, *free, *kept, *passed]
@@ -483,12 +491,16 @@ def _mass_reason(actions: Sequence[Action], sieve: _Sieve, policy: Policy, now: 
     )
 
 
-def _first_contact_reason(plan: Plan, now: Circumstances) -> str | None:
-    """Why the transfers of a first contact are held, or None. A copy within the folder is no transfer."""
+def _first_contact_reason(plan: Plan, now: Circumstances, policy: Policy) -> str | None:
+    """Why the transfers of a first contact are held, or None. A copy within the folder is no transfer.
+
+    Bytes for a server's own disk are sent a pass later than they are named, and counted where they are named.
+    """
     if not now.first_contact:
         return None
     adds = sum(isinstance(action, AddObject | RestoreObject) for action in plan.actions)
-    sent = [action.file.size for action in plan.actions if isinstance(action, Upload)]
+    sending = Upload | AddObject | RestoreObject | UpdateObject if policy.found_by_path else Upload
+    sent = [action.file.size for action in plan.actions if isinstance(action, sending)]
     fetched = [
         now.sizes.get(action.checksum, 0)
         for action in plan.actions

@@ -26,6 +26,8 @@ Invariants:
   move told): otherwise a deletion that is held would be taken for an edit, and one object get another's bytes.
 - A file that moved while its object has to wait for the name is that object's at its new place, whatever is written
   there; nothing else is linked with it until the object has the name.
+- A server that keeps media on its own disk finds a file by its object's path alone: no path is given to other bytes than
+  it ever had, names come before bytes, and the folder's moves stay in the folder.
 - An item gets at most one action a pass, content before name (a file that was moved here: name before content), and
   the link recorded with it changes only in what the action settled. The service repeats passes until a plan is empty.
 """
@@ -35,6 +37,7 @@ from __future__ import annotations
 from syncd.merge.draft import Draft, Inputs
 from syncd.merge.linked import LinkedMerge
 from syncd.merge.moves import Holders, locate
+from syncd.merge.on_disk import DiskNames
 from syncd.merge.places import Places
 from syncd.merge.unlinked import UnlinkedMerge
 from syncd.model.plan import Plan
@@ -58,8 +61,9 @@ def reconcile(inputs: Inputs) -> Plan:
     located = locate(inputs)
     places = Places(inputs, located)
     holders = Holders(located, inputs.catalog.objects)
-    LinkedMerge(draft, places, holders).merge(located)
-    UnlinkedMerge(draft, places, holders).merge()
+    disk = DiskNames(inputs)
+    LinkedMerge(draft, places, holders, disk).merge(located)
+    UnlinkedMerge(draft, places, holders, disk).merge()
     return draft.plan()
 
 

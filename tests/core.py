@@ -118,6 +118,8 @@ def inputs(
     files: Iterable[FolderFile] = (),
     objects: Iterable[MediaObject] = (),
     bucket: Iterable[str] | Mapping[str, int] | None = None,
+    lacking: Iterable[str] = (),
+    wrong: Iterable[str] = (),
     occupied: Mapping[str, Occupant] | None = None,
     conflict_copies: Iterable[str] = (),
     desktop: DesktopSnapshot | None = None,
@@ -127,7 +129,10 @@ def inputs(
     rules: PathRules = RULES,
     **policy: Any,
 ) -> Inputs:
-    """The inputs of one pass. The bucket has all that objects and links name, unless its contents are given."""
+    """The inputs of one pass. The bucket has all that objects and links name, unless its contents are given.
+
+    `lacking` and `wrong` are the handles of objects for which a server with a disk of its own has no file, or another.
+    """
     links, objects, files = tuple(links), tuple(objects), tuple(files)
     if bucket is None:
         named = {item.digest for item in objects} | {link.checksum for link in links}
@@ -141,7 +146,7 @@ def inputs(
         links=links,
         folder=FolderSnapshot({file.path.key: file for file in files}, dict(occupied or {})),
         catalog=CatalogSnapshot({item.handle: item for item in objects}),
-        bucket=BucketSnapshot(sizes),
+        bucket=BucketSnapshot(sizes, frozenset(lacking), frozenset(wrong)),
         policy=replace(POLICY, rules=rules, **policy),
         moment=moment,
         conflict_copies=frozenset(conflict_copies),

@@ -134,13 +134,29 @@ class World:
             links=tuple(self.links.values()),
             folder=FolderSnapshot(files, occupied),
             catalog=CatalogSnapshot(dict(self.objects)),
-            bucket=BucketSnapshot({checksum: len(word(checksum)) for checksum in self.bucket}),
+            bucket=self.look_at_store(),
             policy=replace(self.policy, ignored=self.is_ignored),
             moment=Moment(self.now + self.skew, "2026-11-22", self.host),
             conflict_copies=frozenset(self.copies),
             desktop=self.desktop,
             deleted=tuple(self.deletions),
         )
+
+    def look_at_store(self) -> BucketSnapshot:
+        """What the store holds."""
+        return BucketSnapshot({checksum: len(word(checksum)) for checksum in self.bucket})
+
+    def may_name(self, checksum: Checksum) -> bool:
+        """Whether an object may name a content: bytes come before names."""
+        return checksum in self.bucket
+
+    def serves(self, _item: MediaObject, checksum: Checksum) -> bool:
+        """Whether the bytes of an object can be fetched."""
+        return checksum in self.bucket
+
+    def put(self, upload: Upload) -> None:
+        """Bytes arrive in the store."""
+        self.bucket.add(upload.file.checksum)
 
     def plan(self) -> Plan:
         """What the merge makes of it."""
@@ -164,7 +180,9 @@ class World:
                 moves = []
             if isinstance(action, Upload) and (place in failed or not self._is(action.file)):
                 missing.add(action.file.checksum)
-            elif isinstance(action, KeepLoser) and (place in failed or action.checksum not in self.bucket):
+            elif isinstance(action, KeepLoser) and (
+                place in failed or not self.serves(action.object, action.checksum)
+            ):
                 lost.add(action.object.handle)
             elif place in failed or self._waits(action, missing, lost):
                 continue
@@ -236,13 +254,13 @@ class World:
                 self._record(link)
             case Forget(link=link):
                 self._drop(link)
-            case Upload(file=file):
-                self.bucket.add(file.checksum)
+            case Upload():
+                self.put(action)
             case AddObject():
                 self._add(action)
             case UpdateObject(expected=item, path=path, checksum=checksum, link=link):
                 done = self._is_still(replace(item, path=path, checksum=checksum))
-                bytes_first = parse_checksum(item.checksum) == checksum or checksum in self.bucket
+                bytes_first = parse_checksum(item.checksum) == checksum or self.may_name(checksum)
                 if done or (self._is_still(item) and bytes_first):
                     self.objects[item.handle] = replace(item, path=path, checksum=checksum)
                     self._record(link)
@@ -269,7 +287,7 @@ class World:
     def _add(self, add: AddObject) -> None:
         """Make an object, journaled; one that is there already and is the same was made by us."""
         link = add.link
-        if add.file.checksum not in self.bucket:
+        if not self.may_name(add.file.checksum):
             return
         there = self.objects.get(link.handle)
         if there is None:
@@ -284,7 +302,7 @@ class World:
     def _restore(self, restore: RestoreObject) -> None:
         """Bring an object back by the history, or anew; somebody else may have done so already."""
         file, link = restore.file, restore.link
-        if file.checksum not in self.bucket:
+        if not self.may_name(file.checksum):
             return
         if restore.why is Why.CAME_BACK:
             self.links[link.handle] = replace(link, restore=True)
@@ -301,7 +319,7 @@ class World:
     def _fetch(self, fetch: Fetch) -> None:
         """Bytes come from the bucket or a file of the folder; an old file is moved away, never overwritten."""
         copied = fetch.source is not None and self._is(fetch.source)
-        if not (copied or fetch.checksum in self.bucket):
+        if not (copied or self.serves(fetch.object, fetch.checksum)):
             return
         key = fetch.path.key
         if fetch.replaces is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -103,6 +104,11 @@ class Inputs:
         """Whether a file is being written, so that it cannot be told yet what it holds."""
         return Occupant.BUSY in self.folder.occupied.values()
 
+    @property
+    def store(self) -> str:
+        """What people call the place where Gramps Web keeps its media."""
+        return "Gramps Web's disk" if self.policy.found_by_path else "the bucket"
+
     def target(self, raw: str) -> MediaPath | Refusal:
         """The folder path that a path of Gramps Web means here."""
         return parse_catalog_path(raw, self.policy.rules)
@@ -115,6 +121,16 @@ class Inputs:
     def has_bytes(self, checksum: Checksum) -> bool:
         """Whether the bytes can be had: from the bucket, or from the folder itself."""
         return self.bucket.holds(checksum) or checksum in self.files_by_checksum
+
+    def is_stored(self, file: FolderFile, handle: str) -> bool:
+        """Whether the store has a file's bytes for this object."""
+        if self.policy.found_by_path:
+            return handle not in self.bucket.lacking and handle not in self.bucket.wrong
+        return self.bucket.sizes.get(file.checksum) == file.size
+
+    def is_unsettled(self, item: MediaObject) -> bool:
+        """Whether nobody can say that an object's checksum is out of date: its bytes may come, or others are there."""
+        return item.handle in self.bucket.wrong or self.is_fresh(item)
 
     def is_fresh(self, item: MediaObject) -> bool:
         """Whether an object changed so lately that its bytes may still be under way (or a clock is wrong)."""
@@ -132,7 +148,7 @@ class Draft:
     waiting: list[Waiting] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     unchanged: int = 0
-    _uploads: dict[Checksum, Upload] = field(default_factory=dict)
+    _uploads: dict[str, Upload] = field(default_factory=dict)
     _claimed: dict[str, Checksum] = field(default_factory=dict)
 
     def do(self, *actions: Action) -> None:
@@ -167,12 +183,39 @@ class Draft:
         return file
 
     def store(self, file: FolderFile, why: Why, handle: str | None = None) -> None:
-        """See to it that the bucket holds a file's bytes: at once where it lacks them or has them damaged."""
+        """See to it that the bucket holds a file's bytes: at once where it lacks them or has them damaged.
+
+        A server that keeps media on its own disk takes them for an object that names them already, and lacks them.
+        """
+        if self.inputs.policy.found_by_path:
+            item = self.inputs.catalog.objects.get(handle or "")
+            if (
+                item is not None
+                and item.handle in self.inputs.bucket.lacking
+                and item.checksum == file.checksum
+            ):
+                self._supply(item, file, why)
+            return
         size = self.inputs.bucket.sizes.get(file.checksum)
         if size == file.size or file.checksum in self._uploads:
             return
         damaged = size is not None
         self._uploads[file.checksum] = Upload(file, Why.DAMAGED_BYTES if damaged else why, handle, damaged)
+
+    def _supply(self, item: MediaObject, file: FolderFile, why: Why) -> None:
+        """Send bytes for an object to the server's disk, if that can have a file at its path."""
+        path = posixpath.normpath(item.path)
+        if path.startswith(("/", "../")) or path in (".", ".."):
+            problem = Problem(
+                "Gramps Web keeps its media on its own disk and serves no file for this path: it is absolute, or leads out",
+                f"give the object a relative path in Gramps Web, such as '{file.path.key}'",
+                item.path,
+                item.handle,
+            )
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return
+        self._uploads.setdefault(path, Upload(file, why, item.handle))
 
     def problem(self, reason: str, remedy: str, path: str, handle: str | None = None) -> None:
         """Add a problem."""
@@ -193,7 +236,16 @@ class Draft:
             item: the object.
             file: the file that it has here, of other content and as it was: it may be the right one all the same.
         """
-        if self.inputs.is_fresh(item):
+        if item.handle in self.inputs.bucket.wrong:
+            self.problem(
+                "the file that Gramps Web has is not the one that its own record names: somebody changed one of the two "
+                "behind its back",
+                "look at it in Gramps Web, and upload the right file there as the object's file; nothing was changed, here "
+                "or there",
+                item.path,
+                item.handle,
+            )
+        elif self.inputs.is_fresh(item):
             self.wait(
                 "Gramps Web names a file that has not arrived yet; it may still be under way",
                 item.path,
@@ -209,7 +261,8 @@ class Draft:
             )
         else:
             self.problem(
-                "missing on both sides: neither the media folder nor the bucket has the file that Gramps Web names",
+                f"missing on both sides: neither the media folder nor {self.inputs.store} has the file that Gramps Web "
+                "names",
                 "put the original file into the media folder, or upload it in Gramps Web",
                 item.path,
                 item.handle,

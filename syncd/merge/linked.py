@@ -14,6 +14,7 @@ from syncd.merge.content import ContentMerge
 from syncd.merge.draft import Draft
 from syncd.merge.moves import At, Holders, Located
 from syncd.merge.names import NameMerge
+from syncd.merge.on_disk import DiskNames
 from syncd.merge.places import Places
 from syncd.merge.sleep import fall_asleep, wake_up
 from syncd.model.paths import Refusal
@@ -26,15 +27,16 @@ from syncd.model.values import Checksum
 class LinkedMerge:
     """Merges every located link into a draft."""
 
-    def __init__(self, draft: Draft, places: Places, holders: Holders) -> None:
+    def __init__(self, draft: Draft, places: Places, holders: Holders, disk: DiskNames) -> None:
         self._draft = draft
         self._inputs = draft.inputs
         self._policy = draft.inputs.policy
         self._objects = draft.inputs.catalog.objects
         self._places = places
         self._holders = holders
-        self._content = ContentMerge(draft, places, holders)
-        self._names = NameMerge(draft, places, holders)
+        self._disk = disk
+        self._content = ContentMerge(draft, places, holders, disk)
+        self._names = NameMerge(draft, places, holders, disk)
 
     def merge(self, located: Sequence[Located]) -> None:
         """Merge all, and settle the moves of files together at the end."""
@@ -80,7 +82,7 @@ class LinkedMerge:
             and not link.restore
             and not link.asleep
             and link.moved_to is None
-            and self._inputs.bucket.sizes.get(link.checksum) == file.stamp.size
+            and self._inputs.is_stored(file, link.handle)
         )
 
     # --- the object is gone ---------------------------------------------------------------------------------------
@@ -124,7 +126,7 @@ class LinkedMerge:
 
     def _way_back(self, checksum: Checksum) -> str:
         """What a person can do about a file that neither side has any more."""
-        if self._inputs.bucket.holds(checksum):
+        if self._inputs.bucket.holds(checksum) and not self._disk.matter:
             return f"the bucket still holds its bytes, as {checksum}"
         return "put it into the folder again"
 
@@ -152,7 +154,10 @@ class LinkedMerge:
         after = replace(
             link, checksum=file.checksum, inode=file.stamp.inode, detached=None, restore=False, asleep=False
         )
-        self._draft.do(RestoreObject(file, after, why, path=None if link.named else file.path.key))
+        path = None if link.named else file.path.key
+        if self._disk.matter and file.checksum != link.checksum:
+            path = self._disk.for_edit(link, None, file.checksum)
+        self._draft.do(RestoreObject(file, after, why, path))
         if why is Why.EDIT_BEATS_DELETE:
             self._draft.notice(
                 "was deleted in Gramps Web but changed in the folder; it is brought back in Gramps Web",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from syncd.merge.draft import Draft
 from syncd.merge.moves import Holders
+from syncd.merge.on_disk import DiskNames
 from syncd.merge.places import Places
 from syncd.model.paths import MediaPath, Refusal, is_server_name
 from syncd.model.plan import Fetch, MoveFile, Record, UpdateObject, Why
@@ -15,8 +16,9 @@ from syncd.model.snapshots import FolderFile, Link, MediaObject
 class NameMerge:
     """Merges the names of objects and files; `settle_moves` comes last, for moves may need one another's names."""
 
-    def __init__(self, draft: Draft, places: Places, holders: Holders) -> None:
+    def __init__(self, draft: Draft, places: Places, holders: Holders, disk: DiskNames) -> None:
         self._draft = draft
+        self._disk = disk
         self._inputs = draft.inputs
         self._policy = draft.inputs.policy
         self._objects = draft.inputs.catalog.objects
@@ -44,9 +46,9 @@ class NameMerge:
             return
         # Gramps Web may have been given a name that reads as another one, with a backslash in it: it is this file's.
         was = link.path if link.named == link.path.key else self._inputs.target(link.named)
-        to = self._inputs.target(item.path)
-        agreed = isinstance(was, MediaPath) and was == link.path
-        if item.path != link.named and is_server_name(item.path, item.digest):
+        to = self._disk.meant(item, but=link.path)
+        agreed = self._disk.had_agreed(link, was)
+        if item.path != link.named and self._is_nobodys(link, item):
             self._undo_server_name(link, item, file, after, follow=agreed and moved_here)
         elif item.path == link.named or (agreed and to == was):
             if moved_here and agreed and not self._policy.found_by_path:
@@ -57,6 +59,10 @@ class NameMerge:
             self._record(link, replace(after, named=item.path, path=file.path))
         else:
             self._moved_in_web(link, item, file, after, to)
+
+    def _is_nobodys(self, link: Link, item: MediaObject) -> bool:
+        """Whether an object has a path that no person gave it."""
+        return is_server_name(item.path, item.digest) or self._disk.is_nobodys(link, item)
 
     def _record(self, link: Link, after: Link) -> None:
         """Write a link down if anything but the inode changed."""
@@ -97,7 +103,7 @@ class NameMerge:
             return
         moved = replace(after, named=item.path, path=to)
         others = self._holders.others(link, file)
-        if all(self._inputs.target(self._objects[other.handle].path) == to for other in others):
+        if all(self._disk.meant(self._objects[other.handle]) == to for other in others):
             if self._draft.claim(file):
                 self._moves.append(MoveFile(file, to, moved))
                 self._links[link.handle] = link

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from syncd.merge.draft import Draft
+from syncd.merge.on_disk import DiskNames
 from syncd.merge.places import Places
 from syncd.merge.portable import Portability
 from syncd.merge.returning import find_returned
@@ -23,8 +24,9 @@ from syncd.model.snapshots import Deleted, DesktopObject, FolderFile, Link
 class Newcomers:
     """Adds new files to a draft, as the rules and Gramps Desktop will have it."""
 
-    def __init__(self, draft: Draft, places: Places) -> None:
+    def __init__(self, draft: Draft, places: Places, disk: DiskNames) -> None:
         self._draft = draft
+        self._disk = disk
         self._places = places
         self._inputs = draft.inputs
         self._portability = Portability(draft.inputs.folder, draft.inputs.policy.rules)
@@ -67,7 +69,7 @@ class Newcomers:
         free = [item for item in known if not self._is_used(item.handle)]
         if free:
             best = min(free, key=lambda item: item.digest != file.checksum)  # the first of those: the oldest
-            self._add(AddObject(file, _link(best.handle, file), from_desktop=True))
+            self._add(AddObject(file, self._new_link(best.handle, file), from_desktop=True))
             return
         living = [item.handle for item in known if item.handle in self._inputs.catalog.objects]
         if living:
@@ -100,7 +102,7 @@ class Newcomers:
         if unsure:
             self._draft.wait("Gramps Desktop's family tree cannot be read just now", str(file.path))
         elif mode is NewFiles.ADD:
-            self._add(AddObject(file, _link(self._free_handle(file.path), file)))
+            self._add(AddObject(file, self._new_link(self._free_handle(file.path), file)))
 
     def _add(self, action: AddObject) -> None:
         """Have the object made, and tell of a name that will not arrive everywhere."""
@@ -112,6 +114,10 @@ class Newcomers:
                 str(action.file.path),
                 action.link.handle,
             )
+
+    def _new_link(self, handle: str, file: FolderFile) -> Link:
+        """The link of a file whose object is made now."""
+        return replace(_link(handle, file), named=self._disk.for_new(file, handle))
 
     def _is_used(self, handle: str) -> bool:
         return (

@@ -14,6 +14,7 @@ from syncd.merge.content import settle_conflict
 from syncd.merge.draft import Draft
 from syncd.merge.moves import At, Holders
 from syncd.merge.newcomers import Newcomers
+from syncd.merge.on_disk import DiskNames
 from syncd.merge.places import Places
 from syncd.model.paths import MediaPath, Refusal, handle_for, is_server_name
 from syncd.model.plan import Fetch, Forget, Record, UpdateObject, Why
@@ -29,8 +30,9 @@ def _base_name(item: MediaObject) -> str:
 class UnlinkedMerge:
     """Pairs unlinked objects and files into a draft."""
 
-    def __init__(self, draft: Draft, places: Places, holders: Holders) -> None:
+    def __init__(self, draft: Draft, places: Places, holders: Holders, disk: DiskNames) -> None:
         self._draft = draft
+        self._disk = disk
         self._inputs = draft.inputs
         self._policy = draft.inputs.policy
         self._places = places
@@ -61,7 +63,7 @@ class UnlinkedMerge:
                 self._second_object(item, target, file)
             else:
                 self._new_object(item, target)
-        Newcomers(self._draft, self._places).merge(self._new_files())
+        Newcomers(self._draft, self._places, self._disk).merge(self._new_files())
 
     def _objects(self) -> Iterable[tuple[MediaObject, MediaPath | Refusal]]:
         """The objects without a link that are in scope, oldest first, with the paths they mean here."""
@@ -127,8 +129,8 @@ class UnlinkedMerge:
         elif self._inputs.has_bytes(theirs):
             if self._draft.claim(file, theirs):
                 self._take(file)
-                settle_conflict(self._draft, self._places, self._link(item, file), item, file)
-        elif self._inputs.is_fresh(item):
+                settle_conflict(self._draft, self._places, self._disk, self._link(item, file), item, file)
+        elif self._inputs.is_unsettled(item):
             self._used.add(file.path.key)
             self._draft.await_bytes(item)
         else:
@@ -168,7 +170,7 @@ class UnlinkedMerge:
                 str(path),
                 item.handle,
             )
-        elif self._inputs.is_fresh(item):
+        elif self._inputs.is_unsettled(item):
             self._draft.await_bytes(item)
         else:
             self._correct(item, file)
@@ -279,6 +281,9 @@ class UnlinkedMerge:
         if checksum is None or not self._inputs.has_bytes(checksum):
             self._draft.await_bytes(item)
             return
+        plain = self._disk.meant(item)
+        if isinstance(plain, MediaPath) and plain != target and self._is_open(plain, item, checksum):
+            target = plain
         if self._places.is_promised(target):
             return  # an older object of that very name comes first, the next pass sees to this one
         refusal = self._places.refuse(target, Link(item.handle, item.path, target, checksum))
@@ -287,6 +292,12 @@ class UnlinkedMerge:
             return
         self._places.promise(target)
         self._fetch(item, target, checksum)
+
+    def _is_open(self, path: MediaPath, item: MediaObject, checksum: Checksum) -> bool:
+        """Whether a file can be put at a path that its object does not name to the letter."""
+        if self._policy.ignored(path) or self._inputs.folder.is_unknown(path):
+            return False
+        return self._places.refuse(path, Link(item.handle, item.path, path, checksum)) is None
 
     def _fetch(self, item: MediaObject, path: MediaPath, checksum: Checksum) -> None:
         """Bring an object's bytes to a free path, from the folder itself where it has them."""

@@ -207,7 +207,7 @@ def _free_name(
         number = "" if counter == 1 else (str(counter) if opening == " (" else f" {counter}")
         tail = f"{opening}{number}{closing}{suffix}"
         room = MAX_COMPONENT_BYTES - len(tail.encode())
-        found = path.beside(_cut(stem, room) + tail)
+        found = path.beside(cut_to_fit(stem, room) + tail)
         if found.fold not in taken:
             return found
         counter += 1
@@ -219,7 +219,7 @@ def is_conflict_copy(path: MediaPath, of: MediaPath) -> bool:
     return bool(mark and before) and of.key.startswith(before) and "/" not in of.key[len(before) :]
 
 
-def _cut(text: str, size: int) -> str:
+def cut_to_fit(text: str, size: int) -> str:
     """The longest start of `text` that fits `size` bytes, cut between characters, never inside a cluster."""
     encoded = text.encode()
     if len(encoded) <= size:

@@ -34,6 +34,7 @@ class Why(StrEnum):
     STALE_CHECKSUM = "Gramps Web's checksum was out of date"
     MISSING_BYTES = "Gramps Web lacked the file"
     DAMAGED_BYTES = "the stored copy had the wrong size"
+    OTHER_BYTES = "Gramps Web's disk had other content under its name"
     SERVER_NAME = "Gramps Web replaced the name by a checksum"
     REFERENCES = "Gramps Web has what it refers to now"
     SAME = "the same on both sides"
@@ -70,7 +71,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class AddObject:
-    """Create the media object of a file; the bucket holds its bytes by then.
+    """Create the media object of a file; the bucket holds its bytes by then (a server's own disk gets them after it).
 
     `from_desktop`: Gramps Desktop has the object, under the link's handle; it is made with all that it has there.
     """
@@ -88,7 +89,8 @@ class UpdateObject:
     Args:
         expected: the object as it was read; when it is no longer so, nothing is done.
         path: its path after the update.
-        checksum: its checksum after the update; the bucket holds those bytes by then.
+        checksum: its checksum after the update; the bucket holds those bytes by then. On a server's own disk they come
+            after it, to a path that is fresh.
         link: recorded afterwards.
     """
 

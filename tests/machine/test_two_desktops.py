@@ -104,8 +104,8 @@ class TwoDesktops(RuleBasedStateMachine):
         usual: bool,
     ) -> None:
         """Two desktops with files of their own and some in common, and a tree with objects. Often all is as delivered."""
-        first = World(Policy(RULES) if usual else one, host="desk")
-        second = World(Policy(RULES) if usual else other, host="laptop", skew=skew)
+        plain = Policy(RULES)
+        first, second = self.new_worlds(plain if usual else one, plain if usual else other, skew)
         second.objects, second.deleted, second.bucket = first.objects, first.deleted, first.bucket
         self.desks = [first, second]
         for path in sorted(same):
@@ -119,6 +119,27 @@ class TwoDesktops(RuleBasedStateMachine):
                     world.files[path] = (self.history.write(), world.inode())
         for path in sorted(web):
             self.web_add(path, 0)
+
+    # --- the server, of one kind or another -----------------------------------------------------------------------
+
+    def new_worlds(self, one: Policy, other: Policy, skew: int) -> tuple[World, World]:
+        """Two worlds, which will share the server."""
+        return World(one, host="desk"), World(other, host="laptop", skew=skew)
+
+    def web_store(self, _item: MediaObject, content: str, late: int) -> None:
+        """A person gives an object bytes, now or later."""
+        if late == 1:
+            self.coming.add(content)
+        else:
+            self.desks[0].bucket.add(md5(content))
+
+    def web_path(self, _item: MediaObject | None, path: str, content: str, late: int) -> str:
+        """The path of an object that a person gave bytes: their own, or the server's name for it."""
+        return f"{md5(content)}.jpg" if late == 2 else path
+
+    def arrive(self, content: str) -> None:
+        """An upload that was under way arrives."""
+        self.desks[0].bucket.add(md5(content))
 
     # --- people at a desktop --------------------------------------------------------------------------------------
 
@@ -274,23 +295,15 @@ class TwoDesktops(RuleBasedStateMachine):
         objects = self.desks[0].objects
         return objects[sorted(objects)[number % len(objects)]] if objects else None
 
-    def _send(self, late: int) -> str:
-        """A new content; its bytes come at once, or later."""
-        content = self.history.write()
-        if late == 1:
-            self.coming.add(content)
-        else:
-            self.desks[0].bucket.add(md5(content))
-        return content
-
     @rule(path=paths, late=st.integers(0, 3))
     def web_add(self, path: str, late: int) -> None:
         """A person adds an object in Gramps Web, under the server's name for it or their own."""
         self.made += 1
-        content = self._send(late)
-        named = f"{md5(content)}.jpg" if late == 2 else path
+        content = self.history.write()
+        named = self.web_path(None, path, content, late)
         handle = f"web{self.made}"
         self.desks[0].objects[handle] = MediaObject(handle, named, md5(content), "", self.desks[0].now)
+        self.web_store(self.desks[0].objects[handle], content, late)
 
     @rule(number=which, late=st.integers(0, 3))
     def web_edit(self, number: int, late: int) -> None:
@@ -298,11 +311,11 @@ class TwoDesktops(RuleBasedStateMachine):
         item = self._object(number)
         if item is not None:
             self.history.gone.add(word(item.checksum))
-            content = self._send(late)
-            path = f"{md5(content)}.jpg" if late == 2 else item.path
-            self.desks[0].objects[item.handle] = replace(
-                item, path=path, checksum=md5(content), change=self.desks[0].now
-            )
+            content = self.history.write()
+            path = self.web_path(item, item.path, content, late)
+            after = replace(item, path=path, checksum=md5(content), change=self.desks[0].now)
+            self.desks[0].objects[item.handle] = after
+            self.web_store(after, content, late)
 
     @rule(number=which, path=paths)
     def web_rename(self, number: int, path: str) -> None:
@@ -331,7 +344,8 @@ class TwoDesktops(RuleBasedStateMachine):
     @rule()
     def bytes_arrive(self) -> None:
         """All uploads that were under way arrive."""
-        self.desks[0].bucket.update(md5(content) for content in self.coming)
+        for content in sorted(self.coming):
+            self.arrive(content)
         self.coming.clear()
 
     # --- syncd ----------------------------------------------------------------------------------------------------
