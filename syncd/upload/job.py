@@ -5,20 +5,30 @@ What a person can have got wrong is looked at before the first byte is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import structlog
+
 from syncd import doorstep
+from syncd.bucket import S3Store
 from syncd.config import UploadSettings
 from syncd.config.mistakes import printable
+from syncd.errors import ServerError
 from syncd.model.plan import Counts
 from syncd.ports import MediaLocation, Progress
 from syncd.upload.files import Folders, find_folders
 from syncd.upload.run import Report, upload
-from syncd.upload.target import Target, Wanted, find_target
+from syncd.upload.target import Target, Wanted, find_target, is_tree_id
 from syncd.upload.tree import MediaTree, tree_of_desktop, tree_of_file
+
+log = structlog.get_logger(__name__)
+
+MOST_PLACES = 3
+"""Other places in the bucket that are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,43 @@ def carry_out(
             threads=settings.s3.transfers,
             progress=progress,
         )
-    return Uploaded(tree, folders, target.location, report, tuple(_notices(report, target)))
+        doubts = [] if target.server is not None else _elsewhere(report, settings, target.location, store)
+    log.info(
+        "uploaded",
+        tree=tree.title,
+        sent=len(report.sent),
+        there=report.there,
+        problems=len(report.failed),
+        prefix=target.location.prefix,
+    )
+    return Uploaded(tree, folders, target.location, report, (*doubts, *_notices(report, target)))
+
+
+def _elsewhere(
+    report: Report, settings: UploadSettings, location: MediaLocation, store: S3Store
+) -> Sequence[str]:
+    """Whether the bucket has these files at another place, too, where nobody but the person said which is right."""
+    own, places = settings.s3.prefix, Counter[str]()
+    if report.made_bucket:
+        return []
+    try:
+        for key in store.upkeep().walk(own):
+            place, _, name = key.key.rpartition("/")
+            if name in report.wanted:
+                places[f"{place}/" if place else ""] += 1
+    except ServerError:  # a help, and no more
+        return []
+    del places[location.prefix]
+    found = []
+    for place, number in places.most_common():
+        tree_id = place.removeprefix(own).removesuffix("/")
+        if is_tree_id(tree_id) or place == own:
+            option = f"--tree-id {tree_id}" if tree_id else "--no-tree-id"
+            found.append(
+                f"The bucket has {number:,} of these files at s3://{location.bucket}/{place}, too. If that is where "
+                f"Gramps Web looks, upload with {option} instead."
+            )
+    return found[:MOST_PLACES]
 
 
 def _notices(report: Report, target: Target) -> list[str]:

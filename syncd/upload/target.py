@@ -71,8 +71,13 @@ def find_target(settings: UploadSettings, wanted: Wanted) -> Target:
     return _asked(settings, wanted)
 
 
+def is_tree_id(text: str) -> bool:
+    """Whether a text may be the id of a tree."""
+    return _TREE_ID.fullmatch(text) is not None and text not in _NO_TREES
+
+
 def _check_tree_id(tree_id: str) -> None:
-    if not _TREE_ID.fullmatch(tree_id) or tree_id in _NO_TREES:
+    if not is_tree_id(tree_id):
         raise ConfigError(
             f"--tree-id: '{printable(tree_id)}' is not the id of a tree",
             "give the id that `syncd check` or /api/metadata/ of Gramps Web shows, not its title",

@@ -223,7 +223,10 @@ def test_killed_in_the_middle(tmp_path: Path, rclone: RcloneS3) -> None:
     assert below.keys().keys() == set(checksums.values())
     assert witness.keys().keys() == {f"3f2a/{checksum}" for checksum in checksums.values()}
     below.assert_sound()
-    assert upload(desktop, *order[2:])["counts"]["uploaded"] == 0
+    again = upload(desktop, *order[2:], "--dry-run")
+    assert (again["counts"]["uploaded"], again["notices"]) == (0, [])
+    other = upload(desktop, *order[2:4], "--no-tree-id", "--dry-run")
+    assert "--tree-id 3f2a" in other["notices"][0]["text"]
 
 
 def test_why_a_file_could_not_be_sent(tmp_path: Path, rclone: RcloneS3) -> None:
