@@ -198,11 +198,16 @@ def _moved_stop(bound: Identity, found: Identity) -> Stop:
         return Stop(
             f"{what}: GRAMPSWEB_MEDIA_PREFIX_TREE was switched {'on' if on else 'off'}",
             f"if that was not meant, ask who runs Gramps Web to switch it {'off' if on else 'on'} again; if it was, "
-            f"bring the files to their new place with `syncd migrate-prefix`, then run `syncd adopt`: {_ANEW}",
+            "run `syncd migrate-prefix`: it copies the files to their new place, and syncd goes on from there",
         )
+    brought = (
+        "`syncd migrate-prefix`, which copies the files there and goes on, or "
+        if found.bucket == bound.bucket
+        else ""
+    )
     return Stop(
         what,
-        f"{back}; if it was, let s3.url name the new place, and run `syncd adopt`: {_ANEW}",
+        f"{back}; if it was, let s3.url name the new place, and run {brought}`syncd adopt`: {_ANEW}",
     )
 
 

@@ -43,6 +43,7 @@ class ServerInfo:
     user: str
     permissions: frozenset[str]
     task_queue: bool = False
+    many_trees: bool = False
     people: int = 0
     media: int = 0
     untested: str = ""

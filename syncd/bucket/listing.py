@@ -55,7 +55,7 @@ def _collect(
     for number, page in enumerate(pages(session, asked, closed), 1):
         sizes = _sizes(page, session.location.prefix, asked)
         if sizes.keys() & found.keys():
-            raise _broken("it lists a key twice")
+            raise broken("it lists a key twice")
         found |= sizes
         if number == most and page["IsTruncated"]:
             return found, False
@@ -79,19 +79,19 @@ def pages(
             client.list_objects_v2, Bucket=session.location.bucket, Prefix=prefix, Delimiter=delimiter, **more
         )
         if "IsTruncated" not in page:
-            raise _broken("it does not say whether there is more")
+            raise broken("it does not say whether there is more")
         yield page
         if not page["IsTruncated"]:
             return
         token = page.get("NextContinuationToken")
         if not token:
-            raise _broken("it says that there is more, but not how to get it")
+            raise broken("it says that there is more, but not how to get it")
         if token in tokens:
-            raise _broken("it repeats itself")
+            raise broken("it repeats itself")
         tokens.add(token)
         empty = 0 if page.get("Contents") or page.get("CommonPrefixes") else empty + 1
         if empty > _EMPTY_PAGES:
-            raise _broken("it never ends")
+            raise broken("it never ends")
         more = {"ContinuationToken": token}
     raise Abandoned
 
@@ -101,14 +101,15 @@ def _sizes(page: dict[str, Any], prefix: str, asked: str) -> dict[Checksum, int]
     for item in page.get("Contents", ()):
         key: str = item["Key"]
         if not key.startswith(asked):
-            raise _broken("it lists what was not asked for")
+            raise broken("it lists what was not asked for")
         name = key[len(prefix) :]
         if _CHECKSUM.fullmatch(name):
             found[Checksum(name)] = item["Size"]
     return found
 
 
-def _broken(what: str) -> Unexpected:
+def broken(what: str) -> Unexpected:
+    """A listing that must not be believed."""
     return Unexpected(
         f"the listing of the bucket cannot be trusted: {what}",
         "nothing was changed; try again; if it stays so, ask the storage provider",

@@ -26,7 +26,7 @@ from typing import Any
 
 from syncd.bucket.copying import Copying
 from syncd.bucket.failures import Abandoned, Fault, S3Error
-from syncd.bucket.listing import pages
+from syncd.bucket.listing import broken, pages
 from syncd.bucket.reading import changed, digest
 from syncd.bucket.session import Session
 from syncd.bucket.stored import StoredKey
@@ -82,17 +82,22 @@ class Upkeep:
         self._conditional = True
         self._many = True
 
-    def walk(self, prefix: str = "") -> Iterator[StoredKey]:
-        """Every key that begins with the prefix, whatever it is and however deep, in the server's order.
+    def walk(self, prefix: str = "", *, deep: bool = True) -> Iterator[StoredKey]:
+        """Every key that begins with the prefix, whatever it is, in the server's order.
+
+        Args:
+            prefix: where.
+            deep: also what has a further slash behind the prefix.
 
         Raises:
             Unexpected: the listing breaks off or repeats itself.
         """
-        for page in pages(self._session, prefix, self._closed, delimiter=""):
+        for page in pages(self._session, prefix, self._closed, delimiter="" if deep else "/"):
             for item in page.get("Contents", ()):
-                yield StoredKey(
-                    item["Key"], item["Size"], item.get("ETag", "").strip('"'), item["LastModified"]
-                )
+                key: str = item["Key"]
+                if not key.startswith(prefix):
+                    raise broken("it lists what was not asked for")
+                yield StoredKey(key, item["Size"], item.get("ETag", "").strip('"'), item["LastModified"])
 
     def look(self, key: str) -> StoredKey | None:
         """A key as it is now; None when it is not there."""

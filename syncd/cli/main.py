@@ -35,9 +35,10 @@ COMMANDS: Mapping[str, str] = {
     "trash": "See what was deleted on either side, and bring it back.",
     "upload": "Send every media file of a family tree to the bucket.",
     "adopt": "Bind this desktop anew to a folder, a tree or a bucket.",
+    "migrate-prefix": "Bring a tree's files to another place in the bucket.",
     "completion": "Print the completion script for a shell.",
 }
-"""Each command, in the order of the help, with the first line of its help; its module has the same name."""
+"""Each command, in the order of the help, with the first line of its help; its module has the same name, with `_`."""
 
 
 class Commands(click.Group):
@@ -51,7 +52,7 @@ class Commands(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = import_module(f"syncd.cli.{cmd_name}").command
+        found: click.Command = import_module(f"syncd.cli.{cmd_name.replace('-', '_')}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

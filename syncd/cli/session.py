@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from syncd.config import Settings, UploadSettings
     from syncd.log import LogFormat
     from syncd.merge.survey import Survey
+    from syncd.migration import Migration, Request
     from syncd.model.plan import Outcome
     from syncd.ports import MediaLocation, Progress, ServerInfo
     from syncd.state import State
@@ -167,6 +168,12 @@ class Session:
         from syncd.inspection import survey_paths
 
         return survey_paths(self.settings())
+
+    def migrate(self, request: Request, progress: Progress) -> Migration:
+        """Bring the tree's files to another place in the bucket; see `syncd.migration`."""
+        from syncd.migration import migrate
+
+        return migrate(self.settings(), request, progress)
 
     def undo_deletion(self, handle: str, undo: str, tree_id: str | None) -> None:
         """Have Gramps Web bring back an object by its answer to the deletion, or by its history where that was lost.

@@ -46,6 +46,7 @@ def connect(api: Api, url: str, credentials: Credentials, *, allow_untested: boo
         user=_user(api, credentials),
         permissions=access.permissions,
         task_queue=_inside(found, "server", "task_queue") is True,
+        many_trees=_inside(found, "server", "multi_tree") is True,
         people=_number(found, "object_counts", "people"),
         media=_number(found, "object_counts", "media"),
         untested=untested,
