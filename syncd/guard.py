@@ -198,16 +198,14 @@ def _moved_stop(bound: Identity, found: Identity) -> Stop:
         return Stop(
             f"{what}: GRAMPSWEB_MEDIA_PREFIX_TREE was switched {'on' if on else 'off'}",
             f"if that was not meant, ask who runs Gramps Web to switch it {'off' if on else 'on'} again; if it was, "
-            "run `syncd migrate-prefix`: it copies the files to their new place, and syncd goes on from there",
+            "run `syncd migrate-prefix`: it copies the files to their new place, and syncd goes on from there; or, where "
+            f"that cannot be done, run `syncd adopt`: {_ANEW}",
         )
-    brought = (
-        "`syncd migrate-prefix`, which copies the files there and goes on, or "
-        if found.bucket == bound.bucket
-        else ""
-    )
+    within = found.bucket == bound.bucket
+    brought = "run `syncd migrate-prefix`, which copies the files there and goes on, or " if within else ""
     return Stop(
         what,
-        f"{back}; if it was, let s3.url name the new place, and run {brought}`syncd adopt`: {_ANEW}",
+        f"{back}; if it was, let s3.url name the new place, and {brought}run `syncd adopt`: {_ANEW}",
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from syncd import doorstep
+from syncd.belonging import identity_of
 from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
 from syncd.errors import Denied, MovedOn, Refused, StopError
@@ -15,7 +16,7 @@ from syncd.migration.moving import Moved, Mover
 from syncd.migration.route import Request, Route, find_route
 from syncd.model import Checksum, MediaObject, Problem
 from syncd.model.values import parse_checksum
-from syncd.observer import ASK_AT_MOST, identity_of
+from syncd.observer import ASK_AT_MOST
 from syncd.ports import Catalog, MediaLocation, Phase, Progress, ServerInfo
 from syncd.state import Binding, State
 

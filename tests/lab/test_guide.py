@@ -143,6 +143,15 @@ def _unplugged(world: World) -> None:
     world.folder.rename(world.base / "unplugged")
 
 
+def _before_a_switch(world: World) -> None:
+    """One file lies where Gramps Web looked without a prefix for each tree."""
+    assert world.s3 is not None
+    assert world.bucket is not None
+    checksum = world.catalog()["switched.jpg"]
+    world.bucket.put(checksum, world.s3.get(checksum))
+    world.s3.delete(checksum)
+
+
 def _plugged_in(world: World) -> None:
     (world.base / "unplugged").rename(world.folder)
     _remove(world, "scan.jpg")
@@ -177,6 +186,9 @@ SCENES: dict[str, Scene] = {
     "I only want uploads": Scene(then=_new("scan.jpg")),
     "I have an export of my tree, and Gramps Web lacks the files": Scene(then=_exported),
     "I have several family trees": Scene(then=_another_family, desktop=lambda world: world.desktops[-1]),
+    "All pictures are gone after a setting was changed on the server": Scene(
+        files=("switched.jpg",), then=_before_a_switch
+    ),
     "It says that it stopped": Scene(then=_unplugged),
     "I want to see first what it would do": Scene(then=_plugged_in),
 }

@@ -5,15 +5,12 @@ The servers are real. Every story ends with Gramps Web serving each picture, bot
 
 from __future__ import annotations
 
-import pytest
-
 from lab.gramps_web import GrampsWeb
-from lab.process import LabError
 from lab.s3 import RcloneS3
 from lab.world import World, md5
 from tests.lab.conftest import MakeServer, MakeWorld
 from tests.lab.endings import assert_plain, assert_stopped
-from tests.lab.scenario import Document, begin, ends_in_step, handles, photo
+from tests.lab.scenario import Document, begin, ends_in_step, photo
 
 SETTING = "GRAMPSWEB_MEDIA_PREFIX_TREE"
 
@@ -58,7 +55,9 @@ def test_switched_on_and_off_with_two_trees_at_the_root(
     then only those that this tree's objects name: not another tree's, no orphan, no archive.
     """
     bucket = rclone.new_bucket()
-    server = new_server(s3=rclone, media_base_dir=f"s3://{bucket.bucket}", settings={SETTING: "false"}).start()
+    server = new_server(
+        s3=rclone, media_base_dir=f"s3://{bucket.bucket}", settings={SETTING: "false"}
+    ).start()
     world, other = new_world(server), new_world(server, "empty")
     world.s3 = other.s3 = bucket
     images = world.copy_example_images()
@@ -93,7 +92,9 @@ def test_switched_on_and_off_with_two_trees_at_the_root(
     assert_plain(run)
     world.write("later.jpg", photo("later"))
     world.sync()
-    everything = {key: bytes_ for key, bytes_ in bucket.contents().items() if "/" not in key or key == archive}
+    everything = {
+        key: bytes_ for key, bytes_ in bucket.contents().items() if "/" not in key or key == archive
+    }
 
     # The switch. What was copied shows, what came since does not.
     switch(server, world, other, on=True)
