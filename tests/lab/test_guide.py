@@ -144,7 +144,8 @@ def _unplugged(world: World) -> None:
 
 
 def _before_a_switch(world: World) -> None:
-    """One file lies where Gramps Web looked without a prefix for each tree."""
+    """The drive is back, and one file lies where Gramps Web looked without a prefix for each tree."""
+    _plugged_in(world)
     assert world.s3 is not None
     assert world.bucket is not None
     checksum = world.catalog()["switched.jpg"]
@@ -186,11 +187,11 @@ SCENES: dict[str, Scene] = {
     "I only want uploads": Scene(then=_new("scan.jpg")),
     "I have an export of my tree, and Gramps Web lacks the files": Scene(then=_exported),
     "I have several family trees": Scene(then=_another_family, desktop=lambda world: world.desktops[-1]),
+    "It says that it stopped": Scene(then=_unplugged),
     "All pictures are gone after a setting was changed on the server": Scene(
         files=("switched.jpg",), then=_before_a_switch
     ),
-    "It says that it stopped": Scene(then=_unplugged),
-    "I want to see first what it would do": Scene(then=_plugged_in),
+    "I want to see first what it would do": Scene(),
 }
 
 
