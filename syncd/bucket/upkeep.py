@@ -215,7 +215,7 @@ class Upkeep:
     def _delete_many(self, keys: Sequence[StoredKey]) -> dict[str, str]:
         client = self._session.client()
         # Many services want Content-MD5 here, and newer botocore sends a CRC32 instead.
-        client.meta.events.register("before-call.s3.DeleteObjects", _use_md5, unique_id="syncd-md5")
+        client.meta.events.register("before-sign.s3.DeleteObjects", _use_md5, unique_id="syncd-md5")
         objects: Any = [
             {"Key": key.key, "ETag": key.etag} if self._conditional and key.etag else {"Key": key.key}
             for key in keys
@@ -253,11 +253,13 @@ def _is_plain(error: ServerError) -> bool:
     )
 
 
-def _use_md5(params: dict[str, Any], **_: Any) -> None:
-    headers = params["headers"]
-    for name in list(headers):
+def _use_md5(request: Any, **_: Any) -> None:
+    """Before it is signed, which is after botocore put its checksum in."""
+    headers = request.headers
+    for name in list(headers.keys()):
         if name.lower().startswith(("x-amz-checksum-", "x-amz-sdk-checksum-")):
             del headers[name]
-    body = params["body"]
-    content = body if isinstance(body, bytes) else body.encode()
-    headers["Content-MD5"] = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+    body = request.body if isinstance(request.body, bytes) else request.body.encode()
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    del headers["Content-MD5"]
+    headers["Content-MD5"] = base64.b64encode(digest).decode()

@@ -1,6 +1,6 @@
 """A small S3 in memory behind the scriptable stub: enough for all that a store asks, plus the rules of one service.
 
-A rule looks at each request first and may answer it as the service would. `calls` tells which rights the requests need.
+A rule looks at each request first and may answer it as the service would.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from tests.unit.bucket.stub import Answer, Request, error
 
+MODIFIED = "2015-10-21T07:28:00.000Z"
 Rule = Callable[[Request], Answer | None]
 Key = str
 
@@ -21,15 +22,6 @@ Key = str
 def md5(content: bytes) -> str:
     """The ETag of most services for what came in one piece."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-@dataclass(frozen=True)
-class Call:
-    """A right that a request needs, in the words of Amazon's policies. `prefix`: what a listing is limited to."""
-
-    action: str
-    resource: str
-    prefix: str | None = None
 
 
 @dataclass
@@ -44,11 +36,9 @@ class SmallS3:
     keys: dict[Key, tuple[bytes, str]] = field(default_factory=dict)
     """Content and ETag."""
     parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
 
     def __call__(self, request: Request) -> Answer:
         """The answer to a request."""
-        self.calls.append(call_of(request))
         for rule in self.rules:
             answer = rule(request)
             if answer is not None:
@@ -69,6 +59,8 @@ class SmallS3:
             return Answer(headers={"x-amz-bucket-region": self.region})
         if request.method == "PUT":
             return Answer()
+        if request.method == "POST":
+            return self._delete_many(request.body.decode())
         if "uploads" in query:
             uploads = "".join(
                 f"<Upload><Key>{escape(upload.partition(':')[2])}</Key><UploadId>{escape(upload)}</UploadId>"
@@ -85,7 +77,8 @@ class SmallS3:
         # As Amazon does when it is asked to; those that ignore the wish say no EncodingType either.
         code = quote if query.get("encoding-type") == "url" else escape
         items = "".join(
-            f"<Contents><Key>{code(key)}</Key><Size>{len(self.keys[key][0])}</Size></Contents>"
+            f"<Contents><Key>{code(key)}</Key><Size>{len(self.keys[key][0])}</Size>"
+            f"<ETag>&quot;{self.keys[key][1]}&quot;</ETag><LastModified>{MODIFIED}</LastModified></Contents>"
             for key in below[start:end]
         )
         more = f"<NextContinuationToken>{end}</NextContinuationToken>" if end < len(below) else ""
@@ -93,17 +86,44 @@ class SmallS3:
         truncated = str(bool(more)).lower()
         return _xml("ListBucketResult", f"<IsTruncated>{truncated}</IsTruncated>{encoding}{items}{more}")
 
+    def _delete_many(self, asked: str) -> Answer:
+        told = ""
+        for item in re.findall(r"<Object>(.*?)</Object>", asked, re.DOTALL):
+            key = unescape(re.findall(r"<Key>(.*?)</Key>", item)[0])
+            etags = [
+                unescape(etag, {"&quot;": '"'}).strip('"') for etag in re.findall(r"<ETag>(.*?)</ETag>", item)
+            ]
+            if etags and key in self.keys and etags[0] != self.keys[key][1]:
+                told += f"<Error><Key>{escape(key)}</Key><Code>PreconditionFailed</Code></Error>"
+            else:
+                self.keys.pop(key, None)
+                told += f"<Deleted><Key>{escape(key)}</Key></Deleted>"
+        return _xml("DeleteResult", told)
+
+    def _copy(self, request: Request, target: str) -> Answer:
+        source = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")[2]
+        if source not in self.keys:
+            return error(404, "NoSuchKey")
+        content, etag = self.keys[source]
+        if request.headers.get("x-amz-copy-source-if-match", etag).strip('"') != etag:
+            return error(412, "PreconditionFailed")
+        self.put(target, content)
+        told = f"<ETag>&quot;{self.keys[target][1]}&quot;</ETag><LastModified>{MODIFIED}</LastModified>"
+        return _xml("CopyObjectResult", told)
+
     def _key(self, request: Request, key: str) -> Answer:
         query, upload = request.query, request.query.get("uploadId", "")
         match request.method:
             case "PUT" if upload:
                 self.parts[upload][int(query["partNumber"])] = request.body
                 return Answer(headers={"ETag": f'"{md5(request.body)}"'})
+            case "PUT" if "x-amz-copy-source" in request.headers:
+                return self._copy(request, key)
             case "PUT":
                 self.put(key, request.body)
                 return Answer(headers={"ETag": f'"{self.keys[key][1]}"'})
             case "POST" if "uploads" in query:
-                upload = f"{len(self.calls)}:{key}"
+                upload = f"{len(self.parts)}:{key}"
                 self.parts[upload] = {}
                 return _xml("InitiateMultipartUploadResult", f"<UploadId>{escape(upload)}</UploadId>")
             case "POST":
@@ -112,7 +132,10 @@ class SmallS3:
                 self.keys[key] = (b"".join(parts), f"{md5(digests)}-{len(parts)}")
                 return _xml("CompleteMultipartUploadResult", f'<ETag>"{self.keys[key][1]}"</ETag>')
             case "DELETE":
-                self.parts.pop(upload, None)
+                if upload:
+                    self.parts.pop(upload, None)
+                else:
+                    self.keys.pop(key, None)
                 return Answer(204)
         if key not in self.keys:
             return error(404, "NoSuchKey")
@@ -125,27 +148,6 @@ class SmallS3:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             return Answer(206, content[start:], headers)
         return Answer(200, content, headers)
-
-
-def call_of(request: Request) -> Call:
-    """Which right a request needs: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>."""
-    _, bucket, *rest = request.path.split("/", 2)
-    key, query = unquote(rest[0]) if rest else "", request.query
-    if not key:
-        arn = f"arn:aws:s3:::{unquote(bucket)}"
-        if request.method == "PUT":
-            return Call("s3:CreateBucket", arn)
-        if "uploads" in query:
-            return Call("s3:ListBucketMultipartUploads", arn)
-        return Call("s3:ListBucket", arn, query.get("prefix") if request.method == "GET" else None)
-    arn = f"arn:aws:s3:::{unquote(bucket)}/{key}"
-    match request.method:
-        case "GET" | "HEAD":
-            return Call("s3:GetObject", arn)
-        case "DELETE":
-            return Call("s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject", arn)
-        case _:
-            return Call("s3:PutObject", arn)
 
 
 def _xml(root: str, inner: str) -> Answer:

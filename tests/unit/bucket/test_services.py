@@ -12,12 +12,14 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from syncd.bucket import S3Store
 from syncd.bucket.access import Patience
-from syncd.errors import Denied, Refused, ServerError, Unreachable
+from syncd.cli.main import run
+from syncd.errors import Denied, ExitCode, Refused, ServerError, Unreachable
 from syncd.model import Checksum
 from tests.unit.bucket.small_s3 import Rule, SmallS3, md5
 from tests.unit.bucket.stub import SECRET, Answer, Make, Request, Stub, error
@@ -281,6 +283,54 @@ def test_parts_of_one_size(stub: Stub, store: S3Store) -> None:
     assert [lengths[number] for number in sorted(lengths)] == [8 * MIB, 8 * MIB, 2 * MIB]
 
 
+def no_conditions(request: Request) -> Answer | None:
+    """A service that does not know a condition on each key to delete."""
+    return error(400, "MalformedXML") if b"<ETag>" in request.body and "delete" in request.query else None
+
+
+def deletes_with_md5(request: Request) -> Answer | None:
+    """DeleteObjects wants an MD5."""
+    if "delete" in request.query and "content-md5" not in request.headers:
+        return error(400, "InvalidRequest", message="Missing required header for this request: Content-MD5")
+    return None
+
+
+@pytest.mark.parametrize(
+    ("rules", "etag"),
+    [
+        pytest.param((deletes_with_md5,), md5, id="AWS"),
+        pytest.param((deletes_with_md5,), lambda content: md5(b"salt" + content), id="AWS, SSE-KMS"),
+        pytest.param((like_old_boto, no_batches), md5, id="Google has no multi-object delete"),
+        pytest.param(
+            (refuses("^x-amz-(sdk-)?checksum", 400, "InvalidArgument"),), md5, id="B2 refuses checksums"
+        ),
+        pytest.param((no_conditions, deletes_with_md5), md5, id="no condition on a deletion is known"),
+    ],
+)
+def test_tidying(stub: Stub, make: Make, rules: tuple[Rule, ...], etag: Callable[[bytes], str]) -> None:
+    """Keys are copied on the server's side and deleted under each service's rules; what changed meanwhile stays.
+
+    Google: <https://github.com/minio/mc/issues/4778>; B2: <https://github.com/home-assistant/core/issues/143995>;
+    the MD5: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>.
+    """
+    s3 = stub.script = SmallS3(rules, etag=etag)
+    upkeep = make(stub.url, prefix=PREFIX).upkeep()
+    names = [md5(bytes([number])) for number in range(3)]
+    for number, name in enumerate(names):
+        s3.put(name, bytes([number]))
+    old = list(upkeep.walk())
+    assert [key.key for key in old] == sorted(names)
+    copies = [upkeep.copy(key, PREFIX + key.key) for key in old]
+    assert [s3.keys[copy.key][0] for copy in copies] == [s3.keys[key.key][0] for key in old]
+    changed = old[0]
+    s3.put(changed.key, b"changed")
+    assert set(upkeep.delete(old)) == {changed.key}
+    assert set(s3.keys) == {changed.key, *(copy.key for copy in copies)}
+    batches = [request for request in stub.requests if "delete" in request.query]
+    assert batches
+    assert not any("checksum" in name for request in batches for name in request.headers)
+
+
 def test_object_lock_is_learnt(stub: Stub, store: S3Store) -> None:
     """After the first refusal every small upload brings its MD5 at once; a bucket without Object Lock never sees one."""
     stub.script = SmallS3()
@@ -501,6 +551,54 @@ TROUBLES = {
         ways=WRITES,
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            error(403, "RequestTimeTooSkewed"),
+            ("the clock of this computer is wrong", "timedatectl set-ntp true"),
+        ),
+        (
+            error(403, "AccessDenied"),
+            ("does not let this login use the bucket media", "s3:ListBucket on the bucket"),
+        ),
+        (
+            error(401, "Unauthorized"),
+            ("S3 does not know this login", "compare access_key_id and secret_access_key"),
+        ),
+        (
+            error(404, "NoSuchBucket"),
+            ("the bucket media does not exist", "make the bucket at the storage provider"),
+        ),
+        (
+            error(301, "PermanentRedirect", x_amz_bucket_region="eu-west-3"),
+            ("the region that syncd was told; it is in eu-west-3", "set region under [s3]"),
+        ),
+    ],
+    ids=["clock", "rights", "login", "bucket", "region"],
+)
+def test_check(
+    stub: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str], answer: Answer, told: tuple[str, str]
+) -> None:
+    """`syncd check` tells of a service's trouble in its own plain words, with what to do, and goes on."""
+    file = tmp_path / "syncd.toml"
+    keys = f'access_key_id = "key-id"\nsecret_access_key = "{SECRET}"\nregion = "us-east-1"\n'
+    gramps = f'[gramps]\nurl = "{stub.url}/gramps"\nusername = "anna"\npassword = "x"\n'
+    (tmp_path / "family").mkdir()
+    file.write_text(
+        f'media_dir = "{tmp_path}/family"\nstate_dir = "{tmp_path}/state"\n{gramps}'
+        f'[s3]\nurl = "s3://media"\nendpoint_url = "{stub.url}"\n{keys}'
+    )
+    file.chmod(0o600)
+    stub.script = lambda _request: answer
+    assert run(["check", "--config", str(file)]) == ExitCode.UNREACHABLE
+    output = " ".join(capsys.readouterr().out.split())
+    assert "failed the bucket: " in output
+    for words in told:
+        assert words in output
+    assert SECRET not in output
 
 
 @pytest.mark.parametrize("name", TROUBLES)
