@@ -155,7 +155,7 @@ def _tell_group(paper: Paper, trouble: Trouble, group: list[Failed]) -> None:
     paper.line()
     paper.line(f"{_TITLES[trouble]}: {len(group):,}", style="bold red")
     remedies = dict.fromkeys(one.problem.remedy for one in group)
-    rows = [(one.problem.path or "", one.problem.reason) for one in group[:ROWS]]
+    rows = [(one.problem.path or "the tree", one.problem.reason) for one in group[:ROWS]]
     paper.table(("file", "why"), rows)
     if len(group) > ROWS:
         paper.line(f"  … and {len(group) - ROWS:,} more (syncd upload --json lists all)")
