@@ -18,15 +18,20 @@ WORKERS = 2
 
 
 class Redis(Server):
-    """An empty Redis that keeps nothing on disk."""
+    """An empty Redis that keeps nothing on disk.
+
+    Debian's package `redis-tools` has the program without a service of the system: under another name, and which of
+    its parts it plays it tells by how it is called.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__("Redis", folder / "redis.log")
+        self._program = folder / "redis-server"
 
     @staticmethod
-    def is_installed() -> bool:
-        """Whether `script/setup --lab` found or made one."""
-        return shutil.which("redis-server") is not None
+    def installed() -> str | None:
+        """The program, if `script/setup --lab` was run."""
+        return shutil.which("redis-server") or shutil.which("redis-check-rdb")
 
     @property
     def address(self) -> str:
@@ -35,10 +40,13 @@ class Redis(Server):
 
     def command(self) -> Sequence[str | Path]:
         """Reachable from this machine only."""
-        if not self.is_installed():
+        found = self.installed()
+        if found is None:
             raise LabError("redis-server is missing: script/setup --lab installs it")
+        if not self._program.is_symlink():
+            self._program.symlink_to(found)
         return [
-            *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1"),
+            *(self._program, "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--save", "", "--appendonly", "no"),
         ]
 
