@@ -265,6 +265,8 @@ class GrampsWeb(Server):
                         tree_id,
                     ),
                 )
+        if self.s3 is None and self.many:
+            (self.media_folder / tree_id).mkdir()  # older servers do not make it
         self.trees.append(tree)
         return tree
 

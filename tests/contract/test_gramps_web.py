@@ -17,7 +17,7 @@ import pytest
 from pydantic import SecretStr
 
 from lab.api import Api
-from lab.gramps_web import CURRENT, MINIMUM, PASSWORD, Release, Tree
+from lab.gramps_web import CHOSEN, MINIMUM, PASSWORD, Release, Tree
 from lab.gramps_web import GrampsWeb as LabServer
 from lab.s3 import RcloneS3
 from syncd.errors import Denied, MovedOn, ServerError
@@ -45,7 +45,7 @@ def md5(content: bytes) -> Checksum:
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
     """The bucket behind the servers."""
-    if not CURRENT.environment.exists():
+    if not CHOSEN.environment.exists():
         pytest.skip("script/setup --lab installs Gramps Web")
     with RcloneS3(tmp_path_factory.mktemp("s3")) as server:
         server.new_bucket("media")
@@ -55,7 +55,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(CURRENT, id="current"),
+        pytest.param(CHOSEN, id="current"),
         pytest.param(MINIMUM, id="minimum", marks=pytest.mark.minimum_server),
     ],
 )

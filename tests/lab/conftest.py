@@ -2,7 +2,9 @@
 
 `world` costs about 0.2 s: one Gramps Web process hosts all trees, and each test gets a copy of the example tree,
 with accounts of its own and media below its own prefix in the bucket. What needs a server of its own (no tree
-prefix, media on disk, logins limited, an older release) asks for `new_server`, which costs about 6 s.
+prefix, media on disk, logins limited, a task queue) asks for `new_server`, which costs about 6 s.
+
+Which release of Gramps Web all of them run is said by `SYNCD_LAB_SERVER`: `newest` or `minimum`.
 """
 
 from __future__ import annotations
@@ -14,12 +16,25 @@ from typing import Any
 
 import pytest
 
-from lab.gramps_web import MINIMUM, GrampsWeb
+from lab.gramps_web import GrampsWeb
 from lab.s3 import MotoS3, RcloneS3
+from lab.task_queue import Redis
 from lab.world import World
+from tests.lab.one_server import find_reason
 
 MakeWorld = Callable[..., World]
 MakeServer = Callable[..., GrampsWeb]
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what one release is enough for."""
+    for item in items:
+        reason = (
+            find_reason(item.path.stem, item.name.partition("[")[0]) if item.path.parent == HERE else None
+        )
+        if reason:
+            item.add_marker(pytest.mark.one_server(reason=reason))
 
 
 @pytest.fixture(scope="session")
@@ -108,11 +123,8 @@ def disk_world(new_server: MakeServer, new_world: MakeWorld) -> World:
 
 
 @pytest.fixture
-def minimum_world(rclone: RcloneS3, new_server: MakeServer, new_world: MakeWorld) -> World:
-    """The oldest Gramps Web that is supported; skipped unless `script/setup --lab-minimum` was run."""
-    if not MINIMUM.environment.exists():
-        pytest.skip("script/setup --lab-minimum installs the oldest supported Gramps Web")
-    bucket = rclone.new_bucket()
-    return new_world(
-        new_server(s3=rclone, many=False, media_base_dir=f"s3://{bucket.bucket}", release=MINIMUM)
-    )
+def queue_world(rclone: RcloneS3, new_server: MakeServer, new_world: MakeWorld) -> World:
+    """A Gramps Web with a task queue, as most installations have it; takes 12 s."""
+    if not Redis.installed():
+        pytest.skip("script/setup --lab installs Redis")
+    return new_world(new_server(s3=rclone, task_queue=True))

@@ -147,7 +147,7 @@ def test_a_deletion_in_the_folder_is_taken_back(empty_world: World) -> None:
     world.api.edit(
         handle,
         desc="Grandma in 1912",
-        attribute_list=[{"_class": "SrcAttribute", "type": "Source", "value": "attic"}],
+        attribute_list=[{"_class": "Attribute", "type": "Source", "value": "attic"}],
     )
     world.sync()
     before = world.api.get(handle)

@@ -180,7 +180,9 @@ def test_objects_of_the_desktop_keep_their_handles(world: World, tmp_path: Path)
     document = world.sync()
     assert (deeds(document), waits(document)) == ([("updated", "attic/wedding.jpg")], {})
     now = raw_on_web(world, made["wedding"])
-    assert differing(now, tree.objects("Media")[made["wedding"]]) == {"change", "desc"}
+    # An older server writes the year into the date, too, when a person edits the object on its page.
+    assert differing(now, tree.objects("Media")[made["wedding"]]) - {"date"} == {"change", "desc"}
+    assert now["date"]["dateval"] == tree.objects("Media")[made["wedding"]]["date"]["dateval"]
     assert now["desc"] == "Hochzeit – im Garten"
     ends_at_rest(world)
 

@@ -273,7 +273,9 @@ def test_a_large_folder_is_renamed_here_and_there(
     assert document["counts"]["moved"] == len(document["actions"]) == MANY
     assert document["held"] == []
     written = world.api.history(mark.transaction)
-    assert len(mark.writes()) == len(written) == asked.count("POST /api/transactions/") <= MANY // 50
+    assert len(mark.writes()) == len(written) <= MANY // 50
+    # An older server refuses the first one for its message.
+    assert asked.count("POST /api/transactions/") <= len(written) + 1
     assert len([request for request in asked if "/media/" in request]) <= 5 + MANY // 1000
     for change in (change for transaction in written for change in transaction["changes"]):
         old, new = change["old_data"], change["new_data"]

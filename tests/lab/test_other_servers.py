@@ -1,4 +1,4 @@
-"""The essential promises on other servers: the oldest Gramps Web that is supported, and an S3 server like AWS."""
+"""The essential promises on other servers: without tree prefix, with a task queue, and over an S3 server like AWS."""
 
 from __future__ import annotations
 
@@ -70,50 +70,24 @@ def assert_essentials(world: World) -> None:
     assert_settled(world)
 
 
-@pytest.mark.minimum_server
-def test_the_oldest_gramps_web(minimum_world: World) -> None:
-    """The oldest supported Gramps Web keeps every essential promise: new, edit, move, delete and conflict, both ways."""
-    minimum_world.server.start()
-    assert minimum_world.syncd("check").code == 0
-    assert_essentials(minimum_world)
+def test_essentials_without_a_tree_prefix(plain_world: World) -> None:
+    """On a server of one tree, media below a plain prefix, logins limited, every essential promise holds."""
+    assert plain_world.syncd("check").code == 0
+    assert_essentials(plain_world)
 
 
-@pytest.mark.minimum_server
-def test_a_portrait_on_the_oldest_gramps_web(minimum_world: World) -> None:
-    """There, too, a person keeps the portrait whose file was deleted, and a replacement keeps the folder's name."""
-    world = minimum_world
-    world.server.start()
-    synced(world)
-    portrait = next(item for item in world.api.media() if world.api.referrers(item["handle"]).get("person"))
-    content = (world.folder / portrait["path"]).read_bytes()
-    (world.folder / portrait["path"]).unlink()
-    document = world.sync(code=3)
-    assert [item["handle"] for item in document["held"]] == [portrait["handle"]]
-    assert world.api.exists(portrait["handle"])
-    world.write(portrait["path"], content)
-    world.sync()
-    other = next(item for item in world.api.media() if item["handle"] != portrait["handle"])
-    world.api.replace(other["handle"], photo(1))
-    world.sync()
-    assert world.desktop.files()[other["path"]] == photo(1)
-    assert world.api.get(other["handle"])["path"] == other["path"]
-    assert_settled(world)
-
-
-@pytest.mark.minimum_server
-def test_an_empty_tree_on_the_oldest_gramps_web(minimum_world: World) -> None:
-    """There, too, a tree without media learns its bucket by the first file, and a member is told about rights."""
-    world = minimum_world
-    world.server.start()
-    for item in world.api.media():
-        world.api.delete(item["handle"])
-    world.configure(gramps={"username": world.tree.users["member"]})
-    world.write("first.jpg", photo(1))
-    assert world.syncd("--once").code == 4
-    world.configure(gramps={"username": world.tree.users["editor"]})
-    world.write("second.jpg", photo(2))
-    world.sync()
-    assert sorted(world.catalog()) == ["first.jpg", "second.jpg"]
+def test_essentials_with_a_task_queue(queue_world: World) -> None:
+    """With Redis and Celery, where another process reads the tree while we write to it, every essential promise holds."""
+    world = queue_world
+    assert world.api.metadata()["server"]["task_queue"]
+    assert_essentials(world)
+    for number in range(40):
+        world.write(f"many/{number}.jpg", photo(100 + number))
+    assert world.sync()["counts"]["added"] == 40
+    (world.folder / "many").rename(world.folder / "moved")
+    assert world.sync()["counts"]["moved"] == 40
+    assert world.server.worker is not None
+    assert "update_search_indices_from_transaction" in str(world.server.worker.done())
     assert_settled(world)
 
 
