@@ -28,7 +28,7 @@ DEFAULT_LIFETIME = 900.0
 """Seconds that a token is good for when it does not say."""
 
 HOW_TO_LOG_IN = (
-    "make a sync token in the user settings of Gramps Web (3.24 or later)"
+    "make a sync token in the user settings of Gramps Web (3.23 or later)"
     " and set gramps.token or gramps.token_file"
 )
 """The page posts to `/users/-/access-tokens/sync/tokens/`."""
@@ -211,7 +211,7 @@ def _password_refused(answer: Answer) -> Exception:
 def _sync_token_refused(answer: Answer) -> Exception:
     if answer.status == 404:
         return Denied(
-            "this Gramps Web is too old for sync tokens (they came with version 3.24)",
+            "this Gramps Web is too old for sync tokens (they came with version 3.23)",
             "update it, or set gramps.username and gramps.password instead",
         )
     if answer.status == 401:

@@ -161,7 +161,7 @@ def test_member(client: Client, portrait: MediaObject) -> None:
 
 def test_sync_token(lab: LabServer, web: Api, gramps: GrampsWeb) -> None:
     """A sync token logs in where the server has them; an older server is told to be too old."""
-    if gramps.connect().version.startswith("3.10."):
+    if tuple(map(int, gramps.connect().version.split(".")[:2])) < (3, 23):
         other = GrampsWeb(lab.url, SyncToken(SecretStr("gws_unknown")))
         with pytest.raises(Denied, match="too old"):
             other.connect()
