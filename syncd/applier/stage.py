@@ -62,7 +62,10 @@ class Ready:
 
 
 class _Target(io.RawIOBase):
-    """What a download writes to: hashes on the way, writes all of what it is given, translates the disk's errors."""
+    """What a download writes to: hashes on the way, writes all of what it is given, translates the disk's errors.
+
+    It goes forward only, or back to its beginning, to be written anew: `seek(0)`, then `truncate()`.
+    """
 
     def __init__(self, ground: Ground, descriptor: int) -> None:
         super().__init__()
@@ -84,6 +87,27 @@ class _Target(io.RawIOBase):
             syscalls.write(self._descriptor, view)
         self.digest.update(view)
         return len(view)
+
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if (offset, whence) != (0, os.SEEK_SET):
+            raise io.UnsupportedOperation("only back to the beginning")
+        return os.lseek(self._descriptor, 0, os.SEEK_SET)
+
+    def truncate(self, _size: int | None = None, /) -> int:
+        """Forget what was written from the beginning on, where it has to stand."""
+        if self.tell():
+            raise io.UnsupportedOperation("only at the beginning")
+        with translated(self._ground.root, "a new file"):
+            os.ftruncate(self._descriptor, 0)
+        self.digest = hashlib.md5(usedforsecurity=False)
+        return 0
 
 
 class Incoming:

@@ -67,10 +67,12 @@ class NamesFirst:
         self._count = itertools.count()
         self._handles: dict[str, str] = {}
         self._lock = threading.Lock()
+        self.looked = False
 
     def handle(self, checksum: str) -> str:
         """The object of a checksum, made if need be."""
         with self._lock:
+            self.looked = False
             if checksum not in self._handles:
                 self._handles[checksum] = self._name(checksum, f"scans/{next(self._count)}.jpg")
             return self._handles[checksum]
@@ -85,13 +87,20 @@ class NamesFirst:
 
     def sizes(self, checksums: Any) -> Any:
         """See `Store.sizes`."""
-        self.store.list()
+        self._look()
         return self.store.sizes(checksums)
 
     def get(self, checksum: Checksum, target: BinaryIO, **options: Any) -> int:
         """See `Store.get`."""
-        self.store.list()
+        self._look()
         return self.store.get(checksum, target, **options)
+
+    def _look(self) -> None:
+        """Look once, and whenever something was planted since."""
+        with self._lock:
+            if not self.looked:
+                self.store.list()
+            self.looked = True
 
     def create_bucket(self) -> None:
         """See `Store.create_bucket`."""
@@ -110,6 +119,7 @@ class DiskContract(StoreContract):
     """What differs: nothing is written over, and a server takes a GiB at most."""
 
     repairs = False
+    many = 40
     endless = (1 << 30) - 1
 
 

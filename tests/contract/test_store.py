@@ -104,6 +104,8 @@ class StoreContract(ABC):
     """Bytes of a file that a store would not keep in memory."""
     endless = 1 << 40
     """Bytes of a file whose sending does not come to an end."""
+    many = 200
+    """Files at once."""
     repairs = True
     """Whether bytes can be stored over others; else they are refused, and are to go elsewhere."""
 
@@ -224,7 +226,7 @@ class StoreContract(ABC):
 
     def test_many_at_once(self, ground: Ground) -> None:
         """Many threads store and fetch at once; a second store sees it all."""
-        contents = [secrets.token_bytes(1000 + 7 * number) for number in range(200)]
+        contents = [secrets.token_bytes(1000 + 7 * number) for number in range(self.many)]
         with ThreadPoolExecutor(16) as pool:
             checksums = list(pool.map(ground.put, contents))
             assert list(pool.map(ground.get, checksums)) == contents
