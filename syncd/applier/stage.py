@@ -88,7 +88,6 @@ class _Target(io.RawIOBase):
         self.digest.update(view)
         return len(view)
 
-
     def seekable(self) -> bool:
         return True
 

@@ -429,7 +429,11 @@ class Examination:
             self.session.state() as state,
             closing(doorstep.open_files(settings, self.location, catalog, state)) as files,
         ):
-            missing = len(named & set(files.missing()))
+            try:
+                missing = len(named & set(files.missing()))
+            except SyncdError as error:  # one path that the server's disk cannot bear is enough
+                yield _warning(name, f"which files it has cannot be told: {error.reason}", error.remedy)
+                return
         if missing:
             text = f"{count(missing, 'media object')} of {len(named)} without their file"
             remedy = "the next run sends what the media folder has of them; see: syncd --once --dry-run"

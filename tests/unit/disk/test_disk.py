@@ -468,6 +468,22 @@ def test_bytes_may_go_straight_to_the_trash(album: Album) -> None:
 # --- arriving bytes ---------------------------------------------------------------------------------------------------
 
 
+def test_a_download_begins_anew(album: Album) -> None:
+    """What came from the wrong place is forgotten, also where more of it came; nothing but all of it can be."""
+    with album.folder.incoming(md5(b"right")) as part:
+        part.file.write(b"wrong and long")
+        with pytest.raises(OSError, match="only"):
+            part.file.truncate()
+        with pytest.raises(OSError, match="only"):
+            part.file.seek(3)
+        part.file.seek(0)
+        part.file.truncate()
+        part.file.write(b"right")
+        with part.finish() as ready:
+            album.folder.place(ready, P("a.jpg"))
+    assert album.seen() == {"a.jpg": b"right"}
+
+
 def test_wrong_bytes_are_never_ready(album: Album) -> None:
     """What does not have the checksum is thrown away."""
     with album.folder.incoming(md5(b"right")) as part:
