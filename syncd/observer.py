@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from syncd.guard import (
     find_server_stop,
 )
 from syncd.ignore import IgnoreRules
+from syncd.merge.orphans import DAY_SECONDS, LEAST_AGE_DAYS, named_by
 from syncd.model import (
     BucketSnapshot,
     CatalogSnapshot,
@@ -60,6 +62,9 @@ log = structlog.get_logger(__name__)
 
 LOOK_UP_AT_MOST = 500
 """Keys that are looked up one by one; for more, the bucket is listed."""
+
+TRUSTED_FOR = LEAST_AGE_DAYS * DAY_SECONDS
+"""Seconds for which what was listed is believed at most: nothing younger is collected from the bucket."""
 
 ASK_AT_MOST = 5
 """Objects that are asked where their file is, before giving up (they may be deleted just now)."""
@@ -124,6 +129,7 @@ class Observer:
     _seen: CatalogSnapshot | None = None
     _cursor: Cursor | None = None
     _stored: dict[Checksum, int] | None = None
+    _sought: frozenset[Checksum] = frozenset()
 
     # --- identity -------------------------------------------------------------------------------------------------
 
@@ -326,7 +332,8 @@ class Observer:
         if self._listed:
             return False
         last = self.state.last_full()
-        return self.full or last is None or not 0 <= time.time() - last < self.full_check_every
+        trusted_for = min(self.full_check_every, TRUSTED_FOR)
+        return self.full or last is None or not 0 <= time.time() - last < trusted_for
 
     def _remember_changes(
         self, seen: CatalogSnapshot, changed: Mapping[str, MediaObject | None], cursor: Cursor
@@ -353,32 +360,49 @@ class Observer:
         if self._files is not None:
             return self._look_for_files(self._files, folder, catalog)
         self.progress.phase(Phase("Looking into the bucket"))
+        named = named_by(catalog.objects.values())
         if not self._listed or (self._stored is not None and self.keep):
             self._stored = dict(self.state.stored())  # with what earlier passes stored, or mended
         if self._stored is not None:
-            wanted = {file.checksum for file in folder.files.values()}
-            wanted |= {item.digest for item in catalog.objects.values() if item.digest is not None}
-            unsure = sorted(wanted - self._stored.keys())
+            # What no object names may be collected: it is asked for again each time, also once more when it has an
+            # object at last. So two who use and collect one key at the same moment cannot miss each other.
+            known = {key: size for key, size in self._stored.items() if key in named}
+            wanted = named | {file.checksum for file in folder.files.values()}
+            unsure = sorted(wanted - known.keys())
             if len(unsure) <= LOOK_UP_AT_MOST:
                 found = dict(self.store.sizes(unsure)) if unsure else {}
-                self._stored.update(found)
-                if self.keep and found:
-                    self.state.add_stored(found)
-                return BucketSnapshot(dict(self._stored))
+                return self._note_stored({**known, **found}, found, named)
+        snapshot = self._list_bucket()
+        if self.keep:
+            self.state.see_orphans(snapshot.sizes.keys() - named, time.time())
+            self.state.replace_stored({key: size for key, size in snapshot.sizes.items() if key in named})
+        return self._note_stored(snapshot.sizes, {}, named)
+
+    def _note_stored(
+        self, sizes: Mapping[Checksum, int], found: Mapping[Checksum, int], named: AbstractSet[Checksum]
+    ) -> BucketSnapshot:
+        """Remember what the bucket holds, and bring back from the quarantine what objects name and it lacks."""
+        missing = named - sizes.keys() - self._sought
+        self._sought |= missing
+        assert self.store is not None
+        back = self.store.bring_back(missing, really=self.keep) if missing else {}
+        self._stored = {key: size for key, size in {**sizes, **back}.items() if key in named}
+        if self.keep and (found or back):
+            self.state.add_stored({key: size for key, size in {**found, **back}.items() if key in named})
+        return BucketSnapshot({**sizes, **back})
+
+    def _list_bucket(self) -> BucketSnapshot:
+        assert self.store is not None
         try:
-            snapshot = self.store.list()
+            return self.store.list()
         except BucketMissing:
             # A bucket that vanishes later is more likely a wrong address, where nothing must be made.
             binding = self.state.binding()
             if not (self.make_bucket or binding is None or binding.first_contact):
                 raise
-            snapshot = BucketSnapshot({})
             if self.keep:
                 self.store.create_bucket()
-        self._stored = dict(snapshot.sizes)
-        if self.keep:
-            self.state.replace_stored(snapshot.sizes)
-        return snapshot
+            return BucketSnapshot({})
 
     def _look_for_files(
         self, files: FileServer, folder: FolderSnapshot, catalog: CatalogSnapshot

@@ -304,6 +304,12 @@ class Store(Protocol):
             MovedOn: there is no such key.
         """
 
+    def bring_back(self, checksums: Collection[Checksum], *, really: bool = True) -> Mapping[Checksum, int]:
+        """Bring back bytes that were moved away as nobody's, as far as they are still kept; their sizes in bytes.
+
+        With `really` False only say what could be brought back.
+        """
+
     def create_bucket(self) -> None:
         """Make the place where the bytes live; nothing happens when it is there."""
 

@@ -19,7 +19,7 @@ import base64
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -33,11 +33,12 @@ from syncd.bucket.failures import Abandoned, Fault, Hint, S3Error, understand
 from syncd.bucket.listing import list_sizes
 from syncd.bucket.loop import Loop
 from syncd.bucket.multipart import Multipart
+from syncd.bucket.quarantine import bring_back
 from syncd.bucket.session import Session
 from syncd.bucket.sources import expect, read_up_to
 from syncd.bucket.upkeep import Upkeep
 from syncd.bucket.verdicts import translate
-from syncd.errors import MovedOn, Refused, ServerError, Unexpected, Unreachable
+from syncd.errors import Denied, MovedOn, Refused, ServerError, Unexpected, Unreachable
 from syncd.model import BucketSnapshot, Checksum
 from syncd.ports import Advance, StoreFacts, no_progress
 
@@ -171,6 +172,13 @@ class S3Store:
         self._budget.close()
         self._loop.close()
         self._multipart.close()
+
+    def bring_back(self, checksums: Collection[Checksum], *, really: bool = True) -> Mapping[Checksum, int]:
+        """See `Store.bring_back`: they are looked for in the quarantine."""
+        try:
+            return bring_back(self.upkeep(), self.location.prefix, checksums, really=really)
+        except Denied:  # who may not look there has nothing there, or no bucket at all
+            return {}
 
     # --- what `syncd check` and the first contact need ----------------------------------------------------
 

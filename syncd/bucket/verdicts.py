@@ -26,6 +26,7 @@ _REGION_OF_AMAZON = (
     "take endpoint_url and region out of [s3] (and AWS_ENDPOINT_URL, AWS_DEFAULT_REGION out of the environment): "
     "syncd finds both; a region that Amazon leaves to be opted into must be enabled for the account"
 )
+NOT_LET = "S3 does not let this login use the bucket"
 _RIGHTS = (
     "give the S3 user the rights s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and "
     "s3:AbortMultipartUpload on its content"
@@ -141,7 +142,7 @@ def translate(failure: S3Error, place: Place) -> ServerError:
             _REGION_OF_AMAZON if place.endpoint.endswith(_AMAZON) else _REGION,
         )
     if status in (401, 403):
-        return Denied(f"S3 does not let this login use the bucket {place.bucket}", _RIGHTS)
+        return Denied(f"{NOT_LET} {place.bucket}", _RIGHTS)
     if status in (408, 429) or status >= 500 or code in _PASSING:
         return Unreachable(
             f"S3 at {place.endpoint} keeps failing ({code or f'HTTP {status}'})",

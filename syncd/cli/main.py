@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "paths": "List paths that cannot be used, and what mends them; change nothing.",
     "trash": "See what was deleted on either side, and bring it back.",
     "upload": "Send every media file of a family tree to the bucket.",
+    "orphans": "List files in the bucket that no media object names, and collect them.",
     "adopt": "Bind this desktop anew to a folder, a tree or a bucket.",
     "migrate-prefix": "Bring a tree's files to another place in the bucket.",
     "completion": "Print the completion script for a shell.",

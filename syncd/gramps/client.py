@@ -135,6 +135,10 @@ class GrampsWeb:
         """What changed since a cursor."""
         return self._feed.changes(since, self.get)
 
+    def named_since(self, moment: float) -> frozenset[Checksum]:
+        """The checksums that the history says objects had since then (Unix seconds), also those of deleted ones."""
+        return self._feed.named_since(moment)
+
     def get(self, handle: str) -> MediaObject | None:
         """One object as it is now; None when the server says that it does not exist."""
         return reading.get(self._api, handle)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import BinaryIO, TypeVar, cast
@@ -249,6 +249,10 @@ class DiskStore:
             f"Gramps Web does not have the file {checksum} (any more)",
             "put the file into the folder again, or upload it in Gramps Web",
         )
+
+    def bring_back(self, checksums: Collection[Checksum], *, really: bool = True) -> Mapping[Checksum, int]:  # noqa: ARG002  (the port's signature)
+        """Nothing: nobody moves files of a server's own disk away."""
+        return {}
 
     def create_bucket(self) -> None:
         """Nothing: the server makes its folders."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from syncd.errors import Unexpected
 from syncd.gramps.api import Api
 from syncd.gramps.forms import Form, media_object
 from syncd.gramps.http import TooLong
-from syncd.model import MediaObject
+from syncd.model import Checksum, MediaObject
 from syncd.ports import Cursor, Feed
 
 FIRST_PAGE = 20
@@ -159,6 +160,24 @@ class FeedReader:
         else:
             changed.update({handle: get(handle) for handle in several})
         return Feed(changed, transactions[-1].cursor if transactions else since, complete, added)
+
+    def named_since(self, moment: float) -> frozenset[Checksum]:
+        """The checksums that media objects had before or after any change since then (Unix seconds).
+
+        As far as the history is readable: it ends where it gets too long, and what a batch changed it does not tell.
+        """
+        found: set[Checksum] = set()
+        with suppress(TooLong):
+            for number in range(1, MAX_PAGES + 1):
+                query = {"after": repr(moment), "page": str(number), "pagesize": str(PAGE)}
+                page = self._page({**query, "old": "1", "new": "1"})
+                for change in (change for transaction in page for change in transaction.changes):
+                    if change.class_name == "Media":
+                        forms = [media_object(form) for form in (change.old, change.new) if form is not None]
+                        found.update(form.digest for form in forms if form.digest is not None)
+                if len(page) < PAGE:
+                    break
+        return frozenset(found)
 
     def find_deletion(self, handle: str) -> Transaction | None:
         """The newest transaction that deleted this media object, with its contents; None when none is known."""

@@ -1,12 +1,14 @@
 """What syncd remembers: `State` (state.sqlite) and the locks that keep two runs apart."""
 
 from syncd.state.locks import Lock, hold_lock
+from syncd.state.orphans import Departure
 from syncd.state.records import Activity, Binding, Intent, KnownConflict, TrashEntry, Undo
 from syncd.state.store import State
 
 __all__ = [
     "Activity",
     "Binding",
+    "Departure",
     "Intent",
     "KnownConflict",
     "Lock",

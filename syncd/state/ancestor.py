@@ -73,6 +73,8 @@ class Ancestor(Database):
                 "served",
                 "held_sets",
                 "pending_references",
+                "orphans",
+                "departures",
             ):
                 self._execute(f"DELETE FROM {table}")  # noqa: S608  the names stand in the line above
             self.set_meta(_LAST_FULL, None)

@@ -97,6 +97,11 @@ class Caches(Database):
                     if item is not None
                 ),
             )
+            # What has an object was no orphan all the while.
+            self._execute_many(
+                "DELETE FROM orphans WHERE checksum = ?",
+                ((item.digest,) for item in changes.values() if item is not None and item.digest is not None),
+            )
 
     def stored(self) -> dict[Checksum, int]:
         """The sizes of the bucket's keys as last seen."""

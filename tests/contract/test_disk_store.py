@@ -102,6 +102,10 @@ class NamesFirst:
                 self.store.list()
             self.looked = True
 
+    def bring_back(self, checksums: Any, **options: Any) -> Any:
+        """See `Store.bring_back`."""
+        return self.store.bring_back(checksums, **options)
+
     def create_bucket(self) -> None:
         """See `Store.create_bucket`."""
         self.store.create_bucket()

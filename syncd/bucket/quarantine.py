@@ -1,0 +1,78 @@
+"""The quarantine: where keys that no object names wait before they are deleted for good.
+
+It lies below the tree's own prefix, `<prefix>syncd-quarantine/<date>/<checksum>.orphan`. Nothing that looks for media
+sees it: neither Gramps Web, which asks for `<prefix><checksum>`, nor a listing of 32 hex digits, whatever its prefix is.
+
+Whoever misses bytes that an object names looks here before saying that nobody has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, date, datetime
+
+import structlog
+
+from syncd.bucket.stored import StoredKey
+from syncd.bucket.upkeep import QUARANTINE, Upkeep
+from syncd.errors import MovedOn
+from syncd.merge.orphans import Resident
+from syncd.model import Checksum
+
+log = structlog.get_logger(__name__)
+
+_NAME = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)/(?P<checksum>[0-9a-f]{32})\.orphan")
+
+
+def quarantine_key(prefix: str, day: date, checksum: Checksum) -> str:
+    """Where a key goes that is moved away on this day."""
+    return f"{prefix}{QUARANTINE}{day.isoformat()}/{checksum}.orphan"
+
+
+def residents(keys: Iterable[StoredKey], prefix: str) -> Iterator[tuple[StoredKey, Resident]]:
+    """Those of these keys that lie in the quarantine of a tree; what is not of our making is left out."""
+    place = prefix + QUARANTINE
+    for key in keys:
+        match = _NAME.fullmatch(key.key[len(place) :]) if key.key.startswith(place) else None
+        if match is None:
+            continue
+        try:
+            day = datetime.fromisoformat(match["day"]).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        since = max(day.timestamp(), key.modified.timestamp())
+        yield key, Resident(key.key, Checksum(match["checksum"]), key.size, since)
+
+
+def bring_back(
+    upkeep: Upkeep, prefix: str, checksums: Collection[Checksum], *, really: bool = True
+) -> dict[Checksum, int]:
+    """Copy keys back to their place; those that the quarantine does not have are left out of the answer.
+
+    The copies in quarantine stay until their time is over: nothing is deleted here.
+
+    Args:
+        upkeep: the bucket.
+        prefix: what stands before the checksum in the tree's keys.
+        checksums: which to bring back.
+        really: only say what is there, when False.
+
+    Returns:
+        The sizes in bytes.
+    """
+    newest: dict[Checksum, tuple[StoredKey, Resident]] = {}
+    for key, resident in residents(upkeep.walk(prefix + QUARANTINE), prefix):
+        known = newest.get(resident.checksum)
+        if resident.checksum in checksums and (known is None or known[1].since < resident.since):
+            newest[resident.checksum] = (key, resident)
+    found: dict[Checksum, int] = {}
+    for checksum, (key, resident) in newest.items():
+        if really:
+            try:
+                upkeep.copy(key, prefix + checksum)
+            except MovedOn:  # its time was over just now; another copy may be there at the next run
+                continue
+            log.info("brought_back_from_quarantine", checksum=checksum, key=key.key)
+        found[checksum] = resident.size
+    return found

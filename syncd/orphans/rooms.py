@@ -1,0 +1,158 @@
+"""What collecting needs open, and the reasons for which it does not even begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from syncd import doorstep
+from syncd.adoption import owner
+from syncd.applier.disk import MediaFolder
+from syncd.bucket import S3Store
+from syncd.bucket.upkeep import Upkeep
+from syncd.config import Settings
+from syncd.errors import ConfigError, Denied, Refused, StopError
+from syncd.gramps.client import GrampsWeb
+from syncd.guard import missing_folder_stop
+from syncd.ignore import IgnoreRules
+from syncd.model import FolderFile
+from syncd.observer import Observer
+from syncd.ports import FileServer, MediaLocation, NewObject, SilentProgress
+from syncd.state import Binding, State
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What is open.
+
+    Args:
+        settings: the configuration.
+        state: locked, or a copy in memory.
+        binding: what the state belongs to; the server was found to be that.
+        catalog: connected.
+        upkeep: the bucket's keys.
+    """
+
+    settings: Settings
+    state: State
+    binding: Binding
+    catalog: GrampsWeb
+    upkeep: Upkeep
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the checksum in this tree's keys."""
+        return self.binding.prefix
+
+    @property
+    def has_own_prefix(self) -> bool:
+        """Whether Gramps Web puts the tree's id before its keys, so that they are nobody else's."""
+        return f"/{self.binding.prefix}".endswith(f"/{self.binding.tree_id}/")
+
+
+@contextmanager
+def open_rooms(settings: Settings, *, keep: bool) -> Iterator[Rooms]:
+    """Open state, Gramps Web and bucket, once all that stops a sync was looked at.
+
+    Args:
+        settings: the configuration.
+        keep: take the state's lock and write to it; else nothing is written anywhere on this computer.
+
+    Raises:
+        ConfigError: there is no bucket.
+        StopError: what is found is not what was synced, or nothing was synced yet.
+        Denied: the login may not see private objects.
+    """
+    with ExitStack() as stack:
+        if keep:
+            stack.enter_context(doorstep.lock_state(settings))
+        state = stack.enter_context(State.open(settings.state_file, read_only=not keep))
+        binding = state.binding()
+        if binding is None or binding.first_contact:
+            raise StopError(
+                "this computer was not synced to the end yet, so nobody knows which files belong to its tree",
+                "run: syncd --once",
+            )
+        if binding.bucket is None:
+            raise ConfigError(
+                "orphans: Gramps Web keeps its media on its own disk; only a bucket can be looked through from here",
+                "ask who runs Gramps Web to look for files that no media object names",
+            )
+        catalog = doorstep.open_catalog(settings)
+        stack.callback(catalog.close)
+        _check(settings, state, catalog, stack)
+        store = doorstep.open_store(settings, MediaLocation(binding.bucket, binding.prefix))
+        stack.callback(store.close)
+        yield Rooms(settings, state, binding, catalog, store.upkeep())
+
+
+def _check(settings: Settings, state: State, catalog: GrampsWeb, stack: ExitStack) -> None:
+    """Whatever stops a sync stops this, too."""
+    if not settings.media_dir.is_dir():
+        stop = missing_folder_stop(settings.media_dir)
+        raise StopError(stop.reason, stop.remedy)
+    media = stack.enter_context(MediaFolder(settings.media_dir))
+    observer = Observer(
+        media_dir=settings.media_dir,
+        media=media,
+        state=state,
+        state_name=owner(settings.state_file),
+        catalog=catalog,
+        open_store=_no_store,
+        open_files=_no_files,
+        ignored=IgnoreRules.load(settings.media_dir, settings.ignore),
+        progress=SilentProgress(),
+        keep=False,
+        full=True,
+        full_check_every=0,
+        new_object=_no_object,
+        config_file=settings.source,
+    )
+    observer.check_folder()
+    server = observer.check_server()
+    if "ViewPrivate" not in server.permissions:
+        raise Denied(
+            f"the Gramps Web account '{server.user}' may not see private objects, whose files would look like nobody's",
+            "ask who runs Gramps Web to give it the role Editor",
+        )
+
+
+def check_place(rooms: Rooms, handles: list[str]) -> None:
+    """See that Gramps Web keeps the files of these objects where this state believes.
+
+    Raises:
+        StopError: it keeps them elsewhere, or none of the objects tells.
+    """
+    for handle in handles:
+        try:
+            found = rooms.catalog.location(handle)
+        except Refused:
+            continue
+        if (found.bucket, found.prefix) != (rooms.binding.bucket, rooms.binding.prefix):
+            raise StopError(
+                f"Gramps Web keeps its media in {_words(found)} now, but "
+                f"{_words(MediaLocation(rooms.binding.bucket, rooms.binding.prefix))} was synced",
+                "ask who runs the server whether it was changed",
+            )
+        return
+    raise StopError(
+        "Gramps Web does not tell where it keeps its media, so nobody knows whether this is its bucket",
+        "look into Gramps Web whether its media objects are as they should be",
+    )
+
+
+def _words(place: MediaLocation) -> str:
+    return "its own disk" if place.bucket is None else f"s3://{place.bucket}/{place.prefix}".rstrip("/")
+
+
+def _no_store(location: MediaLocation) -> S3Store:
+    raise AssertionError(location)
+
+
+def _no_files(location: MediaLocation) -> FileServer:
+    raise AssertionError(location)
+
+
+def _no_object(file: FolderFile) -> NewObject:
+    raise AssertionError(file)
