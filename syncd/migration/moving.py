@@ -6,8 +6,9 @@ A file is *proven* when its bytes have the checksum that is its name: by an ETag
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -32,6 +33,10 @@ class Fate(Enum):
     COPIED = auto()
     MISSING = auto()
     DAMAGED = auto()
+
+
+Answer = tuple[Fate, StoredKey | None] | ServerError
+"""What became of a file, with its proven key at the new place if it has one; or why nothing did."""
 
 
 @dataclass(slots=True)
@@ -116,8 +121,14 @@ class Mover:
             Phase("Copying within the bucket", len(wanted), sum(key.size for key in lacking) or None)
         )
         moved = Moved()
+        with closing(self._each(wanted)) as answers:
+            self._take(answers, moved)
+        return moved
+
+    def _take(self, answers: Iterable[tuple[Checksum, Answer]], moved: Moved) -> None:
+        """Note what became of each."""
         in_a_row = 0
-        for checksum, answer in self._each(wanted):
+        for checksum, answer in answers:
             self._progress.advance(files=1)
             if isinstance(answer, ServerError):
                 moved.failed[checksum] = answer
@@ -137,7 +148,6 @@ class Mover:
                 moved.missing.add(checksum)
             elif fate is Fate.DAMAGED:
                 moved.damaged.add(checksum)
-        return moved
 
     def delete_old(self, moved: Moved, named: Collection[Checksum]) -> tuple[int, Mapping[str, str]]:
         """Delete at the old place what is named and proven at the new one; how many, and why others not.
@@ -185,17 +195,15 @@ class Mover:
     def _is_proven(self, key: StoredKey, checksum: Checksum) -> bool:
         return key.etag == checksum or self._upkeep.digest(key) == checksum
 
-    def _try(self, checksum: Checksum) -> tuple[Fate, StoredKey | None] | ServerError:
+    def _try(self, checksum: Checksum) -> Answer:
         try:
             return self._settle(checksum)
         except ServerError as error:
             return error
 
-    def _each(
-        self, wanted: Iterable[Checksum]
-    ) -> Iterable[tuple[Checksum, tuple[Fate, StoredKey | None] | ServerError]]:
+    def _each(self, wanted: Iterable[Checksum]) -> Generator[tuple[Checksum, Answer], None, None]:
         """Settle all, several at once; few wait in the pool, so that an interruption need not wait for thousands."""
-        under_way: dict[Future[tuple[Fate, StoredKey | None] | ServerError], Checksum] = {}
+        under_way: dict[Future[Answer], Checksum] = {}
         with ThreadPoolExecutor(self._threads, "syncd-migrate") as pool:
             try:
                 for checksum in sorted(wanted):

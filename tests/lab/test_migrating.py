@@ -63,6 +63,7 @@ def test_switched_on_and_off_with_two_trees_at_the_root(
     ).start()
     world, other = new_world(server), new_world(server, "empty")
     world.s3 = other.s3 = bucket
+    assert migrate(other)["migration"]["from"] is None, "without a file nothing is to be done"
     images = world.copy_example_images()
     begin(world, "dog.jpg", "shared.jpg")
     begin(other, "shared.jpg", "theirs.jpg")
@@ -154,5 +155,11 @@ def test_switched_on_and_off_with_two_trees_at_the_root(
     assert bucket.below(world.tree.key_prefix).keys() == {}
     ends_in_step(world)
     migrate(other)
+    # Another MEDIA_BASE_DIR, copied beforehand.
+    done = migrate(other, "--to", f"s3://{bucket.bucket}/new")
+    assert f"MEDIA_BASE_DIR=s3://{bucket.bucket}/new" in done["migration"]["next"][0]
+    assert bucket.below("new/").contents() == {
+        md5(content): content for content in other.desktop.files().values()
+    }
     assert all(pictures(other).values())
     ends_in_step(other)
