@@ -95,7 +95,7 @@ def test_buckets(written: str, read: str) -> None:
 @pytest.mark.parametrize(
     "written",
     ["", "abc", "https://abc", "s3://", "s3:///x", "s3://ab", "s3://" + "a" * 64, "s3://Media", "s3://-abc",
-     "s3://abc-", "s3://a..b", "s3://10.0.0.1", "s3://key:hunter2@abc", "s3://abc/../x", "s3://abc/a//b",
+     "s3://abc-", "s3://a..b", "s3://10.0.0.1", "s3://key:hunter2@abc", "s3://tenant:bucket", "s3://abc/../x", "s3://abc/a//b",
      "s3://abc/a\\b", "s3://abc/a\nb", "s3://abc/./b"],
 )  # fmt: skip
 def test_wrong_buckets(written: str) -> None:
