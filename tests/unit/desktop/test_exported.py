@@ -134,12 +134,12 @@ def test_what_unpacks_without_end_is_bounded(
     assert peak < 16 << 20
 
 
-def test_a_hundred_thousand_objects(tmp_path: Path) -> None:
+def test_a_very_large_tree(tmp_path: Path) -> None:
     """A very large tree is read whole, in memory for its paths and checksums alone."""
     file = tmp_path / "family.gramps"
     with gzip.open(file, "wb", compresslevel=1) as target:
         target.write(tree().removesuffix(b"</objects></database>"))
-        for start in range(0, 100_000, 1000):
+        for start in range(0, 30_000, 1000):
             target.write(
                 "".join(
                     f'<object handle="_h{n}" change="1" id="O{n}"><file src="scans/{n}.jpg" mime="image/jpeg" '
@@ -152,8 +152,8 @@ def test_a_hundred_thousand_objects(tmp_path: Path) -> None:
     media = read_export(file).media
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len({row.checksum for row in media}) == 100_000
-    assert peak < 80 << 20
+    assert len({row.checksum for row in media}) == 30_000
+    assert peak < 24 << 20
 
 
 def package() -> bytes:
