@@ -176,7 +176,7 @@ def _ending(session: Session, rooms: Rooms, found: Found, done: Collected, mood:
         {"path": None, "handle": None, "reason": one.reason, "remedy": one.remedy} for one in done.problems
     ]
     code = ExitCode.PROBLEMS if problems else ExitCode.OK
-    return Ending(code, {"orphans": document, "problems": problems, "dry_run": bool(mood)})
+    return Ending(code, {"orphans": document, "problems": problems, "dry_run": session.dry_run})
 
 
 def _lines(done: Collected, mood: str) -> Iterable[str]:

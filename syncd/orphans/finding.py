@@ -82,6 +82,8 @@ def find(rooms: Rooms, *, now: float, min_age: float) -> Found:
     seen = rooms.state.see_orphans(keys.keys() - named, now)
     relied = needed(rooms, now - max(min_age, LEAST_AGE_DAYS * DAY_SECONDS))
     kept = dict(residents(listed, prefix))
+    there = {key.key for key in kept}
+    rooms.state.drop_departures(one.kept_as for one in rooms.state.departures() if one.kept_as not in there)
     return Found(
         orphans=judge(
             (

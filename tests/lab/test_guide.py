@@ -135,6 +135,11 @@ def _another_family(world: World) -> None:
     desktop.write("grandpa.jpg", photo("grandpa"))
 
 
+def _nobodys(world: World) -> None:
+    assert world.s3 is not None
+    world.s3.put_content(photo("of nobody"))
+
+
 def _remove(world: World, path: str) -> None:
     (world.folder / path).unlink()
 
@@ -191,6 +196,7 @@ SCENES: dict[str, Scene] = {
     "All pictures are gone after a setting was changed on the server": Scene(
         files=("switched.jpg",), then=_before_a_switch
     ),
+    "The bucket is full of files that nobody needs": Scene(then=_nobodys),
     "I want to see first what it would do": Scene(),
 }
 
