@@ -313,7 +313,7 @@ def test_a_tree_without_media_makes_no_orphans(desk: Desk) -> None:
     """Neither no object at all nor objects without checksums are believed."""
     for objects in ({}, {"h": ""}, {"h": "no checksum"}):
         desk.web.objects = objects
-        with pytest.raises(StopError):
+        with pytest.raises(StopError, match="no media object"):
             desk.look()
 
 
