@@ -356,6 +356,7 @@ class Observer:
     def _look_at_bucket(self, folder: FolderSnapshot, catalog: CatalogSnapshot) -> BucketSnapshot:
         """Which of the keys that matter the bucket has; asked after Gramps Web was read."""
         if self.store is None:
+            self.state.set_looked()  # nothing was there: whatever there will be came later, and is read back
             return BucketSnapshot({})
         if self._files is not None:
             return self._look_for_files(self._files, folder, catalog)
