@@ -28,8 +28,7 @@ from syncd.bucket import Patience, S3Store, open_store
 from syncd.errors import Denied, ServerError
 from syncd.model import Checksum
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "s3-services.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "s3-services.md").read_text(encoding="utf-8")
 POLICIES = {
     name: json.loads(block) for name, block in re.findall(r"```json policy=(\S+)\n(.*?)```", TEXT, re.DOTALL)
 }
@@ -197,38 +196,6 @@ def test_every_policy_is_tried() -> None:
     assert named == {action for policy in POLICIES.values() for action in actions(policy)} | {
         "s3:CreateBucket"
     }
-
-
-RIGHTS = {
-    "list_objects_v2": "s3:ListBucket",
-    "head_bucket": "s3:ListBucket",
-    "list_multipart_uploads": "s3:ListBucketMultipartUploads",
-    "get": "s3:GetObject",
-    "get_object": "s3:GetObject",
-    "head": "s3:GetObject",
-    "head_object": "s3:GetObject",
-    "put": "s3:PutObject",
-    "put_object": "s3:PutObject",
-    "copy_object": "s3:PutObject",
-    "create_multipart_upload": "s3:PutObject",
-    "upload_part": "s3:PutObject",
-    "upload_part_copy": "s3:PutObject",
-    "complete_multipart_upload": "s3:PutObject",
-    "abort_multipart_upload": "s3:AbortMultipartUpload",
-    "delete_object": "s3:DeleteObject",
-    "delete_objects": "s3:DeleteObject",
-    "create_bucket": "s3:CreateBucket",
-}
-"""By request: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>."""
-
-
-def test_no_request_lacks_its_right() -> None:
-    """Every request that stands in the code needs a right of the document, and each such right has a request."""
-    code = "".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "syncd").rglob("*.py")))
-    asked = set(re.findall(r"\bclient(?:\(.*?\))?\.((?:[a-z0-9]+_)+[a-z0-9]+)\b", code))
-    asked |= set(re.findall(r"\bobstore\.(\w+)_async\b", code))
-    assert asked == RIGHTS.keys()
-    assert set(RIGHTS.values()) == set(re.findall(r"^\| `(s3:\w+)` \|", TEXT, re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", WORK)

@@ -122,6 +122,22 @@ def disk_world(new_server: MakeServer, new_world: MakeWorld) -> World:
     return new_world(new_server(s3=None, many=False))
 
 
+@pytest.fixture(scope="session")
+def disk_server(lab_folder: Path) -> Iterator[GrampsWeb]:
+    """A Gramps Web that hosts any number of trees and keeps their media on its own disk, each below its id."""
+    with GrampsWeb(lab_folder / "disk-server", s3=None) as server:
+        server.shared = True
+        yield server
+
+
+@pytest.fixture
+def tree_on_disk(disk_server: GrampsWeb, new_world: MakeWorld) -> World:
+    """The example tree on that server, which has had a file before: several first ones at once make it stumble (500)."""
+    world = new_world(disk_server)
+    world.api.delete(world.api.upload(b"the first file of all"))
+    return world
+
+
 @pytest.fixture
 def queue_world(rclone: RcloneS3, new_server: MakeServer, new_world: MakeWorld) -> World:
     """A Gramps Web with a task queue, as most installations have it; takes 12 s."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab.gramps_web import PASSWORD
-from lab.world import Desktop, Mark, Run, World
+from lab.world import Desktop, Mark, Run, World, md5
 
 KEYS = {
     "version",
@@ -46,6 +46,36 @@ def assert_settled(world: World, desktop: Desktop | None = None, *, code: int = 
     mark.assert_nothing_written()
     assert document["actions"] == []
     assert leftovers(desktop or world.desktop) == []
+
+
+def assert_served(world: World, *desktops: Desktop, astray: Sequence[str] = ()) -> None:
+    """On a server's own disk: every object shows the bytes that its checksum names, and each desktop has them all.
+
+    Args:
+        world: the world.
+        desktops: the computers whose folders are compared; the first when left out.
+        astray: handles of objects whose record is not true of what the server has.
+    """
+    shown: list[str] = []
+    for item in world.api.media():
+        content = world.api.content(item["handle"])
+        assert content is not None, f"Gramps Web has no file at {item['path']}"
+        assert (md5(content) == item["checksum"]) == (item["handle"] not in astray), item["path"]
+        shown.append(md5(content))
+    for desktop in desktops or [world.desktop]:
+        here = sorted(map(md5, desktop.files().values()))
+        assert here == sorted(shown), f"{desktop.files().keys()} here, {sorted(world.catalog())} there"
+
+
+def assert_rests(world: World, *desktops: Desktop, code: int = 0) -> None:
+    """Another run of each writes nothing anywhere, asks for no transfer, and leaves nothing lying about."""
+    for desktop in desktops or [world.desktop]:
+        mark = world.mark()
+        document = desktop.sync(code=code)
+        mark.assert_nothing_written()
+        assert document["actions"] == []
+        assert document["bytes_up"] == document["bytes_down"] == 0
+        assert leftovers(desktop) == []
 
 
 def leftovers(desktop: Desktop) -> list[str]:
