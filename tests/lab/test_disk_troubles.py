@@ -1,0 +1,89 @@
+"""A Gramps Web that keeps media on its own disk, on a bad day: records that are not true, and runs that are killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from lab.process import wait_until
+from lab.world import Desktop, World, md5
+from tests.lab.endings import assert_rests, assert_served, photo
+
+
+def fresh(path: str, content: bytes) -> str:
+    """The path that other bytes get on the server's disk."""
+    stem, dot, suffix = path.rpartition(".")
+    return f"{stem}-{md5(content)[:8]}{dot}{suffix}"
+
+
+def on_server(world: World) -> Path:
+    """Where the server keeps the tree's media."""
+    return world.server.media_folder / world.tree.id if world.server.many else world.server.media_folder
+
+
+def step(world: World, *desktops: Desktop) -> dict[str, Any]:
+    """A run of each; afterwards the server shows what it should, and all folders have it. The last run's document."""
+    document: dict[str, Any] = {}
+    for desktop in desktops or [world.desktop]:
+        document = desktop.sync()
+    assert_served(world, *desktops)
+    return document
+
+
+def test_a_record_that_is_not_true(tree_on_disk: World) -> None:
+    """What the server has is not what its record says: told, both kept, nothing written over; mended by a person."""
+    world = tree_on_disk
+    world.copy_example_images()
+    handle = world.api.create("album/scan.jpg", photo(1))
+    known = world.api.create("album/known.jpg", photo(2))
+    there = on_server(world) / "album"
+    (there / "scan.jpg").write_bytes(photo(3) + b"changed behind the record's back")
+    document = world.sync(code=1)
+    assert {problem["handle"] for problem in document["problems"]} == {handle}
+    world.write("album/scan.jpg", photo(4))
+    document = world.sync(code=1)
+    assert {problem["handle"] for problem in document["problems"]} == {handle}
+    assert_rests(world, code=1)
+    assert (there / "scan.jpg").read_bytes() == photo(3) + b"changed behind the record's back"
+    assert world.desktop.files()["album/scan.jpg"] == photo(4)
+    assert world.api.get(handle)["checksum"] == md5(photo(1))
+    world.api.replace(handle, photo(5))
+    step(world)
+    assert {photo(4), photo(5)} <= set(world.desktop.files().values())
+    # An empty checksum, and a path at which something else lies: the folder's file gets a path of its own.
+    world.api.edit(known, checksum="", path="album/scan.jpg")
+    step(world)
+    assert world.api.get(known)["checksum"] == md5(photo(2))
+    assert_rests(world)
+
+
+def killed_when(process: Any, condition: Any, what: str) -> None:
+    """Kill a run as soon as something holds, or when it ends by itself."""
+    with contextlib.suppress(ProcessLookupError):
+        wait_until(lambda: process.poll() is not None or condition(), what)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_killed_between_name_and_bytes(tree_on_disk: World) -> None:
+    """A run that is killed once the object is there, and again while its bytes travel: the next one makes it whole, once."""
+    world = tree_on_disk
+    world.copy_example_images()
+    world.sync()
+    content = os.urandom(40_000_000)
+    world.write("film.mp4", content)
+    position = world.server.log_position()
+    process = world.desktop.start("--once")
+    killed_when(
+        process,
+        lambda: "POST /api/objects/" in world.server.requests_since(position),
+        "the object to be made",
+    )
+    killed_when(world.desktop.start("--once"), lambda: "film.mp4" in world.catalog(), "the object to be seen")
+    assert world.catalog()["film.mp4"] == md5(content)
+    world.sync()
+    assert_served(world)
+    assert_rests(world)
