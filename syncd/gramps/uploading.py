@@ -9,11 +9,17 @@ from syncd.errors import FolderError, LostAnswer, MovedOn, ServerError, Unexpect
 from syncd.gramps import forms, reading
 from syncd.gramps.api import Api
 from syncd.gramps.feed import ADD, FeedReader
+from syncd.gramps.mime import UNKNOWN
 from syncd.model import Checksum, MediaObject
 from syncd.ports import Cursor, NewObject
 
 CHUNK = 256 * 1024
 UPLOAD_SECONDS = 900.0
+
+TAKEN_EVERYWHERE = frozenset(
+    ("application/pdf", "image/gif", "image/jpeg", "image/png", "image/tiff", "text/plain", UNKNOWN)
+)
+"""Types for which every server has an extension. One that lacks it refuses the file: 415, before 3.21 500."""
 
 
 def upload_first(
@@ -29,7 +35,7 @@ def upload_first(
 
     Raises:
         MovedOn: the file changed while it was read; what that made is taken back.
-        Refused: the server does not take this kind of file, or its quota is used up.
+        Refused: the server does not take the file; its quota is used up, say.
         LostAnswer: it cannot be told whether an object was made.
     """
     before = feed.newest()
@@ -45,7 +51,12 @@ def upload_first(
             "POST",
             "media/",
             body=chunks,
-            headers={"Content-Type": mime, "Content-Length": str(size)},
+            headers={
+                "Content-Type": mime
+                if mime in TAKEN_EVERYWHERE
+                else UNKNOWN,  # `describe` writes the right one
+                "Content-Length": str(size),
+            },
             expect=(200, 201),
             seconds=UPLOAD_SECONDS,
         )

@@ -183,3 +183,19 @@ def test_a_dry_run_changes_nothing_and_foretells(world: World) -> None:
     assert world.s3.contents() == keys
     assert deeds(world.sync()) == deeds(foretold)
     ends_in_step(world)
+
+
+def test_an_empty_tree_begins_with_a_type_that_the_server_does_not_know(empty_world: World) -> None:
+    """The smallest file comes first, whatever it is: a server that takes no upload of its type is not asked to."""
+    world = empty_world
+    for path in ("a.amr", "raw.cr3", "talk.ged"):
+        world.write(path, photo(path))
+    world.write("letter.jpg", photo("letter.jpg") * 100)
+    world.sync()
+    assert {path: item["mime"] for path, item in world.api.by_path().items()} == {
+        "a.amr": "audio/amr",
+        "raw.cr3": "image/x-canon-cr3",
+        "talk.ged": "application/x-gedcom",
+        "letter.jpg": "image/jpeg",
+    }
+    ends_in_step(world)
