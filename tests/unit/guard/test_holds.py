@@ -288,6 +288,18 @@ def test_first_contact_bytes(size: int, held: bool) -> None:
     assert bool(guard([loser], first_contact=True, sizes=sizes).held) is held
 
 
+def test_first_contact_with_a_servers_own_disk() -> None:
+    """Bytes count where they are named; what follows an object that was let through is sent, also while others wait."""
+    disk = replace(POLICY, found_by_path=True)
+    big = sized(5 * 1000**3 + 1)
+    named = AddObject(big, link("big", "big", "big"))
+    assert guard([named], policy=disk, first_contact=True).held
+    follows = Upload(big, Why.MISSING_BYTES, "big")
+    assert guard([follows], policy=disk, first_contact=True).plan.actions == [follows]
+    met = Record(link("big", "big", "big"), new=True)
+    assert guard([met, follows], policy=disk, first_contact=True).plan.actions == [met]
+
+
 @pytest.mark.parametrize(("number", "held"), [(10, False), (11, True)])
 def test_first_contact_conflicts(number: int, held: bool) -> None:
     """Ten conflicts."""

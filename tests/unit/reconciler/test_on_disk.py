@@ -162,6 +162,17 @@ class TestEdits:
         assert after(plan) == {"h1": ("a.jpg", now, "two")}
         assert say(plan) == ["record h1"]
 
+    def test_another_desktops_edit_renames_nothing_that_bears_an_ending_here(self) -> None:
+        """A file that came under its object's whole path, because the plain name was taken, keeps that name."""
+        was, now = fresh("a", "one"), fresh("a", "two")
+        plan = on_disk(
+            links=[link("h1", was, "two", named=was)],
+            files=[file(was, "two")],
+            objects=[obj("h1", now, "two")],
+        )
+        assert after(plan) == {"h1": (was, now, "two")}
+        assert say(plan) == ["record h1"]
+
     @pytest.mark.parametrize("named", [fresh("a", "one"), f"{md5('one')}.jpg"])
     def test_a_persons_move_is_followed_all_the_same(self, named: str) -> None:
         """Although the names differ by what syncd or the server made of the one in Gramps Web; the bytes are sent anew."""
