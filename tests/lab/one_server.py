@@ -50,6 +50,14 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     "test_ignoring": ("which files of the folder count", ()),
     "test_modes": ("what the rules make of one and the same answers", ()),
     "test_odd_files": ("sizes, names and kinds of files in the folder", ()),
+    "test_orphans": (
+        "walks, moves and deletes keys of the bucket",
+        (
+            "test_what_stops_a_sync_stops_a_collection",
+            "test_without_a_prefix_of_its_own",
+            "test_many_keys_crashes_and_people_who_are_faster",
+        ),
+    ),
     "test_other_disks": ("file systems of the folder", ()),
     "test_paths": ("names that cannot be used in the folder", ()),
     "test_stops": (
@@ -70,6 +78,14 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
             "test_a_state_folder_that_cannot_be_written",
             "test_two_at_once",
             "test_two_that_start_together",
+        ),
+    ),
+    "test_trees": (
+        "about configurations and the address of the bucket",
+        (
+            "test_two_pairs_on_one_desktop",
+            "test_a_media_folder_in_another_one",
+            "test_an_odd_prefix_on_an_s3_server_below_a_path",
         ),
     ),
     "test_upload": ("sends files to a bucket, without any Gramps Web", ()),
