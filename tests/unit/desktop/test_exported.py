@@ -170,7 +170,7 @@ def package() -> bytes:
     ("content", "words"),
     [
         (b"", "is empty"),
-        (gzip.compress(b""), "is empty"),
+        (gzip.compress(b"", mtime=0), "is empty"),
         (b"\xff\xd8\xff\xe0 a photo", "is no Gramps XML"),
         (b"<html><body>Log in</body></html>", "is no Gramps XML"),
         (tree().replace(b"gramps-project.org/xml/", b"example.org/"), "is no Gramps XML"),
@@ -179,8 +179,22 @@ def package() -> bytes:
         (package(), "package"),
         (tree(one())[:-20], "cut short or damaged"),
         (tree(one("a<b.jpg")), "cut short or damaged"),
-        (gzip.compress(tree(one()))[:-20], "cut short or damaged"),
-        (gzip.compress(tree(one() * 50))[:-8] + b"\0" * 8, "cut short or damaged"),
+        (gzip.compress(tree(one()), mtime=0)[:-20], "cut short or damaged"),
+        (gzip.compress(tree(one() * 50), mtime=0)[:-8] + b"\0" * 8, "cut short or damaged"),
+    ],
+    ids=[
+        "nothing",
+        "nothing-packed",
+        "photo",
+        "web-page",
+        "other-xml",
+        "gedcom",
+        "database",
+        "package",
+        "cut",
+        "no-xml",
+        "packed-cut",
+        "packed-damaged",
     ],
 )
 def test_what_is_no_export_is_told(tmp_path: Path, content: bytes, words: str) -> None:
