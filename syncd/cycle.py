@@ -31,6 +31,7 @@ from syncd.model.plan import (
     Notice,
     Outcome,
     Plan,
+    UpdateObject,
     Upload,
     Why,
 )
@@ -52,7 +53,7 @@ READERS = 4
 """Objects that are asked about at a time."""
 
 _NO_PLACE = Problem(
-    "Gramps Web has no media yet, so it does not show where it keeps them",
+    "Gramps Web has no media yet, or none with a checksum, so it does not show where it keeps them",
     'add a first file in Gramps Web, or set new_files = "add" for the first run',
 )
 
@@ -180,7 +181,7 @@ class Cycle:
         if self.observer.store is None:
             if adds:
                 self._introduce(adds, guarded, ledger)
-            elif any(isinstance(action, Upload) for action in guarded.plan.actions):
+            elif any(isinstance(action, Upload | UpdateObject) for action in guarded.plan.actions):
                 ledger.problems.append(_NO_PLACE)
             return bool(adds)
         actions, unsure = self._confirmed(guarded.plan.actions)

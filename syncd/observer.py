@@ -231,12 +231,15 @@ class Observer:
     def _find_place(self, objects: CatalogSnapshot) -> None:
         """Ask the server where it keeps its media, by one of its objects; an emptied tree keeps them where it did."""
         # A handle is asked for as part of an address: one like '.' would lead elsewhere.
-        candidates = [
-            item.handle
-            for item in objects.objects.values()
-            if item.digest is not None and item.handle.replace("-", "").replace("_", "").isalnum()
-        ]
-        for handle in candidates[:ASK_AT_MOST]:
+        candidates = sorted(
+            (
+                (item.digest is None, item.handle)
+                for item in objects.objects.values()
+                if item.handle.replace("-", "").replace("_", "").isalnum()
+            ),
+            key=lambda candidate: candidate[0],  # who has no checksum tells little
+        )
+        for _, handle in candidates[:ASK_AT_MOST]:
             try:
                 self.arrive(self.catalog.location(handle))
             except (MovedOn, Refused):

@@ -162,17 +162,16 @@ def references(api: Api, handle: str) -> Mapping[str, int]:
 def location(api: Api, handle: str, expected: Expected | None = None) -> MediaLocation:
     """Where the server keeps an object's file; the file need not be there, nothing of it is read.
 
-    `expected` is what `[s3]` says, for an address that can be read in several ways.
+    `expected` is what `[s3]` says, for an address that can be read in several ways. An object without a checksum has no
+    address in a bucket: of such a one a server tells only that it has the file itself.
 
     Raises:
         MovedOn: the object is gone.
-        Refused: the object has no checksum, so that nothing can be learnt from it.
+        Refused: the object has no checksum, and nothing can be learnt from it.
     """
     known = get(api, handle)
     if known is None:
         raise MovedOn("the media object is gone", "try again")
-    if known.digest is None:
-        raise Refused("the media object has no checksum", "ask for another object's file")
     try:
         answer = api.call(
             "GET",
@@ -182,14 +181,23 @@ def location(api: Api, handle: str, expected: Expected | None = None) -> MediaLo
             read_body=False,
         )
     except Stumbled as error:
+        if known.digest is None:  # a bucket has no key for it
+            raise _tells_nothing() from error
         raise Stumbled(
             "Gramps Web stumbles when it is asked for a media file (HTTP status 500)",
             "look at its log; before version 3.24 it does so while its media folder does not exist, which the first"
             " file that is added in Gramps Web makes",
         ) from error
+    if known.digest is None and answer.status not in (200, 206):
+        raise _tells_nothing()
     if answer.status in (200, 206, 403, 404, 416):
         return MediaLocation(None)
+    assert known.digest is not None
     return parse_location(answer.headers.get("location", ""), known.digest, expected)
+
+
+def _tells_nothing() -> Refused:
+    return Refused("the media object has no checksum", "ask for another object's file")
 
 
 def quoted(handle: str) -> str:

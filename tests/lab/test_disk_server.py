@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lab.gramps_web import GrampsWeb
 from lab.world import Desktop, World, md5
+from tests.lab.conftest import MakeWorld
 from tests.lab.endings import assert_rests, assert_served, photo
 
 
@@ -134,3 +136,27 @@ def test_two_desktops(tree_on_disk: World) -> None:
     world.api.upload_missing(late, photo(5))
     step(world, first, second, third)
     assert_rests(world, first, second, third)
+
+
+def test_a_tree_that_lost_its_checksums(disk_server: GrampsWeb, new_world: MakeWorld) -> None:
+    """No object has a checksum any more: where media are kept shows all the same, and the folder's files say what they are.
+
+    Where not even a file shows it, that is told, and the run does not end as if all were well.
+    """
+    world = new_world(disk_server, "empty")
+    lost = world.api.create("a.jpg", photo(1))
+    world.api.edit(lost, checksum="")
+    world.write("a.jpg", photo(1))
+    step(world)
+    assert world.catalog() == {"a.jpg": md5(photo(1))}
+    assert_rests(world)
+
+    bare = new_world(disk_server, "empty")
+    bare.api.create("a.jpg", checksum="")
+    bare.write("a.jpg", photo(1))
+    (problem,) = bare.sync(code=1)["problems"]
+    assert "where it keeps them" in problem["reason"]
+    bare.write("b.jpg", photo(2))
+    bare.sync()
+    assert_rests(bare)
+    assert_served(bare)
