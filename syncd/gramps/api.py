@@ -54,6 +54,7 @@ class Api:
         expect: tuple[int, ...] = (200,),
         read_body: bool = True,
         seconds: float | None = None,
+        patience: float | None = None,
         alone: bool = True,
     ) -> Answer:
         """Send a request below the API's address.
@@ -80,6 +81,7 @@ class Api:
                 body=body,
                 headers={**(headers or {}), "Authorization": f"Bearer {access.token}"},
                 seconds=limit,
+                patience=patience,
                 read_body=read_body,
             )
 
@@ -100,6 +102,7 @@ class Api:
         headers: Callable[[], Mapping[str, str]] = dict,
         expect: tuple[int, ...] = (200,),
         seconds: float = WRITE_SECONDS,
+        patience: float | None = None,
     ) -> Result:
         """GET a long answer; `read` consumes it when the status is expected."""
 
@@ -118,6 +121,7 @@ class Api:
                 params=params or {},
                 headers=lambda: {**headers(), "Authorization": f"Bearer {access.token}"},
                 seconds=seconds,
+                patience=patience,
             )
 
         access = self.login.access()

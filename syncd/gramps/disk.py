@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import BinaryIO, TypeVar, cast
 
-from syncd.errors import LostAnswer, MovedOn, Occupied, Refused, Unreachable
+from syncd.errors import LostAnswer, MovedOn, Occupied, Refused, ServerError, Unreachable
 from syncd.gramps import reading
 from syncd.gramps.api import Api
 from syncd.gramps.files import (
@@ -36,6 +36,7 @@ from syncd.gramps.files import (
     probe,
     send,
 )
+from syncd.gramps.one_file import OneFile
 from syncd.gramps.served import Register, lacking, served
 from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
 from syncd.ports import Advance, ServedMemory, no_progress
@@ -68,6 +69,9 @@ class DiskStore:
         self._sleep = sleep
         self._one_large = threading.Lock()  # the server holds all of a file in memory
         self._closed = threading.Event()
+        self._one = OneFile(api, self._closed)
+        self._first = threading.Lock()
+        self._has_sent = False
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -130,12 +134,27 @@ class DiskStore:
     def _examine(
         self, item: MediaObject, at_hand: Mapping[Checksum, int], *, trusting: bool
     ) -> Served | None:
-        """Whether an object's file is there; None when that cannot be told now."""
+        """Whether an object's file is there; None when that cannot be told now.
+
+        Where this one request gets no answer, the file counts as there until the next run asks again: whoever needs it
+        is told why it does not come, and nobody thinks that it is missing.
+        """
         assert item.digest is not None
+        found: Found | None = Found(None)
         try:
-            found = probe(self._api, item)
+            found = self._probe(item)
+            return self._judge(item, found, at_hand, trusting=trusting)
         except MovedOn:
             return None
+        except Refused:
+            if found is not None:
+                self._register.assume(served(item, Proof.THERE, found))
+            return None
+
+    def _judge(
+        self, item: MediaObject, found: Found | None, at_hand: Mapping[Checksum, int], *, trusting: bool
+    ) -> Served | None:
+        assert item.digest is not None
         if found is None:
             return lacking(item)
         size = at_hand.get(item.digest)
@@ -148,19 +167,19 @@ class DiskStore:
     def _examine_wrong(self, item: MediaObject, one: Served) -> Served | None:
         """Whether somebody has mended a file that had other bytes; None when it is as it was."""
         try:
-            found = probe(self._api, item)
-        except MovedOn:
+            found = self._probe(item)
+            if found is None:
+                return lacking(item)
+            if (found.size, found.modified) == (one.size, one.modified):
+                return None
+            return self._read_back(item)
+        except (MovedOn, Refused):
             return None
-        if found is None:
-            return lacking(item)
-        if (found.size, found.modified) == (one.size, one.modified):
-            return None
-        return self._read_back(item)
 
     def _read_back(self, item: MediaObject) -> Served | None:
         """Read a file to its end to see what it has; None when it changes at this moment."""
         try:
-            found = Reception(self._api, item, cast("BinaryIO", _Nowhere()), no_progress, self._closed).run()
+            found = self._receive(item, cast("BinaryIO", _Nowhere()), no_progress)
         except OtherBytes as error:
             return served(item, Proof.WRONG, error.found)
         except MovedOn:
@@ -170,7 +189,7 @@ class DiskStore:
     def _confirmed_size(self, item: MediaObject, one: Served) -> int | None:
         """The size of a file that is there at this moment and was read back; None when it is not."""
         try:
-            found = probe(self._api, item)
+            found = self._probe(item)
         except MovedOn:
             return None
         if found is None:
@@ -208,13 +227,17 @@ class DiskStore:
         if not is_below(item.path):
             raise not_allowed(item)
         sending = Sending(source, checksum, size, advance, self._closed)
-        with self._one_large if size >= LARGE else nullcontext():
+        with self._first_alone(), self._one_large if size >= LARGE else nullcontext():
             try:
-                send(self._api, item, sending.body, size, mime)
+                self._one.attempt(
+                    lambda: send(self._api, item, sending.body, size, mime, patience=self._one.patience)
+                )
+                self._has_sent = True
                 seen: Served | None = served(item, Proof.READ, Found(size))
             except AlreadyThere:
                 seen = self._read_back(item)
             except LostAnswer as error:
+                self._has_sent = True
                 self._refuse_when_closed()
                 seen = self._look_for(item, size, error)
         if seen is None:
@@ -229,13 +252,15 @@ class DiskStore:
     def get(self, checksum: Checksum, target: BinaryIO, *, advance: Advance = no_progress) -> int:
         """See `Store.get`: from any object of that checksum. Errors in writing `target` come through as they are."""
         self._refuse_when_closed()
-        start, damage = target.tell(), None
+        start, trouble = target.tell(), cast("ServerError | None", None)
         for item, _one in self._holders(checksum):
             try:
-                found = Reception(self._api, item, target, advance, self._closed).run()
+                found = self._receive(item, target, advance)
             except OtherBytes as error:
-                damage = error
+                trouble = error
                 self._register.note(served(item, Proof.WRONG, error.found))
+            except Refused as error:
+                trouble = error
             except MovedOn:
                 pass
             else:
@@ -243,8 +268,8 @@ class DiskStore:
                 return found.size or 0
             target.seek(start)
             target.truncate()
-        if damage is not None:
-            raise damage
+        if trouble is not None:
+            raise trouble
         raise MovedOn(
             f"Gramps Web does not have the file {checksum} (any more)",
             "put the file into the folder again, or upload it in Gramps Web",
@@ -291,7 +316,7 @@ class DiskStore:
     def _look_for(self, item: MediaObject, size: int, lost: LostAnswer) -> Served | None:
         """A file was sent, and nobody knows whether it arrived: look, a few times, before anything is repeated."""
         for pause in (*PAUSES, 0.0):
-            found = probe(self._api, item)
+            found = self._probe(item)
             if found is not None and found.size in (None, size):
                 seen = self._read_back(item)
                 if seen is not None and seen.proof is Proof.READ:
@@ -304,6 +329,25 @@ class DiskStore:
             "the next run tries again; if it stays so, raise the time limits of the proxy before Gramps Web (nginx:"
             " proxy_read_timeout), or look at the server's log",
         ) from lost
+
+    @contextmanager
+    def _first_alone(self) -> Iterator[None]:
+        """Nothing else is sent beside the first file: a tree that never had one makes the server stumble (500).
+
+        It then makes the tree's row for the space that media take, and two at once would make it twice.
+        """
+        with self._first if not self._has_sent else nullcontext():
+            yield
+
+    def _probe(self, item: MediaObject) -> Found | None:
+        """As `probe`; raises Refused where this file alone gets no answer."""
+        return self._one.attempt(lambda: probe(self._api, item, patience=self._one.patience))
+
+    def _receive(self, item: MediaObject, target: BinaryIO, advance: Advance) -> Found:
+        """As `Reception.run`; raises Refused where this file alone does not come."""
+        patience = self._one.patience
+        reception = Reception(self._api, item, target, advance, self._closed, patience=patience)
+        return self._one.attempt(reception.run)
 
     @property
     def _api(self) -> Api:

@@ -76,7 +76,7 @@ def place(item: MediaObject) -> str:
     return f"media/{quoted(item.handle)}/file"
 
 
-def probe(api: Api, item: MediaObject) -> Found | None:
+def probe(api: Api, item: MediaObject, *, patience: float | None = None) -> Found | None:
     """Look for a file without reading it; None when the server has none at the object's path.
 
     Raises:
@@ -85,7 +85,12 @@ def probe(api: Api, item: MediaObject) -> Found | None:
     """
     try:
         answer = api.call(
-            "HEAD", place(item), headers=_AS_IT_IS, expect=(200, 206, 400, 403, 404), read_body=False
+            "HEAD",
+            place(item),
+            headers=_AS_IT_IS,
+            expect=(200, 206, 400, 403, 404),
+            patience=patience,
+            read_body=False,
         )
     except Stumbled:
         return None  # a path that its file system cannot bear; sending to it says so
@@ -132,16 +137,25 @@ class Reception:
     Args:
         target: an open file, to be filled from where it stands; what is in it is to be thrown away on failure.
         closed: set to end it.
+        patience: seconds for which a request is tried while nothing comes.
     """
 
     def __init__(
-        self, api: Api, item: MediaObject, target: BinaryIO, advance: Advance, closed: threading.Event
+        self,
+        api: Api,
+        item: MediaObject,
+        target: BinaryIO,
+        advance: Advance,
+        closed: threading.Event,
+        *,
+        patience: float | None = None,
     ) -> None:
         self._api = api
         self._item = item
         self._target = target
         self._advance = advance
         self._closed = closed
+        self._patience = patience
         self._start = target.tell()
         self._offset = 0
         self._told = 0
@@ -166,6 +180,7 @@ class Reception:
                     headers=self._headers,
                     expect=(200, 206),
                     seconds=READ_SECONDS,
+                    patience=self._patience,
                 )
                 break
             except Unreachable:
@@ -269,7 +284,13 @@ def changed() -> MovedOn:
 
 
 def send(
-    api: Api, item: MediaObject, body: Callable[[], bytes | Iterator[bytes]], size: int, mime: str
+    api: Api,
+    item: MediaObject,
+    body: Callable[[], bytes | Iterator[bytes]],
+    size: int,
+    mime: str,
+    *,
+    patience: float | None = None,
 ) -> None:
     """Give an object the file that it lacks; the object stays as it is.
 
@@ -292,6 +313,7 @@ def send(
         },
         expect=(200, 201, 204, 401, 403, 404, 405, 409, 412, 413, 415),
         seconds=ANSWER_SECONDS,
+        patience=patience,
         alone=False,
     )
     if answer.status >= 300:

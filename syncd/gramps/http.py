@@ -162,6 +162,7 @@ class Transport:
         params: Mapping[str, str],
         headers: Callable[[], Mapping[str, str]],
         seconds: float,
+        patience: float | None = None,
     ) -> Result:
         """GET a long answer and let `read` consume it; it is called anew when the connection breaks.
 
@@ -176,7 +177,7 @@ class Transport:
             with self._open(request, safe=True) as response:
                 return read(response)
 
-        return self.retrying(attempt, safe=True)
+        return self.retrying(attempt, safe=True, patience=patience)
 
     def retrying(self, attempt: Callable[[], Result], *, safe: bool, patience: float | None = None) -> Result:
         """Call `attempt` until it succeeds or the patience ends; `safe` when it changes nothing."""
@@ -193,7 +194,7 @@ class Transport:
                 return False
             return True if error.retry_after is None else error.retry_after
 
-        limit = self.patience if patience is None else patience
+        limit = self.patience if patience is None else min(patience, self.patience)
         try:
             for context in stamina.retry_context(
                 on=may_pass, attempts=None, timeout=limit, wait_initial=0.3, wait_max=10.0, wait_jitter=1.0

@@ -57,6 +57,11 @@ class Register:
         if changed:
             self._memory.put_served(changed)
 
+    def assume(self, one: Served) -> None:
+        """This could not be seen, and counts until the next run, which asks again."""
+        with self._lock:
+            self._loaded()[one.handle] = one
+
     def finish_look(self) -> None:
         """From now on nothing new is trusted."""
         self._memory.set_looked()

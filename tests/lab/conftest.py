@@ -132,10 +132,8 @@ def disk_server(lab_folder: Path) -> Iterator[GrampsWeb]:
 
 @pytest.fixture
 def tree_on_disk(disk_server: GrampsWeb, new_world: MakeWorld) -> World:
-    """The example tree on that server, which has had a file before: several first ones at once make it stumble (500)."""
-    world = new_world(disk_server)
-    world.api.delete(world.api.upload(b"the first file of all"))
-    return world
+    """The example tree on that server; it never had a file."""
+    return new_world(disk_server)
 
 
 @pytest.fixture

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -42,6 +45,12 @@ def memory() -> Memory:
 def store(gramps: Connect, memory: Memory) -> DiskStore:
     """The store under test."""
     return gramps(patience=5.0).files(memory)
+
+
+@pytest.fixture
+def hasty(gramps: Connect, memory: Memory) -> DiskStore:
+    """The store under test, which gives up soon."""
+    return gramps(patience=0.5).files(memory)
 
 
 def look(store: DiskStore, gramps: Connect, *hands: bytes, everything: bool = False) -> BucketSnapshot:
@@ -380,21 +389,110 @@ def test_a_cut_download_goes_on(
     assert second.headers["If-Range"] == modified
 
 
-def test_cut_again_and_again(server: DiskServer, store: DiskStore, gramps: Connect) -> None:
-    """A download that makes no progress at all ends the run: the server cannot be reached."""
-    server.add("h", "a.jpg", PHOTO)
-    server.plant("a.jpg", PHOTO)
-    look(store, gramps)
+@pytest.mark.parametrize("answer", ["cut", 502, 503])
+def test_one_file_never_comes(
+    server: DiskServer, hasty: DiskStore, gramps: Connect, answer: int | str
+) -> None:
+    """What a proxy keeps back again and again is that file's trouble: it is told, and the next file comes."""
+    for handle, path, content in (("h", "a.jpg", PHOTO), ("i", "b.jpg", SMALL)):
+        server.add(handle, path, content)
+        server.plant(path, content)
+    look(hasty, gramps)
     head = {"ETag": md5(PHOTO), "Content-Length": str(len(PHOTO))}
 
     def intercept(request: httpx2.Request) -> httpx2.Response | None:
-        if request.method == "GET" and request.url.path.endswith("/file"):
+        if request.method == "GET" and request.url.path.endswith("/h/file"):
+            if isinstance(answer, int):
+                return httpx2.Response(answer, text="gateway")
             return httpx2.Response(200, headers=head, stream=Cut(b""))
         return None
 
     server.intercept = intercept
+    with pytest.raises(Refused, match="this file does not get through") as caught:
+        hasty.get(md5(PHOTO), io.BytesIO())
+    assert "proxy" in caught.value.remedy
+    assert hasty.get(md5(SMALL), io.BytesIO()) == len(SMALL)
+
+
+@pytest.mark.parametrize("send", [True, False], ids=["sending", "fetching"])
+def test_the_server_is_gone(server: DiskServer, hasty: DiskStore, gramps: Connect, send: bool) -> None:
+    """When nothing at all is answered any more, it is no matter of one file: the run ends."""
+    server.add("h", "a.jpg", SMALL)
+    if not send:
+        server.plant("a.jpg", SMALL)
+    look(hasty, gramps)
+
+    def intercept(_request: httpx2.Request) -> httpx2.Response | None:
+        raise httpx2.ConnectError("connection refused")
+
+    server.intercept = intercept
     with pytest.raises(Unreachable):
-        store.get(md5(PHOTO), io.BytesIO())
+        put(hasty, SMALL) if send else hasty.get(md5(SMALL), io.BytesIO())
+
+
+def test_the_server_was_away(server: DiskServer, hasty: DiskStore, gramps: Connect) -> None:
+    """A server that is back after a while gets the file that it did not answer for."""
+    server.add("h", "a.jpg", SMALL)
+    look(hasty, gramps)
+    asked = list[str]()
+
+    def intercept(request: httpx2.Request) -> httpx2.Response | None:
+        if request.url.path.endswith("/metadata/"):
+            asked.append(request.url.path)
+        if len(asked) < 5:  # in tests a request is tried four times
+            return httpx2.Response(503, text="restarting")
+        return None
+
+    server.intercept = intercept
+    put(hasty, SMALL)
+    assert server.disk["a.jpg"][0] == SMALL
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_look_that_gets_no_answer_for_one_file(
+    server: DiskServer, hasty: DiskStore, memory: Memory, gramps: Connect, method: str
+) -> None:
+    """Such a file counts as there, so that nobody takes it for missing, and the next run asks again."""
+    server.add("h", "a.jpg", SMALL)
+    server.plant("a.jpg", SMALL)
+
+    def intercept(request: httpx2.Request) -> httpx2.Response | None:
+        if request.method == method and request.url.path.endswith("/h/file"):
+            return httpx2.Response(502, text="gateway")
+        return None
+
+    server.intercept = intercept
+    for _ in range(2):
+        assert look(hasty, gramps, SMALL) == BucketSnapshot({md5(SMALL): len(SMALL)})
+    assert not memory.served()
+
+
+def test_the_first_file_goes_alone(server: DiskServer, store: DiskStore, gramps: Connect) -> None:
+    """Several first files at once make a server stumble that never had one: until one is there, they go in turn."""
+    contents = [SMALL + bytes([number]) for number in range(8)]
+    for number, content in enumerate(contents):
+        server.add(f"h{number}", f"{number}.jpg", content)
+    look(store, gramps)
+    under_way, most = 0, list[int]()
+    count = threading.Lock()
+
+    def intercept(request: httpx2.Request) -> httpx2.Response | None:
+        nonlocal under_way
+        if request.method == "PUT":
+            with count:
+                under_way += 1
+                if not server.disk:
+                    most.append(under_way)
+            time.sleep(0.05)
+            with count:
+                under_way -= 1
+        return None
+
+    server.intercept = intercept
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: put(store, contents[number], f"h{number}"), range(8)))
+    assert most == [1]
+    assert len(server.disk) == 8
 
 
 def test_other_bytes_from_one_object(server: DiskServer, store: DiskStore, gramps: Connect) -> None:
