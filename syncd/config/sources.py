@@ -48,7 +48,7 @@ url = "https://family.example"
 username = "editor"
 password_file = "~/.config/syncd/password"  # a file that holds it and nothing else
 
-[s3]
+[s3]   # leave out if Gramps Web keeps its media on its own disk
 url = "s3://my-bucket"  # what MEDIA_BASE_DIR says on the server
 # endpoint_url = "https://s3.example"  # for other servers than Amazon's
 # region = "eu-central-1"
