@@ -385,11 +385,12 @@ class Observer:
     def _note_stored(
         self, sizes: Mapping[Checksum, int], found: Mapping[Checksum, int], named: AbstractSet[Checksum]
     ) -> BucketSnapshot:
-        """Remember what the bucket holds, and bring back from the quarantine what objects name and it lacks."""
+        """Remember what the bucket holds, and bring back what objects name and it lacks, if it is kept anywhere there."""
         missing = named - sizes.keys() - self._sought
         self._sought |= missing
         assert self.store is not None
-        back = self.store.bring_back(missing, really=self.keep) if missing else {}
+        tree_id = self._server.tree_id if self._server is not None else ""
+        back = self.store.bring_back(missing, tree_id=tree_id, really=self.keep) if missing else {}
         self._stored = {key: size for key, size in {**sizes, **back}.items() if key in named}
         if self.keep and (found or back):
             self.state.add_stored({key: size for key, size in {**found, **back}.items() if key in named})

@@ -304,9 +304,12 @@ class Store(Protocol):
             MovedOn: there is no such key.
         """
 
-    def bring_back(self, checksums: Collection[Checksum], *, really: bool = True) -> Mapping[Checksum, int]:
+    def bring_back(
+        self, checksums: Collection[Checksum], *, tree_id: str = "", really: bool = True
+    ) -> Mapping[Checksum, int]:
         """Bring back bytes that were moved away as nobody's, as far as they are still kept; their sizes in bytes.
 
+        With a `tree_id` also what lies where that tree's files lay before a setting for tree prefixes was switched.
         With `really` False only say what could be brought back.
         """
 

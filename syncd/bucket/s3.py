@@ -33,7 +33,7 @@ from syncd.bucket.failures import Abandoned, Fault, Hint, S3Error, understand
 from syncd.bucket.listing import list_sizes
 from syncd.bucket.loop import Loop
 from syncd.bucket.multipart import Multipart
-from syncd.bucket.quarantine import bring_back
+from syncd.bucket.quarantine import bring_along, bring_back, other_place
 from syncd.bucket.session import Session
 from syncd.bucket.sources import expect, read_up_to
 from syncd.bucket.upkeep import Upkeep
@@ -173,12 +173,19 @@ class S3Store:
         self._loop.close()
         self._multipart.close()
 
-    def bring_back(self, checksums: Collection[Checksum], *, really: bool = True) -> Mapping[Checksum, int]:
-        """See `Store.bring_back`: they are looked for in the quarantine."""
-        try:
-            return bring_back(self.upkeep(), self.location.prefix, checksums, really=really)
-        except Denied:  # who may not look there has nothing there, or no bucket at all
-            return {}
+    def bring_back(
+        self, checksums: Collection[Checksum], *, tree_id: str = "", really: bool = True
+    ) -> Mapping[Checksum, int]:
+        """See `Store.bring_back`: they are looked for in the quarantine, and at the tree's other place."""
+        prefix, found = self.location.prefix, dict[Checksum, int]()
+        # Who may not look at a place has nothing there, or no bucket at all.
+        with suppress(Denied):
+            found |= bring_back(self.upkeep(), prefix, checksums, really=really)
+        left = set(checksums) - found.keys()
+        if left and tree_id:
+            with suppress(Denied):
+                found |= bring_along(self.upkeep(), other_place(prefix, tree_id), prefix, left, really=really)
+        return found
 
     # --- what `syncd check` and the first contact need ----------------------------------------------------
 

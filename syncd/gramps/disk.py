@@ -275,7 +275,13 @@ class DiskStore:
             "put the file into the folder again, or upload it in Gramps Web",
         )
 
-    def bring_back(self, checksums: Collection[Checksum], *, really: bool = True) -> Mapping[Checksum, int]:  # noqa: ARG002  (the port's signature)
+    def bring_back(
+        self,
+        checksums: Collection[Checksum],  # noqa: ARG002  (the port's signature)
+        *,
+        tree_id: str = "",  # noqa: ARG002
+        really: bool = True,  # noqa: ARG002
+    ) -> Mapping[Checksum, int]:
         """Nothing: nobody moves files of a server's own disk away."""
         return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
 from syncd.errors import Denied, MovedOn, Refused, StopError
 from syncd.guard import Identity, find_listing_stop, find_server_stop
+from syncd.merge.orphans import DAY_SECONDS, USUAL_AGE_DAYS
 from syncd.migration.moving import Moved, Mover
 from syncd.migration.route import Request, Route, find_route
 from syncd.model import Checksum, MediaObject, Problem
@@ -81,6 +83,7 @@ def migrate(settings: Settings, request: Request, progress: Progress) -> Migrati
         location = find_location(catalog, objects)
         if location is None:
             return Migration(None, server.title)
+        kept |= catalog.named_since(time.time() - USUAL_AGE_DAYS * DAY_SECONDS)
         route = find_route(request, location, server.tree_id, _bound_prefix(binding, location))
         _check_place(binding, route)
         store = doorstep.open_store(settings, location)

@@ -5,12 +5,13 @@ The servers are real. Every story ends with Gramps Web serving each picture, bot
 
 from __future__ import annotations
 
+from lab.clock import wrong_by
 from lab.gramps_web import GrampsWeb
 from lab.s3 import RcloneS3
 from lab.world import World, md5
 from tests.lab.conftest import MakeServer, MakeWorld
 from tests.lab.endings import assert_plain, assert_stopped
-from tests.lab.scenario import Document, begin, ends_in_step, photo
+from tests.lab.scenario import Document, begin, change_on_web, ends_in_step, handles, photo
 
 SETTING = "GRAMPSWEB_MEDIA_PREFIX_TREE"
 
@@ -163,3 +164,51 @@ def test_switched_on_and_off_with_two_trees_at_the_root(
     }
     assert all(pictures(other).values())
     ends_in_step(other)
+
+
+def test_what_did_not_come_along_is_found(
+    rclone: RcloneS3, new_server: MakeServer, new_world: MakeWorld
+) -> None:
+    """Nobody migrated, or before an undo in Gramps Web named a file again: a sync finds it at the tree's other place.
+
+    Somebody's edit, which the bucket has there, is not taken for one that nobody has, though it is days old. What lay in
+    the quarantine comes, too; damaged bytes do not; nothing is deleted there.
+    """
+    bucket = rclone.new_bucket()
+    server = new_server(
+        s3=rclone, media_base_dir=f"s3://{bucket.bucket}", settings={SETTING: "false"}
+    ).start()
+    world = new_world(server, "empty")
+    world.s3 = bucket
+    begin(world, "a.jpg", "b.jpg")
+    answers = []
+    for name in ("deleted.jpg", "collected.jpg"):
+        handle = world.api.create(name, checksum=bucket.put_content(photo(name)))
+        answers.append(world.api.json("DELETE", f"/media/{handle}"))
+    collected = md5(photo("collected.jpg"))
+    bucket.put(f"syncd-quarantine/2026-01-01/{collected}.orphan", photo("collected.jpg"))
+    bucket.delete(collected)
+    change_on_web(world, handles(world)["a.jpg"], photo("edited"))
+    before = bucket.contents()
+
+    switch(server, world, on=True)
+    assert world.syncd("adopt", "--yes").code == 0
+    late = wrong_by(3 * 24 * 3600, world.base / "clock")
+    assert world.sync("--dry-run", env=late)["counts"]["updated"] == 0
+    done = world.sync(env=late)
+    assert (done["counts"]["updated"], len(done["conflicts"])) == (0, 1)
+    assert world.desktop.files()["a.jpg"] == photo("edited")
+    assert sorted(world.desktop.files().values()) == sorted(map(photo, ("a.jpg", "b.jpg", "edited")))
+    for answer in answers:
+        world.api.json("POST", "/transactions/", 200, params={"undo": "1"}, json=answer)
+    damaged = md5(photo("damaged"))
+    bucket.put(damaged, b"other bytes")
+    handle = world.api.create("damaged.jpg", checksum=damaged)
+    assert world.sync()["waiting"][0]["handle"] == handle
+    assert world.s3 is not None
+    assert damaged not in world.s3
+    world.api.delete(handle)
+    for name in ("deleted.jpg", "collected.jpg"):
+        assert world.desktop.files()[name] == photo(name)
+    ends_in_step(world)
+    assert {key: bucket.get(key) for key in before} == before
