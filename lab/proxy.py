@@ -1,4 +1,4 @@
-"""A reverse proxy before Gramps Web that changes answers, to play versions that do not exist."""
+"""A reverse proxy before Gramps Web: plays versions that do not exist, and proxies that interfere."""
 
 from __future__ import annotations
 
@@ -15,10 +15,25 @@ Json = dict[str, Any]
 _OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-encoding", "content-length"}
 
 
-class MetadataProxy:
-    """Passes everything on to `target`, and what `/api/metadata/` answers through `rewrite`, which changes it."""
+CUT = 0
+"""Instead of a status: half of the answer's body, then nothing."""
+Interfere = Callable[[str, str, int], int | None]
+"""Given method, path and the size of the body: a status to answer with instead of asking the server, CUT, or None."""
 
-    def __init__(self, target: str, rewrite: Callable[[Json], None]) -> None:
+
+def _leave_alone(_method: str, _path: str, _size: int) -> int | None:
+    return None
+
+
+class MetadataProxy:
+    """Passes everything on to `target`, and what `/api/metadata/` answers through `rewrite`, which changes it.
+
+    `interfere` may keep requests from the server, as proxies with limits do.
+    """
+
+    def __init__(
+        self, target: str, rewrite: Callable[[Json], None], interfere: Interfere = _leave_alone
+    ) -> None:
         self._client = httpx2.Client(base_url=target, timeout=120, trust_env=False, follow_redirects=False)
         client = self._client
 
@@ -27,6 +42,12 @@ class MetadataProxy:
 
             def _pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                instead = interfere(self.command, self.path, len(body))
+                if instead:
+                    self.send_response(instead)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 headers = {
                     name: value
                     for name, value in self.headers.items()
@@ -44,7 +65,10 @@ class MetadataProxy:
                         self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                if self.command != "HEAD":
+                if instead == CUT and instead is not None:
+                    self.wfile.write(content[: len(content) // 2])
+                    self.close_connection = True
+                elif self.command != "HEAD":
                     self.wfile.write(content)
 
             do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _pass_on  # noqa: N815

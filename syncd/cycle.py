@@ -89,6 +89,9 @@ class Cycle:
     _missing: frozenset[str] = frozenset()
     """Handles whose file the last pass did not find: a deletion is only believed when two looks agree."""
 
+    _wrong: frozenset[str] = frozenset()
+    """Handles for which the last pass knew that the server has another file than its record says."""
+
     def run(self) -> Outcome:
         """Make passes until a plan is empty, or nothing moves any more.
 
@@ -111,6 +114,7 @@ class Cycle:
                 stop = Stop(error.reason, error.remedy)
                 break
             plan, guarded = self._decide(observed)
+            self._wrong = observed.bucket.wrong
             log.debug("decided", cycle=self.name, number=number, actions=len(guarded.plan.actions))
             if self.dry_run:
                 return foreseen(plan, guarded, observed.bucket.sizes, time.monotonic() - begun)
@@ -254,7 +258,9 @@ class Cycle:
                 self.state.add_conflict(conflict, time.time())
 
     def _outcome(self, plan: Plan, guarded: Guarded, ledger: Ledger) -> Outcome:
-        problems = dict.fromkeys((*plan.problems, *ledger.problems, *ledger.failed.values()))
+        told = self._wrong & {problem.handle for problem in plan.problems}
+        failed = (problem for problem in ledger.failed.values() if problem.handle not in told)
+        problems = dict.fromkeys((*plan.problems, *ledger.problems, *failed))
         waiting = dict.fromkeys((*plan.waiting, *ledger.waiting))
         touched = {item.handle for item in ledger.done if item.handle is not None}
         return Outcome(

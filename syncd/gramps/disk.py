@@ -333,7 +333,8 @@ class DiskStore:
         raise Refused(
             f"sending a file ({size:,} bytes) got no answer, and it did not arrive: {lost.reason}",
             "the next run tries again; if it stays so, raise the time limits of the proxy before Gramps Web (nginx:"
-            " proxy_read_timeout), or look at the server's log",
+            " proxy_read_timeout), or look at the server's log: its disk may be full, or have a file where this path needs"
+            " a folder (then give the object another path in Gramps Web)",
         ) from lost
 
     @contextmanager

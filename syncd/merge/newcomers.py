@@ -16,7 +16,7 @@ from syncd.merge.places import Places
 from syncd.merge.portable import Portability
 from syncd.merge.returning import find_returned
 from syncd.model.paths import MediaPath, handle_for
-from syncd.model.plan import AddObject, RestoreObject, Why
+from syncd.model.plan import AddObject, Notice, RestoreObject, Why
 from syncd.model.policy import NewFiles
 from syncd.model.snapshots import Deleted, DesktopObject, FolderFile, Link
 
@@ -31,9 +31,11 @@ class Newcomers:
         self._inputs = draft.inputs
         self._portability = Portability(draft.inputs.folder, draft.inputs.policy.rules)
         self._returning: set[str] = set()
+        """Handles of objects that come back in this pass."""
         self._deleted = {deleted.handle for deleted in draft.inputs.deleted}
         """Handles of objects that can still be brought back: another file that takes the name must not take these."""
-        """Handles of objects that come back in this pass."""
+        self._has_no_place = False
+        """Whether a new file was met that is to be sent, but has no place in Gramps Web without an object."""
 
     def merge(self, files: Sequence[FolderFile]) -> None:
         """See to all files that have no object."""
@@ -53,6 +55,15 @@ class Newcomers:
                 self._known(file, known)
             else:
                 self._unknown(file, unsure=desktop is not None and not desktop.readable)
+        if self._has_no_place:
+            self._draft.notices.append(
+                Notice(
+                    'new files were not sent: new_files = "upload-only" sends nothing to a Gramps Web that keeps media on its'
+                    " own disk, where a file has no place without a media object",
+                    "",
+                    lasts=True,
+                )
+            )
 
     def _returned(self, file: FolderFile, deleted: Deleted) -> None:
         """A deleted file came back: so does its object, under the file's name if the two names agreed."""
@@ -101,6 +112,8 @@ class Newcomers:
             self._draft.store(file, Why.NEW_FILE)
         if unsure:
             self._draft.wait("Gramps Desktop's family tree cannot be read just now", str(file.path))
+        elif mode is NewFiles.UPLOAD_ONLY:
+            self._has_no_place |= self._inputs.policy.found_by_path
         elif mode is NewFiles.ADD:
             self._add(AddObject(file, self._new_link(self._free_handle(file.path), file)))
 

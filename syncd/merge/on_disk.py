@@ -64,9 +64,22 @@ class DiskNames:
                 found.setdefault(on_server(without_digits(path, item.digest).key), set()).add(None)
         return found
 
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        """What is a folder on the server's disk, and so cannot be a file, as far as anybody here knows."""
+        found: set[str] = set()
+        for key in (*self._bearers, *self._former):
+            above = posixpath.dirname(key)
+            while above not in found and above.strip("/"):
+                found.add(above)
+                above = posixpath.dirname(above)
+        return frozenset(found)
+
     def _is_used(self, path: MediaPath, checksum: Checksum, handle: str) -> bool:
-        """Whether other bytes than these are known to be there, or named."""
+        """Whether a folder or other bytes than these are known to be there, or named."""
         key = on_server(path.key)
+        if key in self._folders:
+            return True
         named = (item for item in self._bearers.get(key, ()) if item.handle != handle)
         return any(item.digest != checksum for item in named) or bool(
             self._former.get(key, set()) - {checksum}

@@ -8,7 +8,7 @@ import pytest
 
 from syncd.model import PathRules
 from syncd.model.plan import Plan
-from syncd.model.policy import Conflicts
+from syncd.model.policy import Conflicts, NewFiles
 from tests.core import NOW, after, deleted, file, is_quiet, link, md5, merge, obj, say
 
 
@@ -84,6 +84,33 @@ class TestNamesBeforeBytes:
         plan = on_disk(**cases[others])
         assert "add a.jpg (one)" in say(plan)
         assert [named for path, named, _ in after(plan).values() if path == "a.jpg"] == [fresh("a", "one")]
+
+    @pytest.mark.parametrize("gone", [False, True])
+    def test_a_folder_of_the_server_is_no_path_for_a_file(self, gone: bool) -> None:
+        """Where a folder is on the server's disk, or was, a file of its name gets a fresh path."""
+        inside: dict[str, Any] = {"deleted": [deleted("h1", "notes/sub/a.jpg", "old")]}
+        if not gone:
+            inside = {
+                "links": [link("h1", "a.jpg", "old", named="notes/sub/a.jpg")],
+                "objects": [obj("h1", "notes/sub/a.jpg", "old")],
+            }
+        files = [file("notes", "one"), *([] if gone else [file("a.jpg", "old")])]
+        plan = on_disk(files=files, **inside)
+        assert [named for path, named, _ in after(plan).values() if path == "notes"] == [
+            fresh("notes", "one", "")
+        ]
+
+    @pytest.mark.parametrize("by_path", [True, False])
+    def test_upload_only_says_that_it_sends_nothing(self, by_path: bool) -> None:
+        """Without an object there is no place for a file: that is told once, however many files it is about."""
+        plan = merge(
+            files=[file("a.jpg", "one"), file("b.jpg", "two")],
+            found_by_path=by_path,
+            new_files=NewFiles.UPLOAD_ONLY,
+        )
+        told = [notice.text for notice in plan.notices if "upload-only" in notice.text]
+        assert len(told) == by_path
+        assert bool(say(plan)) != by_path
 
     def test_a_path_that_the_server_serves_nothing_for_is_told(self) -> None:
         """An absolute path is no place on the server's disk: nothing is sent, and the remedy names a better path."""
