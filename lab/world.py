@@ -73,10 +73,11 @@ class Desktop:
         self.config_file.write_text(_toml(self.settings))
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """A home of its own, so that no configuration of this machine has a say."""
+        """A home of its own and its configuration, so that no configuration of this machine has a say."""
         return {
             **plain_environment(),
             "HOME": str(self.home),
+            "SYNCD_CONFIG": str(self.config_file),
             "COLUMNS": "120",
             **(extra or {}),
         }
@@ -84,7 +85,7 @@ class Desktop:
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start syncd in a group of its own and leave it to the caller, who may kill it."""
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", SYNCD, "--config", self.config_file, *arguments],
+            ["setpriv", "--pdeathsig", "KILL", "--", SYNCD, *arguments],
             env=self.environment(env),
             cwd=self.base,
             stdin=subprocess.DEVNULL,
@@ -95,7 +96,7 @@ class Desktop:
         )
 
     def syncd(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120) -> Run:
-        """Run `syncd --config … arguments` to its end; LabError after `timeout` seconds."""
+        """Run `syncd arguments` to its end; LabError after `timeout` seconds."""
         begin = time.monotonic()
         process = self.start(*arguments, env=env)
         try:

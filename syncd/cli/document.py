@@ -10,8 +10,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from syncd.cli.hints import TEXTS, with_config
 from syncd.errors import SyncdError
 
 if TYPE_CHECKING:  # the model is not needed to say that a configuration is wrong
@@ -127,9 +129,19 @@ def of_exception(error: SyncdError, *, stop: bool) -> Document:
     return of_error(error.reason, error.remedy, stop=stop)
 
 
-def render(document: Mapping[str, Any]) -> str:
-    """One line of ASCII JSON."""
-    return json.dumps(_clean(document), ensure_ascii=True) + "\n"
+def render(document: Mapping[str, Any], config: Path | None = None) -> str:
+    """One line of ASCII JSON; the commands that it tells a person to run are for this configuration."""
+    return json.dumps(_clean(_for_config(document, config)), ensure_ascii=True) + "\n"
+
+
+def _for_config(value: Any, config: Path | None, key: str = "") -> Any:
+    if isinstance(value, str):
+        return with_config(value, config) if key in TEXTS else value
+    if isinstance(value, Mapping):
+        return {name: _for_config(entry, config, name) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_for_config(entry, config, key) for entry in value]
+    return value
 
 
 def _reason(stop: Stop) -> Document:

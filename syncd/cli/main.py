@@ -121,7 +121,7 @@ def run(arguments: Sequence[str], *, owns_process: bool = False) -> int:
         if wants_json and not answered:
             answered = True
             answer["exit_code"] = int(code)
-            session.out.raw(document.render(answer))
+            session.out.raw(document.render(answer, session.config))
         session.out.flush()
         session.err.flush()
 

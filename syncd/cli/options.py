@@ -28,6 +28,8 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
         session.verbosity += value
     else:
         setattr(session, str(parameter.name), value)
+    if parameter.name == "config":
+        session.out.config = session.err.config = value
 
 
 def common_options(function: Function) -> Function:

@@ -4,6 +4,7 @@ Invariants:
 - Nothing that came from a file name, a server or an exception reaches a terminal unescaped: every line passes
   `escaped`.
 - Where the stream is no terminal there is no control code; where the locale is not UTF-8 there is only ASCII.
+- A command that a message tells a person to run names the configuration that this run was given (see `hints`).
 - A reader that went away (`syncd … | head`) ends the writing, not the run.
 """
 
@@ -14,7 +15,10 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+
+from syncd.cli.hints import with_config
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -130,6 +134,8 @@ class Paper:
             stream, unicode=speaks_unicode(stream, os.environ) if unicode is None else unicode
         )
         self.is_terminal = self.stream.isatty() if terminal is None else terminal
+        self.config: Path | None = None
+        """The configuration that was named on the command line."""
         self._console: Console | None = None
 
     @property
@@ -155,6 +161,9 @@ class Paper:
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line. `style` is rich's, and means nothing off a terminal."""
+        self._put(with_config(text, self.config), style)
+
+    def _put(self, text: str, style: str = "") -> None:
         safe = escaped(text)
         if self.is_terminal and style:
             from rich.text import Text  # noqa: PLC0415  (see console)
@@ -168,10 +177,13 @@ class Paper:
         self.stream.write(text)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table on a terminal; elsewhere one block a row, the first cell above the others, nothing cut off."""
+        """A table on a terminal; elsewhere one block a row, the first cell above the others, nothing cut off.
+
+        The first cell is a name, and stays as it is.
+        """
         if not self.is_terminal:
             for first, *others in rows:
-                self.line(f"  {first}")
+                self._put(f"  {first}")
                 for other in others:
                     if other:
                         self.line(f"    {other}")
@@ -183,8 +195,9 @@ class Paper:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for column in columns:
             table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(escaped(cell)) for cell in row))
+        for first, *others in rows:
+            cells = (first, *(with_config(cell, self.config) for cell in others))
+            table.add_row(*(Text(escaped(cell)) for cell in cells))
         self.console.print(table)
         self.line()
 

@@ -466,11 +466,12 @@ def test_options_go_before_or_after_the_command(desk: Desk, arguments: tuple[str
 
 
 def test_config_after_the_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`syncd approve --config FILE` reads that file."""
+    """`syncd approve --config FILE` reads that file, and names it again in what it says to type."""
     monkeypatch.delenv("SYNCD_CONFIG")
     hold(desk)
-    assert "syncd approve" in desk.syncd("approve", "--config", str(desk.config)).out
-    assert "syncd approve" in desk.syncd("--config", str(desk.config), "approve").out
+    named = f"syncd --config {desk.config} approve"
+    assert named in desk.syncd("approve", "--config", str(desk.config)).out
+    assert named in desk.syncd("--config", str(desk.config), "approve").out
 
 
 def test_the_help_says_of_each_command_what_it_says_itself(desk: Desk) -> None:
