@@ -23,20 +23,9 @@ from typing import BinaryIO, TypeVar, cast
 from syncd.errors import LostAnswer, MovedOn, Occupied, Refused, ServerError, Unreachable
 from syncd.gramps import reading
 from syncd.gramps.api import Api
-from syncd.gramps.files import (
-    LARGE,
-    AlreadyThere,
-    Found,
-    OtherBytes,
-    Reception,
-    Sending,
-    ended,
-    list_missing,
-    not_allowed,
-    probe,
-    send,
-)
+from syncd.gramps.files import Found, OtherBytes, Reception, ended, list_missing, probe
 from syncd.gramps.one_file import OneFile
+from syncd.gramps.sending import LARGE, AlreadyThere, Sending, not_allowed, send
 from syncd.gramps.served import Register, lacking, served
 from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
 from syncd.ports import Advance, ServedMemory, no_progress
@@ -226,6 +215,8 @@ class DiskStore:
             return
         if not is_below(item.path):
             raise not_allowed(item)
+        seen: Served | None = None
+        lost: LostAnswer | None = None
         sending = Sending(source, checksum, size, advance, self._closed)
         with self._first_alone(), self._one_large if size >= LARGE else nullcontext():
             try:
@@ -233,13 +224,15 @@ class DiskStore:
                     lambda: send(self._api, item, sending.body, size, mime, patience=self._one.patience)
                 )
                 self._has_sent = True
-                seen: Served | None = served(item, Proof.READ, Found(size))
+                seen = served(item, Proof.READ, Found(size))
             except AlreadyThere:
                 seen = self._read_back(item)
             except LostAnswer as error:
                 self._has_sent = True
-                self._refuse_when_closed()
-                seen = self._look_for(item, size, error)
+                lost = error
+        if lost is not None:
+            self._refuse_when_closed()
+            seen = self._look_for(item, size, lost)
         if seen is None:
             raise MovedOn("the media object changed while its file was sent", "try again")
         self._register.note(seen)
