@@ -187,7 +187,7 @@ class TestDisk(DiskContract):
         """A tree of its own, empty."""
         tree: Tree = server.add_tree("empty")
         folder = server.media_folder / tree.id
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         api = server.api(tree)
         clients: list[GrampsWeb] = []
 
