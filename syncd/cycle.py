@@ -143,7 +143,11 @@ class Cycle:
                 first_contact=self._is_first,
             )
         )
-        plan = replace(plan, problems=(*observed.problems, *plan.problems))
+        plan = replace(
+            plan,
+            problems=(*observed.problems, *plan.problems),
+            notices=(*observed.notices, *plan.notices),
+        )
         binding = self.state.binding()
         circumstances = Circumstances(
             links=len(observed.links),

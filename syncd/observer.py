@@ -42,6 +42,7 @@ from syncd.model import (
     Problem,
     Stop,
 )
+from syncd.model.plan import Notice
 from syncd.ports import (
     Catalog,
     Cursor,
@@ -81,6 +82,7 @@ class Observed:
     desktop: DesktopSnapshot | None = None
     problems: tuple[Problem, ...] = ()
     """What could not be looked at properly, and is none of the folder's own problems."""
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass
@@ -267,7 +269,8 @@ class Observer:
         folder = self._look_at_folder()
         bucket = self._look_at_bucket(folder, catalog)
         desktop, problems = self._look_at_desktop()
-        return Observed(tuple(self.state.links()), folder, catalog, bucket, desktop, problems)
+        notices = _notices_of(self._files)
+        return Observed(tuple(self.state.links()), folder, catalog, bucket, desktop, problems, notices)
 
     def _look_at_desktop(self) -> tuple[DesktopSnapshot | None, tuple[Problem, ...]]:
         """What Gramps Desktop has: looked at after the folder, so that it is never older than a file found there."""
@@ -415,7 +418,8 @@ class Observer:
         """Which objects' files a server with its own disk has; all of them once in a run that lists everything."""
         self.progress.phase(Phase("Looking for the files in Gramps Web"))
         at_hand = {file.checksum: file.size for file in folder.files.values()}
-        found = files.look(catalog.objects, at_hand, everything=self._listed and not self._looked)
+        is_first = self._listed and not self._looked
+        found = files.look(catalog.objects, at_hand, everything=is_first, closely=is_first and self.full)
         self._looked = True
         return found
 
@@ -431,6 +435,21 @@ class Observer:
             if self.store is not None:
                 with suppress(ServerError):  # leftovers cost a little space; some keys may not list them
                     self.store.abort_stale_uploads()
+
+
+def _notices_of(files: FileServer | None) -> tuple[Notice, ...]:
+    """What a person should know of a server's disk, although it is mended from the folder."""
+    gone = len(files.vanished()) if files is not None else 0
+    if not gone:
+        return ()
+    files_have = "1 file has" if gone == 1 else f"{gone} files have"
+    return (
+        Notice(
+            f"{files_have} vanished from Gramps Web's disk; what the media folder has is sent again."
+            " If nobody took them away, look at MEDIA_BASE_DIR and MEDIA_PREFIX_TREE on the server",
+            "",
+        ),
+    )
 
 
 def _raise(stop: Stop | None) -> None:

@@ -332,8 +332,11 @@ class FileServer(Store, Protocol):
         at_hand: Mapping[Checksum, int],
         *,
         everything: bool = False,
+        closely: bool = False,
     ) -> BucketSnapshot:
         """Which objects' files are there: asked of what is new, changed or lacking, the rest as it was seen last.
+
+        A few of the rest are asked for in the first look; when one is there no more, so are all the others.
 
         A file that appears where none was seen (or of an object that is new or has another path or checksum) is read
         back when its content is at hand, so that the server does not name a checksum that it does not serve. In the
@@ -343,7 +346,11 @@ class FileServer(Store, Protocol):
             objects: all objects, by handle.
             at_hand: the contents of the media folder, with their sizes in bytes.
             everything: look also whether all the others are still there.
+            closely: and whether they have the size and time that they had; what has not is read back.
         """
+
+    def vanished(self) -> Collection[str]:
+        """The handles whose file had been seen and was missing in the last look, although the object is as it was."""
 
     def missing(self) -> Collection[str]:
         """The handles of all objects whose file is not there."""

@@ -142,6 +142,8 @@ class Examination:
     cursor: Cursor | None = None
     state_failed: bool = False
     location: MediaLocation | None = None
+    without_bucket: bool = False
+    """Gramps Web said that it has none."""
 
     def findings(self) -> Iterator[Finding]:
         """Every check's finding, as it is made."""
@@ -402,6 +404,7 @@ class Examination:
             yield Finding(name, "known with the first file: the tree has none yet")
             return
         self.location = catalog.location(handle)
+        self.without_bucket = self.location.bucket is None
         text = place(self.location.bucket, self.location.prefix)
         disagreement = doorstep.compare(settings, self.location)
         stop = self._find_server_stop(info, self.location)
@@ -424,20 +427,24 @@ class Examination:
 
         assert self.location is not None
         name = "the server's disk"
-        named = {handle for handle, item in found.objects.items() if item.digest is not None}
+        named = {handle: item.digest for handle, item in found.objects.items() if item.digest is not None}
         with (
             self.session.state() as state,
             closing(doorstep.open_files(settings, self.location, catalog, state)) as files,
         ):
             try:
-                missing = len(named & set(files.missing()))
+                missing = named.keys() & set(files.missing())
             except SyncdError as error:  # one path that the server's disk cannot bear is enough
                 yield _warning(name, f"which files it has cannot be told: {error.reason}", error.remedy)
                 return
+            here = {checksum for _stamp, checksum in state.stamps().values()} if missing else set()
         if missing:
-            text = f"{count(missing, 'media object')} of {len(named)} without their file"
-            remedy = "the next run sends what the media folder has of them; see: syncd --once --dry-run"
-            yield Finding(name, text, remedy=remedy)
+            text = f"{count(len(missing), 'media object')} of {len(named)} without their file"
+            known = sum(named[handle] in here for handle in missing)
+            if self.binding is not None:
+                text += f"; the media folder had {known or 'none'} of these files in the last run"
+            remedy = "run syncd --once --full: it sends what the media folder has of them"
+            yield _warning(name, text, remedy)
         else:
             yield Finding(
                 name, f"has the file of {'the media object' if len(named) == 1 else 'every media object'}"
@@ -447,7 +454,7 @@ class Examination:
         from syncd import doorstep  # noqa: PLC0415
         from syncd.ports import MediaLocation  # noqa: PLC0415
 
-        if settings.s3 is None:
+        if settings.s3 is None or self.without_bucket:
             return
         where = self.location or self._bound_place(settings)
         # Where nobody says which part of the bucket is the tree's, a count would mislead.

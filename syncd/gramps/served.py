@@ -9,7 +9,8 @@ from syncd.gramps.files import Found
 from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
 from syncd.ports import ServedMemory
 
-_HAVE = (Proof.THERE, Proof.READ)
+HAVE = (Proof.THERE, Proof.READ)
+"""There is a file, and nothing speaks against it."""
 
 
 class Register:
@@ -85,7 +86,7 @@ class Register:
         found = [
             (item, one)
             for item in self.named(checksum)
-            if (one := self.of(item)) is not None and one.proof in _HAVE
+            if (one := self.of(item)) is not None and one.proof in HAVE
         ]
         return sorted(found, key=lambda pair: (pair[1].proof is not Proof.READ, pair[0].handle))
 
@@ -98,7 +99,7 @@ class Register:
             if one is None:
                 continue
             of[one.proof].add(handle)
-            if one.proof in _HAVE:
+            if one.proof in HAVE:
                 sizes[one.checksum] = one.size or at_hand.get(one.checksum, 0)
         return BucketSnapshot(sizes, frozenset(of[Proof.LACKING]), frozenset(of[Proof.WRONG]))
 

@@ -150,6 +150,8 @@ class Draft:
     unchanged: int = 0
     _uploads: dict[str, Upload] = field(default_factory=dict)
     _claimed: dict[str, Checksum] = field(default_factory=dict)
+    _unserved: set[str] = field(default_factory=set)
+    """Handles of objects whose path is no place on the server's disk: what else is wrong with it matters no more."""
 
     def do(self, *actions: Action) -> None:
         """Add actions."""
@@ -214,8 +216,14 @@ class Draft:
             )
             if problem not in self.problems:
                 self.problems.append(problem)
+            self._unserved.add(item.handle)
             return
         self._uploads.setdefault(path, Upload(file, why, item.handle))
+
+    def refused(self, refusal: Refusal, item: MediaObject) -> None:
+        """Add what is wrong with an object's path, unless it has to be changed anyway."""
+        if not refusal.silent and item.handle not in self._unserved:
+            self.problems.append(refusal.as_problem(path=item.path, handle=item.handle))
 
     def problem(self, reason: str, remedy: str, path: str, handle: str | None = None) -> None:
         """Add a problem."""

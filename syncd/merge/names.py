@@ -54,6 +54,8 @@ class NameMerge:
             if moved_here and agreed and not self._policy.found_by_path:
                 self._rename_object(item, file, replace(after, path=file.path), Why.MOVED_FILE, file.path.key)
             else:
+                # On a server's disk nothing follows a file that moved: there all is as it was.
+                self._draft.unchanged += moved_here and self._policy.found_by_path
                 self._record(link, replace(after, named=item.path, path=file.path))
         elif not agreed or to == file.path:
             self._record(link, replace(after, named=item.path, path=file.path))
@@ -94,8 +96,7 @@ class NameMerge:
     ) -> None:
         """A person gave the object another path: the file follows, or gets a copy there if others share it."""
         if isinstance(to, Refusal):
-            if not to.silent:
-                self._draft.problems.append(to.as_problem(path=item.path, handle=item.handle))
+            self._draft.refused(to, item)
             self._stay(link, file, after)
             return
         if self._policy.ignored(to):

@@ -104,8 +104,9 @@ def find_route(request: Request, location: MediaLocation, tree_id: str, bound: s
     """
     if location.bucket is None:
         raise ConfigError(
-            "Gramps Web keeps its media on its own disk, where files have no prefix",
-            "nothing is to be done here; move them on the server, by their paths",
+            "Gramps Web keeps its media on its own disk, where syncd cannot move files",
+            "move them on the server (with MEDIA_PREFIX_TREE they belong into <media folder>/<tree id>), "
+            "or run syncd --once --full, which sends what the media folder has",
         )
     bucket, served = location.bucket, location.prefix
     own = f"{tree_id}/"

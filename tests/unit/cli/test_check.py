@@ -217,12 +217,14 @@ def test_a_role_below_editor(desk: Desk, world: World, missing: str, text: str) 
 
 
 def test_a_bucket_for_a_server_with_a_disk(desk: Desk, world: World) -> None:
-    """[s3] is configured, but the server keeps its media on its own disk: exit 2."""
+    """[s3] is configured, but the server keeps its media on its own disk: exit 2, and no word of that bucket."""
     world.location_ = MediaLocation(None)
+    world.stored = Denied("the bucket refuses the keys", "check endpoint_url")
     answer = desk.syncd("check")
     assert answer.code == 2
     assert "on its own disk" in answer.out
     assert "take the section [s3] out" in answer.out
+    assert "endpoint_url" not in answer.out
 
 
 def test_no_bucket_on_either_side(desk: Desk, world: World) -> None:
@@ -237,7 +239,8 @@ def test_no_bucket_on_either_side(desk: Desk, world: World) -> None:
     world.lacking = frozenset("i")
     answer = desk.syncd("check")
     assert answer.code == 0
-    assert "1 media object of 2 without their file" in answer.out
+    assert "warning  the server's disk: 1 media object of 2 without their file" in answer.out
+    assert "syncd --once --full" in answer.out
 
 
 def test_no_bucket_for_a_server_with_one(desk: Desk, world: World) -> None:

@@ -53,10 +53,12 @@ def hasty(gramps: Connect, memory: Memory) -> DiskStore:
     return gramps(patience=0.5).files(memory)
 
 
-def look(store: DiskStore, gramps: Connect, *hands: bytes, everything: bool = False) -> BucketSnapshot:
+def look(
+    store: DiskStore, gramps: Connect, *hands: bytes, everything: bool = False, closely: bool = False
+) -> BucketSnapshot:
     """A look of a run whose folder has these contents."""
     at_hand = {md5(content): len(content) for content in hands}
-    return store.look(gramps().list()[0].objects, at_hand, everything=everything)
+    return store.look(gramps().list()[0].objects, at_hand, everything=everything, closely=closely)
 
 
 def put(store: DiskStore, content: bytes, handle: str = "h") -> None:
@@ -90,10 +92,13 @@ def answering(
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_unchanged_run_asks_nothing(
+def test_an_unchanged_run_asks_little(
     server: DiskServer, store: DiskStore, gramps: Connect, memory: Memory
 ) -> None:
-    """What was seen is known to the next run's store, until path or checksum change; what lacks is asked for anew."""
+    """What was seen is known to the next run's store, until path or checksum change; what lacks is asked for anew.
+
+    Of what was there a few are asked for once in a run.
+    """
     server.add("h", "a.jpg", SMALL)
     server.add("i", "b.jpg", PHOTO)
     server.plant("a.jpg", SMALL)
@@ -104,7 +109,9 @@ def test_an_unchanged_run_asks_nothing(
     server.requests.clear()
     again = gramps().files(memory)
     assert look(again, gramps) == found
-    assert [one.url.path for one in file_requests(server)] == ["/api/media/i/file"]
+    assert [one.url.path for one in file_requests(server)] == ["/api/media/h/file", "/api/media/i/file"]
+    assert look(again, gramps) == found
+    assert [one.url.path for one in file_requests(server)][2:] == ["/api/media/i/file"]
 
     server.objects["h"]["path"] = "c.jpg"
     found = look(again, gramps)
@@ -113,6 +120,53 @@ def test_an_unchanged_run_asks_nothing(
     del server.objects["h"]
     look(again, gramps)
     assert "h" not in memory.seen
+
+
+def test_files_that_vanished_are_seen_without_a_full_look(
+    server: DiskServer, store: DiskStore, gramps: Connect, memory: Memory
+) -> None:
+    """The server looks elsewhere now (MEDIA_PREFIX_TREE): the next run finds all of them gone, by three requests."""
+    for number in range(60):
+        content = b"photo %d" % number
+        server.add(f"h{number}", f"{number}.jpg", content)
+        server.plant(f"{number}.jpg", content)
+    assert not look(store, gramps).lacking
+    assert not store.vanished()
+
+    moved, server.disk = server.disk, {}
+    server.requests.clear()
+    again = gramps().files(memory)
+    assert look(again, gramps).lacking == again.vanished() == server.objects.keys()
+    assert len(file_requests(server)) == 3
+
+    server.disk = moved
+    assert not look(again, gramps).lacking
+    assert not again.vanished()
+
+
+def test_a_close_look_finds_what_was_overwritten_on_the_disk(
+    server: DiskServer, store: DiskStore, gramps: Connect, memory: Memory
+) -> None:
+    """Another size, or another time: it is read back, and is wrong, or as good as it was. The rest is not read."""
+    for handle, content in (("h", SMALL), ("i", b"one"), ("j", b"two"), ("k", b"sent")):
+        server.add(handle, f"{handle}.jpg", content)
+        if handle != "k":
+            server.plant(f"{handle}.jpg", content)
+    look(store, gramps)
+    put(store, b"sent", "k")
+
+    server.disk["h.jpg"] = (b"longer than it was", server.disk["h.jpg"][1])
+    server.disk["i.jpg"] = (b"eno", "Sun, 22 Nov 2026 23:59:59 GMT")
+    server.disk["j.jpg"] = (b"two", "Sun, 22 Nov 2026 23:59:59 GMT")
+    assert not look(gramps().files(memory), gramps, everything=True).wrong
+    server.requests.clear()
+    assert look(gramps().files(memory), gramps, closely=True).wrong == {"h", "i"}
+    assert len(file_requests(server, "GET")) == 3
+
+    server.disk["k.jpg"] = (b"tnes", "Sun, 22 Nov 2026 23:59:59 GMT")
+    server.requests.clear()
+    assert look(gramps().files(memory), gramps, closely=True).wrong == {"h", "i", "k"}
+    assert len(file_requests(server, "GET")) == 1
 
 
 def test_what_others_stored_before_is_trusted(server: DiskServer, gramps: Connect) -> None:

@@ -112,16 +112,30 @@ class TestNamesBeforeBytes:
         assert len(told) == by_path
         assert bool(say(plan)) != by_path
 
-    def test_a_path_that_the_server_serves_nothing_for_is_told(self) -> None:
-        """An absolute path is no place on the server's disk: nothing is sent, and the remedy names a better path."""
+    @pytest.mark.parametrize("path", ["/srv/other/a.jpg", "../a.jpg"])
+    @pytest.mark.parametrize("changed", [True, False])
+    def test_a_path_that_the_server_serves_nothing_for_is_told(self, path: str, changed: bool) -> None:
+        """A path outside is no place on the server's disk: nothing is sent, and the only remedy names a better path."""
         plan = on_disk(
-            links=[link("h1", "a.jpg", "one", named="/home/me/Pictures/a.jpg")],
+            links=[link("h1", "a.jpg", "one", named="a.jpg" if changed else path)],
             files=[file("a.jpg", "one")],
-            objects=[obj("h1", "/home/me/Pictures/a.jpg", "one")],
+            objects=[obj("h1", path, "one")],
             lacking=["h1"],
         )
         assert say(plan) == []
-        assert "'a.jpg'" in plan.problems[0].remedy
+        (problem,) = plan.problems
+        assert "'a.jpg'" in problem.remedy
+
+    def test_a_file_that_moved_in_the_folder_is_counted_as_unchanged(self) -> None:
+        """Nothing follows it on the server: it is written down, and is one of the files that are as they were."""
+        plan = on_disk(
+            links=[link("h1", "a.jpg", "one"), link("h2", "b.jpg", "two")],
+            files=[file("new/a.jpg", "one", inode=1), file("b.jpg", "two")],
+            objects=[obj("h1", "a.jpg", "one"), obj("h2", "b.jpg", "two")],
+        )
+        assert say(plan) == ["record h1"]
+        assert after(plan)["h1"][0] == "new/a.jpg"
+        assert plan.unchanged == 2
 
 
 class TestEdits:
