@@ -507,7 +507,7 @@ def _first_contact_reason(plan: Plan, now: Circumstances, policy: Policy) -> str
     fetched = [
         now.sizes.get(action.checksum, 0)
         for action in plan.actions
-        if isinstance(action, KeepLoser) or (isinstance(action, Fetch) and action.source is None)
+        if isinstance(action, Fetch | KeepLoser) and action.source is None
     ]
     conflicts = len(plan.conflicts)
     if adds <= FIRST_ADDS and max(sum(sent), sum(fetched)) <= FIRST_BYTES and conflicts <= FIRST_CONFLICTS:

@@ -181,7 +181,11 @@ class World:
             if isinstance(action, Upload) and (place in failed or not self._is(action.file)):
                 missing.add(action.file.checksum)
             elif isinstance(action, KeepLoser) and (
-                place in failed or not self.serves(action.object, action.checksum)
+                place in failed
+                or not (
+                    (action.source is not None and self._is(action.source))
+                    or self.serves(action.object, action.checksum)
+                )
             ):
                 lost.add(action.object.handle)
             elif place in failed or self._waits(action, missing, lost):

@@ -121,7 +121,7 @@ class Transfers:
             files=[file],
         )
 
-    def _bring(self, checksum: Checksum, action: Fetch) -> tuple[Ready, bool]:
+    def _bring(self, checksum: Checksum, action: Fetch | KeepLoser) -> tuple[Ready, bool]:
         """Have verified bytes ready beside the folder; says whether they came from the folder itself."""
         if action.source is not None:
             try:
@@ -139,10 +139,10 @@ class Transfers:
         return ready
 
     def keep_loser(self, action: KeepLoser) -> bool:
-        """Put the bucket's bytes of a lost conflict into the trash."""
+        """Put what lost a conflict in Gramps Web into the trash."""
 
         def keep() -> None:
-            with self._download(action.checksum) as ready:
+            with self._bring(action.checksum, action)[0] as ready:
                 trashed = self._folder.keep_in_trash(
                     ready, action.path, reason="lost a conflict", handle=action.object.handle
                 )

@@ -120,7 +120,7 @@ def settle_conflict(  # noqa: PLR0917 - what both callers have
     source = draft.source(theirs, item.handle)
     if inputs.policy.conflicts is Conflicts.PREFER_FOLDER:
         draft.store(file, Why.CONFLICT, item.handle)
-        draft.do(KeepLoser(item, theirs, file.path))
+        draft.do(KeepLoser(item, theirs, file.path, source))
         update_object(draft, disk, link, item, file, Why.CONFLICT)
         draft.conflicts.append(Conflict(file.path, item.handle, None))
         return

@@ -128,11 +128,16 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class KeepLoser:
-    """Put a copy of Gramps Web's bytes into the trash before the folder's win (`prefer-folder`)."""
+    """Put a copy of Gramps Web's bytes into the trash before the folder's win (`prefer-folder`).
+
+    Args:
+        source: a file of the folder to copy instead of fetching.
+    """
 
     object: MediaObject
     checksum: Checksum
     path: MediaPath
+    source: FolderFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from syncd.model import Checksum, MediaObject
+from syncd.model import Checksum, MediaObject, MediaPath
+from syncd.model.catalog_path import parse_catalog_path
 from syncd.model.plan import DeleteObject, TrashFile
 from syncd.model.policy import Conflicts, InFolder, OnWeb, Policy
 from tests.core import RULES, md5, word
@@ -205,6 +206,13 @@ class TwoDesktopsOfADiskServer(TwoDesktops):
         handles = {item.handle for item in items if item is not None}
         known = [link for world in self.desks for link in world.links.values() if link.handle in handles]
         self.history.muddled |= lost | {word(link.checksum) for link in known}
+
+    def _may_lack(self, desk: int, other: int, content: str) -> bool:
+        """Also where its owner is told that the object of that path has a record that is not true: a person must look."""
+        peer = self.desks[other]
+        told = {parse_catalog_path(problem.path or "", RULES) for problem in peer.plan().problems}
+        here = {MediaPath.of(path) for path, (stands, _inode) in peer.files.items() if stands == content}
+        return bool(here & told) or super()._may_lack(desk, other, content)
 
     @rule(number=which, path=st.sampled_from(PATHS))
     def web_rename(self, number: int, path: str) -> None:

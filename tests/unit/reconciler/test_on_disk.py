@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from syncd.model import PathRules
-from syncd.model.plan import Plan
+from syncd.model.plan import KeepLoser, Plan
 from syncd.model.policy import Conflicts, NewFiles
 from tests.core import NOW, after, deleted, file, is_quiet, link, md5, merge, obj, say
 
@@ -237,6 +237,21 @@ class TestEdits:
             "keep h1 (three) in the trash",
             f"update h1 path {fresh('a', 'two')} and content two",
         ]
+
+    def test_what_the_folder_has_anyway_is_not_asked_of_a_server_that_shows_other_bytes(self) -> None:
+        """Two paths were swapped in Gramps Web, and the folder wins: the losers' bytes come from its own files."""
+        files = [file("a.jpg", "one"), file("b.jpg", "two")]
+        plan = on_disk(
+            files=files,
+            objects=[obj("h1", "b.jpg", "one"), obj("h2", "a.jpg", "two")],
+            wrong=["h1", "h2"],
+            conflicts=Conflicts.PREFER_FOLDER,
+        )
+        keeps = {
+            action.object.handle: action.source for action in plan.actions if isinstance(action, KeepLoser)
+        }
+        assert keeps == {"h1": files[0], "h2": files[1]}
+        assert {f"update h1 path {fresh('b', 'two')} and content two"} <= set(say(plan))
 
     def test_an_edited_file_brings_its_object_back_under_a_fresh_path(self) -> None:
         """The path that it had still has the old bytes."""
