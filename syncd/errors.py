@@ -100,6 +100,10 @@ class FolderError(SyncdError):
 
 
 class StopError(SyncdError):
-    """Nothing may be done until a person looks."""
+    """Nothing may be done until a person looks; `begun` where something was done in the bucket before."""
 
     exit_code = ExitCode.PERSON_NEEDED
+
+    def __init__(self, reason: str, remedy: str = "", *, begun: bool = False) -> None:
+        super().__init__(reason, remedy)
+        self.begun = begun

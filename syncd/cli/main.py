@@ -24,7 +24,7 @@ from syncd.cli.exits import Ending, Interrupted, is_stop, signals, write_crash
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.paper import standard_error, standard_output
 from syncd.cli.session import Session
-from syncd.errors import ExitCode, SyncdError
+from syncd.errors import ExitCode, StopError, SyncdError
 
 COMMANDS: Mapping[str, str] = {
     "check": "Look whether everything is fit for a sync; change nothing.",
@@ -157,6 +157,8 @@ def _attempt(arguments: Sequence[str], session: Session) -> Ending:
     except click.ClickException as error:
         return _wrong_usage(session, error)
     except SyncdError as error:
+        if isinstance(error, StopError) and error.begun:
+            session.minds_bucket = False  # that nothing was done there is not true
         return _failed(session, error.exit_code, error.reason, error.remedy, stop=is_stop(error))
     if not isinstance(result, Ending):
         raise TypeError(f"a command returned {type(result).__name__} instead of an Ending")
@@ -186,7 +188,7 @@ def _failed(session: Session, code: ExitCode, reason: str, remedy: str, *, stop:
     if not session.told:
         report = import_module("syncd.cli.report") if stop else None
         if report is not None:
-            report.tell_stop(session.err, reason, remedy)
+            report.tell_stop(session.err, reason, remedy, bucket=session.minds_bucket)
         else:
             _tell_failure(session, code, reason, remedy)
     return Ending(code, document.of_error(reason, remedy, stop=stop))

@@ -52,6 +52,7 @@ def command(
     if alone and not delete_old:
         raise click.UsageError("--no-other-tree-needs-them goes with --delete-old")
     session.dry_run = dry_run
+    session.minds_bucket = True
     session.settings()
     request = Request(out, source, target, delete_old, alone, dry_run)
     with progress_for(session) as progress:

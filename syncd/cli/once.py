@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from syncd.cli import document
 from syncd.cli.exits import Ending, code_of
@@ -32,6 +33,7 @@ def run(session: Session, *, full: bool, dry_run: bool) -> Ending:
     except SyncdError as error:
         session.told = not dry_run and _is_told(session, error) and session.quiet
         raise
+    outcome = replace(outcome, dry_run=dry_run)  # a stop comes before that is known
     _report(session, outcome)
     return Ending(code_of(outcome), document.of_outcome(outcome))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from syncd.merge.orphans import Orphan
     from syncd.model import Checksum
     from syncd.orphans import Collected, Found, Rooms
+    from syncd.state import State
 
 DAY_SECONDS = 24 * 3600
 LEAST_AGE_DAYS = 7
@@ -30,7 +31,11 @@ LEAST_AGE_DAYS = 7
 @click.option(
     "--collect", is_flag=True, help="Move them to the quarantine, and delete what lay there for 30 days."
 )
-@click.option("--restore", is_flag=True, help="Put these keys (or --all) back from the quarantine.")
+@click.option(
+    "--restore",
+    is_flag=True,
+    help="Put these keys (checksums, as --all lists them; or --all) back from the quarantine.",
+)
 @click.option(
     "--all", "everything", is_flag=True, help=f"List all, not only {ROWS}; with --restore: put all back."
 )
@@ -69,6 +74,7 @@ def command(
     """
     _check_usage(keys, collect=collect, restore=restore, everything=everything, dry_run=dry_run)
     session.dry_run = dry_run
+    session.minds_bucket = True
     changes = (collect or restore) and not dry_run
     if changes and not yes:
         _see_that_somebody_is_there(session)
@@ -131,7 +137,7 @@ def _restore(
     wanted = {key.rpartition("/")[2].removesuffix(".orphan").lower() for key in keys} or set(kept)
     unknown = sorted(wanted - kept.keys())
     if unknown:
-        raise click.UsageError(f"not in quarantine: {', '.join(unknown)}; syncd orphans shows what is")
+        raise click.UsageError(f"not in quarantine: {', '.join(unknown)}; syncd orphans --all shows what is")
 
     def chosen(checksum: Checksum) -> bool:
         return checksum in wanted
@@ -201,9 +207,16 @@ def _lines(done: Collected, mood: str) -> Iterable[str]:
 
 
 def _tell(session: Session, rooms: Rooms, found: Found, *, everything: bool) -> None:
+    from syncd.merge.orphans import Fate  # noqa: PLC0415  (--help must not wait for the model)
+
     paper = session.report
+
+    def label(word: str) -> str:
+        """Off a terminal a table has no head."""
+        return "" if paper.is_terminal else word
+
     if not found.orphans:
-        paper.line("Every file in the bucket belongs to a media object.")
+        paper.line(f"Every media file in {_place(rooms)} belongs to a media object.")
     else:
         sizes = {one.seen.checksum: one.seen.size for one in found.orphans}
         paper.line(f"In the bucket, though no media object names them: {_files(sizes)}", style="bold")
@@ -214,9 +227,9 @@ def _tell(session: Session, rooms: Rooms, found: Found, *, everything: bool) -> 
                 (
                     rooms.prefix + one.seen.checksum,
                     size_in_words(one.seen.size),
-                    local_time(one.seen.modified),
-                    f"at least since {local_time(one.seen.first_seen)}",
-                    "not yet: " + one.reason if one.reason else "yes",
+                    f"{label('stored ')}{local_time(one.seen.modified)}",
+                    f"{label('without object ')}at least since {local_time(one.seen.first_seen)}",
+                    label("may go: ") + _when(one),
                 )
                 for one in shown
             ],
@@ -230,7 +243,46 @@ def _tell(session: Session, rooms: Rooms, found: Found, *, everything: bool) -> 
     if found.quarantine:
         sizes = {one.checksum: one.size for one, _fate in found.quarantine}
         oldest = min(one.since for one, _fate in found.quarantine)
-        paper.line(f"In quarantine: {_files(sizes)}, the first since {local_time(oldest)}")
+        over = sum(1 for _one, fate in found.quarantine if fate is Fate.OVER)
+        paper.line(
+            f"In quarantine: {_files(sizes)}, the first since {local_time(oldest)}; "
+            f"`syncd orphans --collect` would now delete {over:,} of them for good",
+        )
+        if everything:
+            names = _names(rooms.state)
+            paper.table(
+                ("key for --restore", "size", "since", "file"),
+                [
+                    (
+                        one.checksum,
+                        size_in_words(one.size),
+                        f"{label('in quarantine since ')}{local_time(one.since)}",
+                        names.get(one.checksum, ""),
+                    )
+                    for one, _fate in found.quarantine
+                ],
+            )
+        else:
+            paper.line("List them, with the keys for --restore, with: syncd orphans --all")
+
+
+def _when(one: Orphan) -> str:
+    if not one.reason:
+        return "yes"
+    if one.ready_at is None:
+        return f"not yet: {one.reason}"
+    return f"not yet, from {local_time(one.ready_at)} on: {one.reason}"
+
+
+def _names(state: State) -> Mapping[Checksum, str]:
+    """How files were called, as far as this state remembers."""
+    named = {one.checksum: one.path for one in state.undos() if one.checksum is not None}
+    named |= {one.checksum: str(one.path) for one in state.trash() if one.checksum is not None}
+    return named
+
+
+def _place(rooms: Rooms) -> str:
+    return f"s3://{rooms.binding.bucket}/{rooms.prefix}".removesuffix("/")
 
 
 def _files(sizes: Mapping[Checksum, int]) -> str:

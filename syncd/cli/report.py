@@ -67,9 +67,12 @@ def tell(paper: Paper, outcome: Outcome, chosen: Selection, *, verbose: bool = F
         _tell_waiting(paper, outcome.waiting)
 
 
-def tell_stop(paper: Paper, reason: str, remedy: str) -> None:
-    """Write a stop: nothing was done, why, what to do."""
-    paper.line("Stopped: nothing was done, neither in the media folder nor in Gramps Web.", style="bold red")
+def tell_stop(paper: Paper, reason: str, remedy: str, *, bucket: bool = False) -> None:
+    """Write a stop: nothing was done (with `bucket`, of a command that works there), why, what to do."""
+    where = "neither in the media folder nor in Gramps Web" + (
+        ", and nothing in the bucket" if bucket else ""
+    )
+    paper.line(f"Stopped: nothing was done, {where}.", style="bold red")
     paper.line(f"  Why:        {' '.join(reason.splitlines())}")
     if remedy:
         paper.line(f"  What to do: {' '.join(remedy.splitlines())}")

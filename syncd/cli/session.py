@@ -46,6 +46,7 @@ class Session:
         verbosity: how often `-v` was given.
         quiet: say only what is new and needs somebody.
         log_format: `console`, `json` or `auto`.
+        minds_bucket: the command moves or deletes files in the bucket.
         told: the person knows already how this ends; the exit code still says it.
     """
 
@@ -57,6 +58,7 @@ class Session:
     quiet: bool = False
     log_format: LogFormat = "auto"
     dry_run: bool = False
+    minds_bucket: bool = False
     told: bool = False
     started: float = field(default_factory=time.monotonic)
     _settings: Settings | None = None

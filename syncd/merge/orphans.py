@@ -55,11 +55,17 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An orphan and its standing; `reason` says why it is not ready, `""` when it is."""
+    """An orphan and its standing.
+
+    Args:
+        reason: why it is not ready, `""` when it is.
+        ready_at: when its time comes, in Unix seconds; None where it is not a matter of time alone.
+    """
 
     seen: Sighting
     standing: Standing
     reason: str = ""
+    ready_at: float | None = None
 
 
 class Fate(StrEnum):
@@ -106,19 +112,21 @@ def judge(
         now: Unix seconds.
         min_age: seconds; less than the least counts as the least.
     """
-    horizon = now - max(min_age, LEAST_AGE_DAYS * DAY_SECONDS)
-    orphans = [_judge(one, needed, horizon) for one in sightings if one.checksum not in named]
+    age = max(min_age, LEAST_AGE_DAYS * DAY_SECONDS)
+    orphans = [_judge(one, needed, now, age) for one in sightings if one.checksum not in named]
     return sorted(orphans, key=lambda orphan: (-orphan.seen.size, orphan.seen.checksum))
 
 
-def _judge(one: Sighting, needed: Mapping[Checksum, str], horizon: float) -> Orphan:
+def _judge(one: Sighting, needed: Mapping[Checksum, str], now: float, age: float) -> Orphan:
+    horizon = now - age
+    ready_at = max(one.modified, one.first_seen) + age
     if one.checksum in needed:
         return Orphan(one, Standing.NEEDED, needed[one.checksum])
     if one.modified > horizon:
-        return Orphan(one, Standing.YOUNG, "it was stored a short time ago")
+        return Orphan(one, Standing.YOUNG, "it was stored a short time ago", ready_at)
     if one.first_seen > horizon:
         return Orphan(
-            one, Standing.YOUNG, "it was seen without an object a short time ago for the first time"
+            one, Standing.YOUNG, "it was seen without an object a short time ago for the first time", ready_at
         )
     return Orphan(one, Standing.READY)
 

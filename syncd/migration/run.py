@@ -209,6 +209,7 @@ class _Work:
             raise StopError(
                 "Gramps Web began to look for its files elsewhere while they were copied: nothing was deleted",
                 "run the command again when the server's settings stay as they are",
+                begun=True,
             )
         deleted, failed = mover.delete_old(moved, named)
         problems = [

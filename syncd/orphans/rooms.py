@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from syncd import doorstep
 from syncd.adoption import owner
 from syncd.applier.disk import MediaFolder
+from syncd.belonging import identity_of
 from syncd.bucket import S3Store
 from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
-from syncd.errors import ConfigError, Denied, Refused, StopError
+from syncd.errors import Denied, Refused, ServerError, StopError
 from syncd.gramps.client import GrampsWeb
-from syncd.guard import missing_folder_stop
+from syncd.guard import find_server_stop, missing_folder_stop
 from syncd.ignore import IgnoreRules
 from syncd.model import FolderFile
 from syncd.observer import Observer
@@ -60,8 +62,8 @@ def open_rooms(settings: Settings, *, keep: bool) -> Iterator[Rooms]:
         keep: take the state's lock and write to it; else nothing is written anywhere on this computer.
 
     Raises:
-        ConfigError: there is no bucket.
-        StopError: what is found is not what was synced, or nothing was synced yet.
+        ConfigError: `[s3]` names another bucket than was synced.
+        StopError: there is no bucket, what is found is not what was synced, or nothing was synced yet.
         Denied: the login may not see private objects.
     """
     with ExitStack() as stack:
@@ -69,15 +71,14 @@ def open_rooms(settings: Settings, *, keep: bool) -> Iterator[Rooms]:
             stack.enter_context(doorstep.lock_state(settings))
         state = stack.enter_context(State.open(settings.state_file, read_only=not keep))
         binding = state.binding()
+        if binding is not None and binding.bucket is None:
+            raise _own_disk(settings)
         if binding is None or binding.first_contact:
+            if settings.s3 is not None and _keeps_on_disk(settings):
+                raise _own_disk(settings)
             raise StopError(
                 "this computer was not synced to the end yet, so nobody knows which files belong to its tree",
                 "run: syncd --once",
-            )
-        if binding.bucket is None:
-            raise ConfigError(
-                "orphans: Gramps Web keeps its media on its own disk; only a bucket can be looked through from here",
-                "ask who runs Gramps Web to look for files that no media object names",
             )
         catalog = doorstep.open_catalog(settings)
         stack.callback(catalog.close)
@@ -85,6 +86,26 @@ def open_rooms(settings: Settings, *, keep: bool) -> Iterator[Rooms]:
         store = doorstep.open_store(settings, MediaLocation(binding.bucket, binding.prefix))
         stack.callback(store.close)
         yield Rooms(settings, state, binding, catalog, store.upkeep())
+
+
+def _own_disk(settings: Settings) -> StopError:
+    """Why nothing can be looked through on a server without a bucket."""
+    ask = "ask who runs Gramps Web to look for files that no media object names"
+    left = "" if settings.s3 is None else "; and take the section [s3] out of the configuration"
+    return StopError(
+        "Gramps Web keeps its media on its own disk, and only a bucket can be looked through from here",
+        ask + left,
+    )
+
+
+def _keeps_on_disk(settings: Settings) -> bool:
+    """Whether the server, of which this state knows nothing yet, says that it has no bucket."""
+    with suppress(ServerError), closing(doorstep.open_catalog(settings)) as catalog:
+        catalog.connect()
+        objects = catalog.list()[0].objects
+        for handle in islice((h for h, item in objects.items() if item.digest), 1):
+            return catalog.location(handle).bucket is None
+    return False
 
 
 def _check(settings: Settings, state: State, catalog: GrampsWeb, stack: ExitStack) -> None:
@@ -130,20 +151,16 @@ def check_place(rooms: Rooms, handles: list[str]) -> None:
         except Refused:
             continue
         if (found.bucket, found.prefix) != (rooms.binding.bucket, rooms.binding.prefix):
-            raise StopError(
-                f"Gramps Web keeps its media in {_words(found)} now, but "
-                f"{_words(MediaLocation(rooms.binding.bucket, rooms.binding.prefix))} was synced",
-                "ask who runs the server whether it was changed",
-            )
+            bound = identity_of(rooms.binding)
+            # Only the place differs: tree and rights were looked at before.
+            stop = find_server_stop(bound, replace(bound, bucket=found.bucket, prefix=found.prefix))
+            assert stop is not None
+            raise StopError(stop.reason, stop.remedy)
         return
     raise StopError(
         "Gramps Web does not tell where it keeps its media, so nobody knows whether this is its bucket",
         "look into Gramps Web whether its media objects are as they should be",
     )
-
-
-def _words(place: MediaLocation) -> str:
-    return "its own disk" if place.bucket is None else f"s3://{place.bucket}/{place.prefix}".rstrip("/")
 
 
 def _no_store(location: MediaLocation) -> S3Store:

@@ -13,9 +13,10 @@ from syncd import doorstep
 from syncd.adoption import owner
 from syncd.applier.disk import Marker, MediaFolder
 from syncd.cli.main import cli
-from syncd.errors import Refused
+from syncd.errors import Refused, StopError
 from syncd.model import CatalogSnapshot, Checksum, Link, MediaObject, MediaPath
 from syncd.model.plan import Conflict, Counts, HeldItem, HeldSet, HoldKind, Outcome
+from syncd.model.values import Stop
 from syncd.ports import MediaLocation, ServerInfo
 from syncd.state import Binding, TrashEntry, hold_lock
 from tests.unit.cli.desk import Desk
@@ -484,3 +485,11 @@ def test_the_help_says_of_each_command_what_it_says_itself(desk: Desk) -> None:
         assert (command.help or "").splitlines()[0] == text
     out = desk.syncd("--help").out
     assert all(name in out for name in COMMANDS)
+
+
+def test_a_stop_of_a_dry_run_says_so_in_json(desk: Desk) -> None:
+    """However the run stopped, `dry_run` is what was asked for."""
+    for ending in (StopError("another tree"), Outcome(stop=Stop("another tree", "see to it"))):
+        desk.outcome = ending
+        assert desk.syncd("--once", "--dry-run", "--json").document["dry_run"] is True
+        assert desk.syncd("--once", "--json").document["dry_run"] is False

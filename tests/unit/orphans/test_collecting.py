@@ -318,10 +318,11 @@ def test_a_tree_without_media_makes_no_orphans(desk: Desk) -> None:
 
 
 def test_media_that_are_elsewhere(desk: Desk) -> None:
-    """The server must say that this is its bucket."""
+    """The server must say that this is its bucket; a switched prefix has the words and the way out of a sync."""
     desk.web.place = MediaLocation("bucket", "family/")
-    with pytest.raises(StopError, match="now"):
+    with pytest.raises(StopError, match="MEDIA_PREFIX_TREE was switched off") as caught:
         desk.look()
+    assert "syncd migrate-prefix" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
