@@ -45,6 +45,13 @@ def identity_of(binding: Binding) -> Identity:
     )
 
 
+def is_another_pair(marker: Marker | None, binding: Binding, media_dir: Path) -> bool:
+    """Whether a state was made for another folder than this one, so that it says nothing of this one's tree either."""
+    return not _is_same(Path(binding.media_dir), media_dir) and (
+        marker is None or marker.id != binding.folder_id
+    )
+
+
 def find_stop(
     marker: Marker | None, binding: Binding | None, *, media_dir: Path, state_file: Path, source: Path | None
 ) -> Stop | None:
@@ -61,7 +68,7 @@ def find_stop(
     if outer is not None:
         return outer_folder_stop(media_dir, outer)
     if binding is not None and not _is_same(Path(binding.media_dir), media_dir):
-        if marker is None or marker.id != binding.folder_id:
+        if is_another_pair(marker, binding, media_dir):
             return shared_state_stop(
                 state_file,
                 (binding.media_dir, binding.title),

@@ -215,7 +215,7 @@ class Examination:
 
     def _marker(self) -> Iterator[Finding]:
         """Whether it is the folder that was synced, as a run decides it."""
-        from syncd.belonging import find_inner_stop, find_stop  # noqa: PLC0415
+        from syncd.belonging import find_inner_stop, find_stop, is_another_pair  # noqa: PLC0415
         from syncd.ignore import IgnoreRules  # noqa: PLC0415
         from syncd.scanner import find_inner  # noqa: PLC0415
 
@@ -237,6 +237,9 @@ class Examination:
             stop = find_inner_stop(folder, find_inner(folder, rules))
         if stop is not None:
             yield _stopped("media folder", stop)
+        if self.binding is not None and is_another_pair(marker, self.binding, folder):
+            # What the state knows is about another tree: compared with this one, it would only mislead.
+            self.binding = self.cursor = None
 
     def _bound(self) -> Identity | None:
         """What the state is bound to, as a run compares it."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--no-other-tree-needs-them",
     "alone",
     is_flag=True,
-    help="With --delete-old: although trees may share it.",
+    help="With --delete-old: although others may share it. If a tree does that was not migrated yet, its files are lost.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done, do nothing.")
 @common_options
@@ -99,6 +99,8 @@ def _tell(paper: Paper, migration: Migration, *, dry_run: bool) -> None:
         paper.line(f"  … and {len(migration.problems) - ROWS:,} more (--json lists all)")
     if migration.bound:
         paper.line(f"This desktop goes on from {route.name(route.target)}; nothing is compared anew.")
+    for notice in migration.notices:
+        paper.line(notice, style="yellow")
     if migration.steps:
         paper.line("Next:", style="bold")
         for number, step in enumerate(migration.steps, 1):
@@ -124,6 +126,7 @@ def _document(migration: Migration, *, dry_run: bool) -> dict[str, object]:
             "bound": migration.bound,
             "next": list(migration.steps),
         },
+        "notices": [{"path": "", "handle": None, "text": notice} for notice in migration.notices],
         "problems": [
             {
                 "path": problem.path,

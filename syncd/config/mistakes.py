@@ -118,11 +118,14 @@ def config_error(mistakes: Sequence[Mistake]) -> ConfigError:
             and any(mistake.key.startswith(key) or key.startswith(mistake.key) for key in meant)
         )
     ]
-    lines = [str(mistake) for mistake in mistakes[:MOST_SHOWN]]
-    if len(mistakes) > MOST_SHOWN:
-        lines.append(f"… and {len(mistakes) - MOST_SHOWN} more mistakes")
     remedies = {mistake.remedy for mistake in mistakes}
     remedy = remedies.pop() if len(remedies) == 1 else ""
+    lines = [
+        f"{mistake}; {mistake.remedy}" if mistake.remedy and not remedy else str(mistake)
+        for mistake in mistakes[:MOST_SHOWN]
+    ]
+    if len(mistakes) > MOST_SHOWN:
+        lines.append(f"… and {len(mistakes) - MOST_SHOWN} more mistakes")
     return ConfigError("\n".join(lines), remedy or REMEDY)
 
 

@@ -264,11 +264,15 @@ def _take_tables(layer: Layer, section: KeyPath, table: Mapping[str, object]) ->
 def _refuse_open_secrets(layer: Layer, path: Path, mode: int) -> None:
     if not mode & OTHERS_MAY_READ:
         return
-    for key, given in layer.values.items():
+    open_secrets = [
+        given.origin.key
+        for key, given in layer.values.items()
         # The id of an access key is no secret.
-        if all_keys()[key].kind is Kind.SECRET and key != ("s3", "access_key_id"):
-            what = f"other users of this machine can read this secret; run: {chmod(path)}"
-            layer.mistakes.append(Mistake(layer.where, given.origin.key, what, f"run: {chmod(path)}"))
+        if all_keys()[key].kind is Kind.SECRET and key != ("s3", "access_key_id")
+    ]
+    if open_secrets:
+        what = f"other users of this machine can read {'this secret' if len(open_secrets) == 1 else 'these secrets'}"
+        layer.mistakes.append(Mistake(layer.where, ", ".join(open_secrets), what, f"run: {chmod(path)}"))
 
 
 def read_variables(environ: Mapping[str, str]) -> Layer:

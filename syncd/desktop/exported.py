@@ -124,6 +124,13 @@ def _refuse_other_kinds(path: Path, first: bytes) -> None:
             "is a Gramps package, which has the media files in it; syncd reads it unpacked",
             f"run: mkdir {to} && tar -xf {here} -C {to} && syncd upload --tree-file {to}/data.gramps --media-dir {to}",
         )
+    if first.startswith(b"PK\x03\x04"):
+        here, to = shlex.quote(str(path)), shlex.quote(f"{path.stem}-unpacked")
+        _refuse(
+            path,
+            "is a zip archive; a Gramps package in it has to be unpacked first",
+            f"run: python3 -m zipfile -e {here} {to} && syncd upload --tree-file {to}/data.gramps --media-dir {to}",
+        )
     if first.removeprefix(b"\xef\xbb\xbf").lstrip()[:6] == b"0 HEAD":
         _refuse(path, "is GEDCOM, which knows no checksums", _EXPORT)
     if first.startswith(b"SQLite format 3\0"):

@@ -51,7 +51,7 @@ def check_version(text: str, *, allow_untested: bool) -> str:
         raise Untested(reason, remedy)
     if not allow_untested:
         raise Untested(reason, f"{remedy}; to try all the same, set {KEY} = true")
-    return reason
+    return f"{reason}; going on, because {KEY} is set"
 
 
 def is_beyond_tests(text: str) -> bool:

@@ -61,6 +61,16 @@ class Route:
         return f"/{self.source}".endswith(f"/{self.tree_id}/")
 
     @property
+    def is_own(self) -> bool:
+        """Whether the new place bears the tree's name, so that a server of several trees can look there for this one."""
+        return f"/{self.target}".endswith(f"/{self.tree_id}/")
+
+    @property
+    def own_target(self) -> str:
+        """The place below the new one that bears the tree's name."""
+        return self.target if self.is_own else f"{self.target}{self.tree_id}/"
+
+    @property
     def command(self) -> str:
         """What a person types for this route once Gramps Web looks at the new place."""
         own = f"{self.tree_id}/"

@@ -41,6 +41,7 @@ class Migration:
         left: how many files at the old place no object of this tree names.
         bound: whether this desktop goes on from the new place by itself.
         steps: what a person does next, in order.
+        notices: what a person should know before the server's setting is changed or old files are deleted.
     """
 
     route: Route | None
@@ -56,6 +57,7 @@ class Migration:
     left: int = 0
     bound: bool = False
     steps: tuple[str, ...] = field(default=())
+    notices: tuple[str, ...] = field(default=())
 
 
 def migrate(settings: Settings, request: Request, progress: Progress) -> Migration:
@@ -125,7 +127,7 @@ class _Work:
         if request.delete_old and not route.is_served:
             raise StopError(
                 f"Gramps Web still looks for its files in {route.name(route.served)}: nothing there is deleted",
-                f"set {route.setting} on the server first; before that, {_again(route, served=False)} copies the files",
+                f"first {_switch(route, self.server)}; before that, {_again(route, served=False)} copies the files",
             )
         named = {item.digest for item in self.objects.values() if item.digest is not None}
         mover = Mover(self.upkeep, route, threads=threads, progress=self.progress, close=close)
@@ -138,6 +140,7 @@ class _Work:
             named=len(named),
             kept=len(self.kept - named),
             left=len(mover.old.keys() - named),
+            notices=tuple(find_notices(route, self.server)),
         )
         if request.dry_run:
             lacking = mover.lacking(wanted)
@@ -251,8 +254,10 @@ class _Work:
         if not complete:
             return [f"run it again: {again}"]
         if not route.is_served:
+            if self.server.many_trees and not route.is_own:
+                return [_switch(route, self.server)]
             return [
-                f"on the server set {route.setting}, and restart Gramps Web",
+                f"{_switch(route, self.server)}, and restart Gramps Web",
                 f"run {_again(route, served=True)} again: it copies what came in between, and lets syncd go on from there",
             ]
         steps = []
@@ -261,11 +266,42 @@ class _Work:
                 "go on as always: syncd --once; on each other computer with syncd, run this command, too"
             )
         if not self.request.delete_old:
+            shared = self.server.many_trees and not route.is_private
             steps.append(
                 f"the old files are still in {route.name(route.source)}; when all pictures show in Gramps Web, "
+                f"{'and every tree of this Gramps Web was brought over, ' if shared else ''}"
                 f"they can go: {route.command} --delete-old"
             )
         return steps
+
+
+def find_notices(route: Route, server: ServerInfo) -> list[str]:
+    """What a person should know of a Gramps Web that can host several trees: its settings are for all of them."""
+    if not server.many_trees or (route.is_private and route.is_served):
+        return []
+    if not route.is_served and not route.is_own:
+        text = (
+            "This Gramps Web can host several trees, and its settings are for all of them: were it to look in "
+            f"{route.name(route.target)}, the pictures of other trees would be missing, or lie among this one's."
+        )
+        if route.own_target != route.source:
+            text += f" Use a place that ends in the tree's id: {route.name(route.own_target)}"
+        return [text]
+    return [
+        "This Gramps Web can host several trees, and its settings are for all of them: run this command for every tree "
+        "before the setting is changed, and for every tree again afterwards. Delete no old files before that: a file "
+        "that two trees have lies there once."
+    ]
+
+
+def _switch(route: Route, server: ServerInfo) -> str:
+    """What is to be done on the server, so that it looks at the new place."""
+    if server.many_trees and not route.is_own:
+        leave = "leave the server's settings as they are, for the sake of its other trees"
+        if route.own_target == route.source:
+            return leave
+        return f"{leave}; copy to a place of the tree's own: syncd migrate-prefix --to {route.name(route.own_target)}"
+    return f"on the server set {route.setting}"
 
 
 def _again(route: Route, *, served: bool) -> str:

@@ -22,7 +22,7 @@ from syncd.model.plan import Counts
 from syncd.ports import MediaLocation, Progress
 from syncd.upload.files import Folders, find_folders
 from syncd.upload.run import Report, upload
-from syncd.upload.target import Target, Wanted, find_target, is_tree_id
+from syncd.upload.target import Target, Wanted, check_wanted, find_target, is_tree_id, looks_usual
 from syncd.upload.tree import MediaTree, tree_of_desktop, tree_of_file
 
 log = structlog.get_logger(__name__)
@@ -67,6 +67,7 @@ def carry_out(
         ConfigError: the tree, its folder or the place of the keys cannot be made out.
         ServerError: Gramps Web or the bucket cannot be used.
     """
+    check_wanted(order.wanted)
     if order.desktop is not None:
         tree = tree_of_desktop(order.desktop, environ)
     else:
@@ -89,7 +90,9 @@ def carry_out(
             threads=settings.s3.transfers,
             progress=progress,
         )
-        doubts = [] if target.server is not None else _elsewhere(report, settings, target.location, store)
+        doubts: list[str] = []
+        if target.server is None:
+            doubts = [*odd_id(order.wanted), *_elsewhere(report, settings, target.location, store)]
     log.info(
         "uploaded",
         tree=tree.title,
@@ -99,6 +102,17 @@ def carry_out(
         prefix=target.location.prefix,
     )
     return Uploaded(tree, folders, target.location, report, (*doubts, *_notices(report, target)))
+
+
+def odd_id(wanted: Wanted) -> Sequence[str]:
+    """What a person should hear of a tree's id that nobody confirmed: below a wrong one no file is ever found."""
+    if wanted.tree_id is None or looks_usual(wanted.tree_id):
+        return []
+    return [
+        f"'{wanted.tree_id}' does not look like the id of a tree: Gramps Web gives ids such as "
+        "0f0e8a5c-1b7d-4c38-9a51-6d2e4b7f9c03. Gramps Web shows the right one as database.id at /api/metadata/, and "
+        "with [gramps] in the configuration syncd finds it out. Where it is another, upload again with that one."
+    ]
 
 
 def _elsewhere(

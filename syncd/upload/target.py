@@ -20,6 +20,9 @@ from syncd.model import Checksum, MediaObject
 from syncd.ports import MediaLocation, ServerInfo
 
 _TREE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_USUAL_TREE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}")
+"""What Gramps Web makes of a new tree, and Gramps (so the name of a tree's folder that was taken over from it)."""
+
 _NO_TREES = ("media_archives",)
 """What Gramps Web itself keeps beside the trees' folders."""
 
@@ -55,6 +58,18 @@ class Target:
     named: frozenset[Checksum] | None = field(default=None, repr=False)
 
 
+def check_wanted(wanted: Wanted) -> None:
+    """Look whether what the command line says can be meant; it takes neither files nor servers.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if wanted.tree_id is not None:
+        if wanted.no_tree:
+            raise ConfigError("--tree-id and --no-tree-id exclude one another", "give only one of them")
+        _check_tree_id(wanted.tree_id)
+
+
 def find_target(settings: UploadSettings, wanted: Wanted) -> Target:
     """Find out where the keys go.
 
@@ -62,10 +77,6 @@ def find_target(settings: UploadSettings, wanted: Wanted) -> Target:
         ConfigError: it is not known, or what is known does not agree.
         ServerError: Gramps Web cannot be asked.
     """
-    if wanted.tree_id is not None:
-        _check_tree_id(wanted.tree_id)
-        if wanted.no_tree:
-            raise ConfigError("--tree-id and --no-tree-id exclude one another", "give only one of them")
     if settings.gramps is None:
         return Target(_said(settings.s3, wanted))
     return _asked(settings, wanted)
@@ -74,6 +85,11 @@ def find_target(settings: UploadSettings, wanted: Wanted) -> Target:
 def is_tree_id(text: str) -> bool:
     """Whether a text may be the id of a tree."""
     return _TREE_ID.fullmatch(text) is not None and text not in _NO_TREES
+
+
+def looks_usual(tree_id: str) -> bool:
+    """Whether a tree's id is of the form that programs give; people may name a tree's folder as they like."""
+    return _USUAL_TREE_ID.fullmatch(tree_id) is not None
 
 
 def _check_tree_id(tree_id: str) -> None:

@@ -157,11 +157,21 @@ def test_switched_on_and_off_with_two_trees_at_the_root(
     ends_in_step(world)
     migrate(other)
     # Another MEDIA_BASE_DIR, copied beforehand.
+    place = f"s3://{bucket.bucket}/new/{other.tree.id}"
     done = migrate(other, "--to", f"s3://{bucket.bucket}/new")
-    assert f"MEDIA_BASE_DIR=s3://{bucket.bucket}/new" in done["migration"]["next"][0]
-    assert bucket.below("new/").contents() == {
-        md5(content): content for content in other.desktop.files().values()
-    }
+    assert place in done["notices"][0]["text"], "this server may host several trees"
+    (step,) = done["migration"]["next"]
+    assert step.endswith(f"--to {place}")
+    assert "MEDIA_PREFIX_TREE" not in step
+    contents = {md5(content): content for content in other.desktop.files().values()}
+    assert bucket.below("new/").contents() == contents
+    again = "--from", f"s3://{bucket.bucket}/new", "--delete-old", "--no-other-tree-needs-them"
+    assert migrate(other, *again)["migration"]["deleted"] == len(contents), "copies that nobody uses"
+    assert bucket.below("new/").keys() == {}
+    done = migrate(other, "--to", place)
+    assert "for every tree" in done["notices"][0]["text"]
+    assert f"MEDIA_BASE_DIR=s3://{bucket.bucket}/new and {SETTING}=true" in done["migration"]["next"][0]
+    assert bucket.below(f"new/{other.tree.id}/").contents() == contents
     assert all(pictures(other).values())
     ends_in_step(other)
 

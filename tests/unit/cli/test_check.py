@@ -362,6 +362,17 @@ def test_another_tree_than_was_synced(desk: Desk, world: World) -> None:
     assert_stops(desk, "tree", find_server_stop(was, BOUND))
 
 
+def test_a_second_pair_with_the_state_of_the_first(desk: Desk, world: World) -> None:
+    """Only the state is told: what it knows of its own tree and history says nothing of this pair's."""
+    bind(desk, marker=False, media_dir="/home/anna/jones", tree_id="tree0", title="Jones", prefix="tree0/")
+    world.knows = False
+    answer = desk.syncd("check", "--json")
+    assert answer.code == 3
+    (failed,) = [check for check in answer.document["checks"] if check["verdict"] == "failed"]
+    assert failed["name"] == "media folder"
+    assert "state_dir" in failed["remedy"]
+
+
 def test_media_are_kept_elsewhere_now(desk: Desk, world: World) -> None:
     """Another prefix, or another bucket, than was synced; exit 3."""
     bind(desk, prefix="tree0/")

@@ -180,10 +180,26 @@ def test_a_file_with_a_secret_that_others_may_read_is_refused(
     home.secret("t", "hunter2-token")
     home.write(NO_LOGIN + text, mode=mode)
     error = home.error()
+    assert error.reason == (f"{home.file}: {key}: other users of this machine can read this secret")
+    assert error.remedy == f"run: chmod 600 {home.file}"
+
+
+def test_the_command_is_told_once_for_a_file(home: Home) -> None:
+    """Also for several secrets, and beside another mistake, to which it is no remedy."""
+    secrets = (
+        'password = "hunter2-password"\n'
+        + BUCKET
+        + 'access_key_id = "k"\nsecret_access_key = "hunter2-key"\n'
+    )
+    home.write(NO_LOGIN + secrets, mode=0o644)
+    error = home.error()
     assert error.reason == (
-        f"{home.file}: {key}: other users of this machine can read this secret; run: chmod 600 {home.file}"
+        f"{home.file}: gramps.password, s3.secret_access_key: other users of this machine can read these secrets"
     )
     assert error.remedy == f"run: chmod 600 {home.file}"
+    home.write(NO_LOGIN + secrets + "transfers = true\n", mode=0o644)
+    error = home.error()
+    assert (error.reason + error.remedy).count("chmod 600") == 1
 
 
 def test_the_command_quotes_the_file(home: Home, good: str) -> None:

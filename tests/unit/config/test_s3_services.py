@@ -28,6 +28,7 @@ EXPECTED = {
     "ceph": ("https://rgw.example", "us-east-1"),
     "scaleway": ("https://s3.fr-par.scw.cloud", "fr-par"),
     "digitalocean": ("https://ams3.digitaloceanspaces.com", "ams3"),
+    "other": ("https://s3.example", "us-east-1"),
 }
 
 

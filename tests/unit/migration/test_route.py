@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from syncd.errors import ConfigError
-from syncd.migration.route import Request, find_route
-from syncd.ports import MediaLocation
+from syncd.migration.route import Request, Route, find_route
+from syncd.migration.run import find_notices
+from syncd.ports import MediaLocation, ServerInfo
 
 TREE = "tree-1"
 
@@ -95,3 +98,23 @@ def test_what_is_said_of_a_route(source: str, target: str, command: str, setting
     found = find_route(again, MediaLocation("media", target), TREE, target)
     assert (found.source, found.target) == (source, target)
     assert route.is_private == source.endswith("tree-1/")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "served", "says"),
+    [
+        ("", "new/", "", "Use a place that ends in the tree's id: s3://media/new/tree-1"),
+        ("tree-1/", "", "tree-1/", "would be missing"),
+        ("", "tree-1/", "", "for every tree again"),
+        ("", "tree-1/", "tree-1/", "for every tree again"),
+        ("old/tree-1/", "new/tree-1/", "new/tree-1/", None),
+    ],
+)
+def test_a_server_of_several_trees(source: str, target: str, served: str, says: str | None) -> None:
+    """Its settings are for all trees: that is told where they are to change, or where two trees may have one file."""
+    server = ServerInfo("https://x", TREE, "Family", "3.24.0", "6.0.8", "me", frozenset(), many_trees=True)
+    route = Route("media", source, target, served, TREE)
+    text = " ".join(find_notices(route, server))
+    assert says in text if says else not text
+    assert "false" not in text
+    assert find_notices(route, replace(server, many_trees=False)) == []

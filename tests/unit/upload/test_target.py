@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from syncd import doorstep
 from syncd.config import GrampsSettings, S3Settings, UploadSettings
 from syncd.errors import ConfigError
 from syncd.model import CatalogSnapshot, MediaObject
-from syncd.ports import MediaLocation, ServerInfo
-from syncd.upload.target import Wanted, find_target
+from syncd.ports import MediaLocation, ServerInfo, SilentProgress
+from syncd.upload.job import Order, carry_out, odd_id
+from syncd.upload.target import Wanted, check_wanted, find_target
 
 CHECKSUM = "0cc175b9c0f1b6a831c399e269772661"
 TREE = "3f2a-77"
@@ -122,6 +124,33 @@ def test_what_disagrees_is_refused(
 def test_what_is_no_id_is_refused(tree_id: str) -> None:
     """A title, a path or a folder of Gramps Web's own is no tree's id."""
     with pytest.raises(ConfigError, match="--tree-id"):
-        find_target(settings(asks=False), Wanted(tree_id))
-    with pytest.raises(ConfigError, match="exclude"):
-        find_target(settings(asks=False), Wanted(TREE, no_tree=True))
+        check_wanted(Wanted(tree_id))
+
+
+@pytest.mark.parametrize("tree_id", [TREE, "a/b"])
+def test_what_excludes_one_another_is_told_first(tree_id: str, tmp_path: Path) -> None:
+    """Before the tree is read, its folder is looked for, or anything else may be wrong."""
+    wanted = Wanted(tree_id, no_tree=True)
+    order = Order(
+        tmp_path / "none.gramps", None, tmp_path / "none", wanted, create_bucket=False, dry_run=True
+    )
+    with pytest.raises(ConfigError, match="exclude one another"):
+        carry_out(order, settings(asks=False), {}, SilentProgress())
+
+
+@pytest.mark.parametrize(
+    ("tree_id", "usual"),
+    [
+        ("0f0e8a5c-1b7d-4c38-9a51-6d2e4b7f9c03", True),
+        ("64c3f0a1", True),
+        (None, True),
+        ("abc", False),
+        ("0F0E8A5C-1B7D-4C38-9A51-6D2E4B7F9C03", False),
+        ("0123456789abcdef0123456789abcdef", False),
+    ],
+)
+def test_an_odd_id_is_told(tree_id: str | None, *, usual: bool) -> None:
+    """Ids that Gramps Web or Gramps made pass without a word; any other may be a slip, and it is told where to look."""
+    notices = odd_id(Wanted(tree_id))
+    assert (not notices) == usual
+    assert all(f"'{tree_id}'" in text and "/api/metadata/" in text for text in notices)
