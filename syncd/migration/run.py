@@ -287,11 +287,12 @@ def find_notices(route: Route, server: ServerInfo) -> list[str]:
         if route.own_target != route.source:
             text += f" Use a place that ends in the tree's id: {route.name(route.own_target)}"
         return [text]
-    return [
+    text = (
         "This Gramps Web can host several trees, and its settings are for all of them: run this command for every tree "
         "before the setting is changed, and for every tree again afterwards. Delete no old files before that: a file "
         "that two trees have lies there once."
-    ]
+    )
+    return [text]
 
 
 def _switch(route: Route, server: ServerInfo) -> str:

@@ -108,11 +108,12 @@ def odd_id(wanted: Wanted) -> Sequence[str]:
     """What a person should hear of a tree's id that nobody confirmed: below a wrong one no file is ever found."""
     if wanted.tree_id is None or looks_usual(wanted.tree_id):
         return []
-    return [
+    text = (
         f"'{wanted.tree_id}' does not look like the id of a tree: Gramps Web gives ids such as "
         "0f0e8a5c-1b7d-4c38-9a51-6d2e4b7f9c03. Gramps Web shows the right one as database.id at /api/metadata/, and "
         "with [gramps] in the configuration syncd finds it out. Where it is another, upload again with that one."
-    ]
+    )
+    return [text]
 
 
 def _elsewhere(
