@@ -193,8 +193,8 @@ def test_killed_in_the_middle(tmp_path: Path, rclone: RcloneS3) -> None:
     desktop.write("big.tif", BIG)
     checksums = {path: md5(content) for path, content in {**contents, "big.tif": BIG}.items()}
     file = export(tmp_path / "family.gramps", checksums, desktop.folder)
-    order = ["upload", "--json", "--tree-file", str(file), "--tree-id", "3f2a"]
-    below = witness.below("3f2a/")
+    order = ["upload", "--json", "--tree-file", str(file), "--tree-id", "3f2a77c0"]
+    below = witness.below("3f2a77c0/")
 
     def broken_off(number: signal.Signals, after: int) -> Run:
         process = desktop.start(*order)
@@ -218,16 +218,16 @@ def test_killed_in_the_middle(tmp_path: Path, rclone: RcloneS3) -> None:
     rest = upload(desktop, *order[2:])
     written = [request.key for request in below.writes_since(position) if request.operation == "PUT"]
     lacking = checksums.values() - second.keys() - {md5(BIG)}  # which is sent in parts
-    assert sorted(written) == sorted(f"3f2a/{key}" for key in lacking)
+    assert sorted(written) == sorted(f"3f2a77c0/{key}" for key in lacking)
     assert rest["counts"]["uploaded"] == 301 - len(second)
     assert rest["counts"]["unchanged"] == len(second)
     assert below.keys().keys() == set(checksums.values())
-    assert witness.keys().keys() == {f"3f2a/{checksum}" for checksum in checksums.values()}
+    assert witness.keys().keys() == {f"3f2a77c0/{checksum}" for checksum in checksums.values()}
     below.assert_sound()
     again = upload(desktop, *order[2:], "--dry-run")
     assert (again["counts"]["uploaded"], again["notices"]) == (0, [])
     other = upload(desktop, *order[2:4], "--no-tree-id", "--dry-run")
-    assert "--tree-id 3f2a" in other["notices"][0]["text"]
+    assert "--tree-id 3f2a77c0" in other["notices"][0]["text"]
 
 
 def test_why_a_file_could_not_be_sent(tmp_path: Path, rclone: RcloneS3) -> None:
