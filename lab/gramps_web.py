@@ -265,10 +265,15 @@ class GrampsWeb(Server):
                         tree_id,
                     ),
                 )
-        if self.s3 is None and self.many:
-            (self.media_folder / tree_id).mkdir()  # older servers do not make it
         self.trees.append(tree)
+        self._make_media_folders()
         return tree
+
+    def _make_media_folders(self) -> None:
+        """A server older than 3.21 fails at every request for a file whose tree has no folder yet."""
+        if self.many and not self.media_base_dir.startswith("s3://"):
+            for tree in self.trees:
+                (Path(self.media_base_dir) / tree.id).mkdir(parents=True, exist_ok=True)
 
     def set_role(self, user: str, role: str) -> None:
         """Give or take rights, as an owner does."""
@@ -306,6 +311,7 @@ class GrampsWeb(Server):
 
     def start(self, seconds: float = 90.0) -> Self:
         """Start, and its task queue with it."""
+        self._make_media_folders()
         if self.redis and self.worker:
             self.redis.start()
             self.worker.start(seconds)

@@ -185,7 +185,7 @@ def location(api: Api, handle: str, expected: Expected | None = None) -> MediaLo
             raise _tells_nothing() from error
         raise Stumbled(
             "Gramps Web stumbles when it is asked for a media file (HTTP status 500)",
-            "look at its log; before version 3.24 it does so while its media folder does not exist, which the first"
+            "look at its log; before version 3.21 it does so while its media folder does not exist, which the first"
             " file that is added in Gramps Web makes",
         ) from error
     if known.digest is None and answer.status not in (200, 206):

@@ -19,7 +19,7 @@ UPLOAD_SECONDS = 900.0
 TAKEN_EVERYWHERE = frozenset(
     ("application/pdf", "image/gif", "image/jpeg", "image/png", "image/tiff", "text/plain", UNKNOWN)
 )
-"""Types for which every server has an extension. One that lacks it refuses the file: 415, before 3.21 500."""
+"""Types for which every server has an extension. One that lacks it refuses the file: 415, before 3.24 500."""
 
 
 def upload_first(

@@ -1,6 +1,6 @@
 """Which lab tests need to run on one release of Gramps Web only, and why: the second release costs CI its time.
 
-All of them pass on both: `SYNCD_LAB_SERVER=minimum .venv/bin/python -m pytest tests/lab` runs everything.
+All of them pass on both (for the jam, mostly): `SYNCD_LAB_SERVER=minimum .venv/bin/python -m pytest tests/lab` runs everything.
 """
 
 from __future__ import annotations
@@ -79,6 +79,10 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
             "test_two_at_once",
             "test_two_that_start_together",
         ),
+    ),
+    "test_several": (
+        "two writers in the very same moment can jam Gramps Web 3.10 until it is restarted (docs/servers.md)",
+        ("test_both_add_edit_move_and_delete_at_once", "test_a_storm"),
     ),
     "test_trees": (
         "about configurations and the address of the bucket",
