@@ -419,7 +419,10 @@ class Observer:
         self.progress.phase(Phase("Looking for the files in Gramps Web"))
         at_hand = {file.checksum: file.size for file in folder.files.values()}
         is_first = self._listed and not self._looked
-        found = files.look(catalog.objects, at_hand, everything=is_first, closely=is_first and self.full)
+        linked = {link.handle for link in self.state.links()}
+        found = files.look(
+            catalog.objects, at_hand, linked=linked, everything=is_first, closely=is_first and self.full
+        )
         self._looked = True
         return found
 

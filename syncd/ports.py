@@ -331,6 +331,7 @@ class FileServer(Store, Protocol):
         objects: Mapping[str, MediaObject],
         at_hand: Mapping[Checksum, int],
         *,
+        linked: Collection[str] = (),
         everything: bool = False,
         closely: bool = False,
     ) -> BucketSnapshot:
@@ -345,6 +346,7 @@ class FileServer(Store, Protocol):
         Args:
             objects: all objects, by handle.
             at_hand: the contents of the media folder, with their sizes in bytes.
+            linked: the handles of objects that have a file in the folder.
             everything: look also whether all the others are still there.
             closely: and whether they have the size and time that they had; what has not is read back.
         """

@@ -120,6 +120,7 @@ def inputs(
     bucket: Iterable[str] | Mapping[str, int] | None = None,
     lacking: Iterable[str] = (),
     wrong: Iterable[str] = (),
+    unnamed: Mapping[str, str] | None = None,
     occupied: Mapping[str, Occupant] | None = None,
     conflict_copies: Iterable[str] = (),
     desktop: DesktopSnapshot | None = None,
@@ -131,7 +132,8 @@ def inputs(
 ) -> Inputs:
     """The inputs of one pass. The bucket has all that objects and links name, unless its contents are given.
 
-    `lacking` and `wrong` are the handles of objects for which a server with a disk of its own has no file, or another.
+    `lacking` and `wrong` are the handles of objects for which a server with a disk of its own has no file, or another;
+    `unnamed` says what it has for objects without a checksum.
     """
     links, objects, files = tuple(links), tuple(objects), tuple(files)
     if bucket is None:
@@ -146,7 +148,12 @@ def inputs(
         links=links,
         folder=FolderSnapshot({file.path.key: file for file in files}, dict(occupied or {})),
         catalog=CatalogSnapshot({item.handle: item for item in objects}),
-        bucket=BucketSnapshot(sizes, frozenset(lacking), frozenset(wrong)),
+        bucket=BucketSnapshot(
+            sizes,
+            frozenset(lacking),
+            frozenset(wrong),
+            {handle: md5(content) for handle, content in (unnamed or {}).items()},
+        ),
         policy=replace(POLICY, rules=rules, **policy),
         moment=moment,
         conflict_copies=frozenset(conflict_copies),

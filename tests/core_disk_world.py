@@ -58,8 +58,11 @@ class DiskWorld(World):
         sizes: dict[Checksum, int] = {}
         lacking: set[str] = set()
         wrong: set[str] = set()
+        unnamed: dict[str, Checksum | None] = {}
         for item in self.objects.values():
             digest, content = item.digest, self.served(item)
+            if digest is None and item.path and content is not None:
+                unnamed[item.handle] = md5(content)
             if digest is None or not item.path:
                 continue
             if content is None:
@@ -71,7 +74,7 @@ class DiskWorld(World):
                 sizes[digest] = len(content)
             else:
                 wrong.add(item.handle)
-        return BucketSnapshot(sizes, frozenset(lacking), frozenset(wrong))
+        return BucketSnapshot(sizes, frozenset(lacking), frozenset(wrong), unnamed)
 
     def may_name(self, _checksum: Checksum) -> bool:
         """Names come before bytes."""

@@ -32,6 +32,7 @@ from syncd.gramps.served import HAVE, Register, lacking, served
 from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
 from syncd.ports import Advance, ServedMemory, no_progress
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 ASKED_ONE_BY_ONE = 50
@@ -75,6 +76,7 @@ class DiskStore:
         objects: Mapping[str, MediaObject],
         at_hand: Mapping[Checksum, int],
         *,
+        linked: Collection[str] = (),
         everything: bool = False,
         closely: bool = False,
     ) -> BucketSnapshot:
@@ -103,7 +105,7 @@ class DiskStore:
         self._vanished = frozenset(
             handle for handle in found.lacking if handle in seen and seen[handle].proof in HAVE
         )
-        return found
+        return replace(found, unnamed=self._see_unnamed(objects, at_hand, linked))
 
     def vanished(self) -> frozenset[str]:
         """See `FileServer.vanished`."""
@@ -174,6 +176,29 @@ class DiskStore:
         if size is not None and not trusting:
             return self._read_back(item)
         return served(item, Proof.THERE, found)
+
+    def _see_unnamed(
+        self, objects: Mapping[str, MediaObject], at_hand: Mapping[Checksum, int], linked: Collection[str]
+    ) -> Mapping[str, Checksum | None]:
+        """What is served for objects without a checksum: see `BucketSnapshot.unnamed`."""
+        sizes = set(at_hand.values())
+        items = [item for item in objects.values() if item.digest is None and is_below(item.path)]
+        shown = self._at_once(lambda item: self._see(item, None if item.handle in linked else sizes), items)
+        return {item.handle: one[0] for item, one in zip(items, shown, strict=True) if one is not None}
+
+    def _see(self, item: MediaObject, sizes: Collection[int] | None) -> tuple[Checksum | None] | None:
+        """The checksum of an object's file, None in it where that is not at hand or not to be seen; None: no file."""
+        try:
+            found = self._probe(item)
+            if found is None:
+                return None
+            if sizes is None or found.size is None or found.size in sizes:
+                self._receive(item, cast("BinaryIO", _Nowhere()), no_progress)
+        except OtherBytes as error:
+            return (error.read,)
+        except (MovedOn, Refused):
+            pass
+        return (None,)
 
     def _sample(self, now: Mapping[str, MediaObject], had: Collection[str]) -> set[str]:
         """Which of a few files that were there are there no more: once in a run, and others in each."""
@@ -408,10 +433,10 @@ class DiskStore:
         if self._closed.is_set():
             raise ended()
 
-    def _at_once(self, work: Callable[[str], T], handles: Iterable[str]) -> Sequence[T]:
+    def _at_once(self, work: Callable[[K], T], items: Iterable[K]) -> Sequence[T]:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool:
             try:
-                return list(pool.map(work, handles))
+                return list(pool.map(work, items))
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise

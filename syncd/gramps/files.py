@@ -22,7 +22,7 @@ from syncd.errors import MovedOn, Unexpected, Unreachable
 from syncd.gramps.api import Api
 from syncd.gramps.http import READ_SECONDS, Stumbled
 from syncd.gramps.reading import quoted
-from syncd.model import MediaObject
+from syncd.model import Checksum, MediaObject
 from syncd.ports import Advance
 
 MIB = 1 << 20
@@ -39,14 +39,16 @@ class OtherBytes(Unexpected):
 
     Args:
         found: size and time of the file that is there.
+        read: the checksum of its bytes.
     """
 
-    def __init__(self, item: MediaObject, found: Found) -> None:
+    def __init__(self, item: MediaObject, found: Found, read: Checksum) -> None:
         super().__init__(
             f"the copy in Gramps Web is damaged: it has other bytes for {item.path} than its checksum says",
             "replace the file in Gramps Web by a good copy, from another computer or a backup",
         )
         self.found = found
+        self.read = read
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class Reception:
                     raise
         found = Found(self._offset, self._found.modified)
         if self._digest.hexdigest() != self._item.digest:
-            raise OtherBytes(self._item, found)
+            raise OtherBytes(self._item, found, Checksum(self._digest.hexdigest()))
         return found
 
     def _headers(self) -> Mapping[str, str]:

@@ -38,7 +38,9 @@ class ContentMerge:
                 self._send(link, item, file, Why.STALE_CHECKSUM)
                 return True
             return False
-        if theirs is None:
+        if self._disk.shows_another(item, file, link.checksum):
+            self._draft.tell_unnamed(item, file)
+        elif theirs is None:
             self._send(link, item, file, Why.STALE_CHECKSUM)
         elif theirs == link.checksum:
             self._send(link, item, file, Why.EDITED_FILE)

@@ -237,6 +237,19 @@ class Draft:
         """Add a decision worth telling."""
         self.notices.append(Notice(text, path, handle))
 
+    def tell_unnamed(self, item: MediaObject, file: FolderFile) -> None:
+        """Two files, and no checksum that says which one the object means: a person has to."""
+        self.problems.append(
+            Problem(
+                "Gramps Web has another file for this media object than the media folder, and no checksum that says "
+                "which of them is meant; nothing was done",
+                "download the one in Gramps Web and look which is right: put that into the media folder in place of the "
+                "other, or replace it in Gramps Web",
+                str(file.path),
+                item.handle,
+            )
+        )
+
     def await_bytes(self, item: MediaObject, file: FolderFile | None = None) -> None:
         """Report an object whose bytes nobody has: at first as waiting, after the grace time as a problem.
 

@@ -39,6 +39,19 @@ class DiskNames:
         """Whether the server finds a file by its path at all."""
         return self._inputs.policy.found_by_path
 
+    def shows_another(self, item: MediaObject, file: FolderFile, agreed: Checksum | None = None) -> bool:
+        """Whether an object without a checksum has a file on the server which is another than the folder's.
+
+        That is told: with the folder's checksum the object would lose the only way to the other one. What both sides
+        agreed on before (`agreed`) is no other: the folder's file is a newer version of it.
+        """
+        unnamed = self._bucket.unnamed
+        return (
+            item.digest is None
+            and item.handle in unnamed
+            and unnamed[item.handle] not in (file.checksum, agreed or file.checksum)
+        )
+
     # --- which names are free -------------------------------------------------------------------------------------
 
     @cached_property

@@ -139,6 +139,10 @@ class UnlinkedMerge:
 
     def _correct(self, item: MediaObject, file: FolderFile) -> None:
         """The object's checksum is empty or stale, nobody has such bytes: the folder's file is the truth."""
+        if self._disk.shows_another(item, file):
+            self._used.add(file.path.key)
+            self._draft.tell_unnamed(item, file)
+            return
         if self._is_free(file) and file.path.key not in self._used:
             self._take(file)
         self._draft.store(file, Why.MISSING_BYTES, item.handle)

@@ -147,11 +147,14 @@ class BucketSnapshot:
             Nothing can be put there any more: the object wants another path first, one that was never used. (Or
             its checksum is what is wrong; nobody on this side can tell.) They stay in here while path and checksum
             are what they were then. Such an object does not make `holds` true.
+        unnamed: by the handles of objects without a checksum whose file the server has: that file's checksum, or None
+            where it is no content of the media folder's.
     """
 
     sizes: Mapping[Checksum, int]
     lacking: frozenset[str] = frozenset()
     wrong: frozenset[str] = frozenset()
+    unnamed: Mapping[str, Checksum | None] = field(default_factory=dict)
 
     def holds(self, checksum: Checksum) -> bool:
         """Whether the store has bytes of this checksum; on a disk, at some object's path."""

@@ -53,11 +53,41 @@ def test_a_record_that_is_not_true(tree_on_disk: World) -> None:
     world.api.replace(handle, photo(5))
     step(world)
     assert {photo(4), photo(5)} <= set(world.desktop.files().values())
-    # An empty checksum, and a path at which something else lies: the folder's file gets a path of its own.
+    # An empty checksum, and a path at which something else lies: nobody knows which is meant, so that a person is asked.
     world.api.edit(known, checksum="", path="album/scan.jpg")
+    document = world.sync(code=1)
+    assert [problem["handle"] for problem in document["problems"]] == [known]
+    assert "no checksum that says" in document["problems"][0]["reason"]
+    assert_rests(world, code=1)
+    world.api.edit(known, path="album/known.jpg")
     step(world)
     assert world.api.get(known)["checksum"] == md5(photo(2))
     assert_rests(world)
+
+
+def test_other_files_without_a_checksum_are_not_orphaned(tree_on_disk: World) -> None:
+    """Records without a checksum whose file on the server is another one: told, and still served; alike and edited are mended."""
+    world = tree_on_disk
+    world.copy_example_images()
+    world.write("edited.jpg", photo(6))
+    world.sync()
+    other, same = world.api.create("other.jpg", photo(1)), world.api.create("same.jpg", photo(2))
+    edited = world.api.by_path()["edited.jpg"]["handle"]
+    for handle in (other, same, edited):
+        world.api.edit(handle, checksum="")
+    world.write("other.jpg", photo(3) + b" of another size")
+    world.write("same.jpg", photo(2))
+    world.write("edited.jpg", photo(7))
+    document = world.sync(code=1)
+    assert [problem["handle"] for problem in document["problems"]] == [other]
+    assert_rests(world, code=1)
+    assert world.api.content(other) == photo(1)
+    assert world.api.content(same) == photo(2)
+    assert world.api.content(edited) == photo(7)
+    world.write("other.jpg", photo(1))  # a person's choice
+    step(world)
+    assert_rests(world)
+    assert world.api.get(other)["checksum"] == md5(photo(1))
 
 
 def killed_when(process: Any, condition: Any, what: str) -> None:

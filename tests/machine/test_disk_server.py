@@ -207,6 +207,12 @@ class TwoDesktopsOfADiskServer(TwoDesktops):
         known = [link for world in self.desks for link in world.links.values() if link.handle in handles]
         self.history.muddled |= lost | {word(link.checksum) for link in known}
 
+    def _has_no_place(self, content: str) -> bool:
+        """Both are told that the object's path cannot be used: a file has the name of its folder, say."""
+        told = [{problem.handle for problem in world.plan().problems} for world in self.desks]
+        handles = {item.handle for item in self.desks[0].objects.values() if item.digest == md5(content)}
+        return bool(handles) and all(handles & here for here in told)
+
     def _may_lack(self, desk: int, other: int, content: str) -> bool:
         """Also where its owner is told that the object of that path has a record that is not true: a person must look."""
         peer = self.desks[other]

@@ -92,6 +92,22 @@ def answering(
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 
+def test_files_without_a_checksum_are_looked_at(
+    server: DiskServer, store: DiskStore, gramps: Connect
+) -> None:
+    """What could be a file of the folder is read; so is what is linked. Of others it is enough that they are there."""
+    other = SMALL[::-1]
+    for handle, path, content in (("h", "a", SMALL), ("i", "b", other), ("j", "c", PHOTO), ("k", "d", PHOTO)):
+        server.add(handle, path, "")
+        server.plant(path, content)
+    server.add("l", "e", "")
+    at_hand = {md5(SMALL): len(SMALL)}
+    found = store.look(gramps().list()[0].objects, at_hand, linked={"k"})
+    assert found.unnamed == {"h": md5(SMALL), "i": md5(other), "j": None, "k": md5(PHOTO)}
+    assert [one.url.path for one in file_requests(server, "GET")] != []
+    assert not any(one.url.path.endswith("/j/file") for one in file_requests(server, "GET"))
+
+
 def test_an_unchanged_run_asks_little(
     server: DiskServer, store: DiskStore, gramps: Connect, memory: Memory
 ) -> None:

@@ -277,6 +277,30 @@ class TestEdits:
         )
         assert after(plan) == {"h1": ("a.jpg", path, content)}
 
+    def test_a_file_without_a_checksum_is_not_left_to_nobody(self) -> None:
+        """Other bytes than the folder's, for an object without a checksum: told, linked or not; nothing is done."""
+        for links in ([], [link("h1", "a.jpg", "one")]):
+            plan = on_disk(
+                links=links,
+                files=[file("a.jpg", "one")],
+                objects=[obj("h1", "a.jpg", None)],
+                unnamed={"h1": "two"},
+            )
+            assert say(plan) == []
+            assert [problem.handle for problem in plan.problems] == ["h1"]
+
+    @pytest.mark.parametrize("there", ["one", "two"])
+    def test_what_both_sides_had_is_no_other_file(self, there: str) -> None:
+        """Where the server shows the folder's bytes, or those before a person's edit, the checksum is mended."""
+        plan = on_disk(
+            links=[link("h1", "a.jpg", "one")],
+            files=[file("a.jpg", "two")],
+            objects=[obj("h1", "a.jpg", None)],
+            unnamed={"h1": there},
+        )
+        assert after(plan) == {"h1": ("a.jpg", fresh("a", "two"), "two")}
+        assert not plan.problems
+
 
 class TestOtherBytes:
     """The server serves something else than the checksum names."""
