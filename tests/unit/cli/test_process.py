@@ -340,8 +340,8 @@ sys.stdin = Terminal()
     assert not (home / "media/.syncd").exists()
 
 
-def test_version_is_fast(home: Path) -> None:
-    """`syncd --version` is there in less than 0.2 s on an idle machine; no slow library is imported for it."""
+def test_version_imports_nothing_slow(home: Path) -> None:
+    """`syncd --version` waits for no library that takes long to import."""
     program = (
         "import sys; sys.argv = ['syncd', '--version']\n"
         "from syncd.cli.main import run\n"
@@ -353,12 +353,3 @@ def test_version_is_fast(home: Path) -> None:
         [sys.executable, "-c", program], env=environment(home), capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
-    fastest = min(_seconds(home) for _ in range(5))
-    assert fastest < 0.4  # loose: the machine that tests is rarely idle
-
-
-def _seconds(home: Path) -> float:
-    begun = time.perf_counter()
-    program = "from syncd.cli.main import run; run(['--version'])"
-    subprocess.run([sys.executable, "-c", program], env=environment(home), capture_output=True, check=True)
-    return time.perf_counter() - begun

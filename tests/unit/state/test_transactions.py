@@ -150,7 +150,8 @@ def test_a_look_while_another_process_writes(path: Path) -> None:
                     assert newest >= seen
                 with State.open(path) as state:  # `syncd approve` while the daemon runs
                     assert state.set_aside is None
-                    assert int(state.meta("a") or 0) >= newest
+                    # A copy is read as after a crash: with a commit that is in the log, and published a moment later.
+                    assert int(state.meta("a") or 0) >= newest - 1
                 looks += 1
         finally:
             child.kill()
