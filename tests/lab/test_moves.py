@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.gramps_web import GrampsWeb
+from lab.process import wait_until
 from lab.s3 import RcloneS3
 from lab.world import World, md5
 from syncd.gramps.forms import to_raw
@@ -216,21 +218,17 @@ def test_a_file_that_moves_while_it_is_written_waits(empty_world: World) -> None
 
 @contextmanager
 def being_written(path: Path) -> Iterator[None]:
-    """Append to a file all the time."""
-    done = threading.Event()
-
-    def write() -> None:
-        with path.open("ab", buffering=0) as file:
-            while not done.is_set():
-                file.write(b".")
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        yield
-    finally:
-        done.set()
-        writer.join()
+    """Append to a file all the time, in a process of its own: threads here wait for one another when it is busy."""
+    program = (
+        "import sys\nwith open(sys.argv[1], 'ab', buffering=0) as file:\n    while file.write(b'.'): pass"
+    )
+    size = path.stat().st_size
+    with subprocess.Popen([sys.executable, "-c", program, str(path)]) as writer:
+        try:
+            wait_until(lambda: path.stat().st_size > size, "the first letter")
+            yield
+        finally:
+            writer.kill()
 
 
 def shift(folder: Path, *names: str) -> None:
