@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.exits import Ending, Interrupted
+from syncd.cli.asking import agrees
+from syncd.cli.exits import Ending
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.session import Session
 from syncd.errors import FolderError
@@ -45,7 +46,7 @@ def command(session: Session, *, yes: bool) -> Ending:
         binding = state.binding()
     if session.wants_report or not yes:
         _tell(session, yes=yes, binding=binding, server=server, location=location)
-    if not yes and not _agreed(session):
+    if not yes and not agrees(session, "Bind anew?"):
         session.report.line("Nothing was changed.")
         return Ending(document={"adopted": False})
     with session.both_locks(), session.state(write=True, locked=True) as state:
@@ -134,16 +135,3 @@ def _see_that_somebody_is_there(session: Session) -> None:
     """
     if session.json or not (sys.stdin and sys.stdin.isatty() and session.out.is_terminal):
         raise click.UsageError("nobody is there to be asked: say --yes; nothing was changed")
-
-
-def _agreed(session: Session) -> bool:
-    """Ask; Ctrl-C is a no, and ends as it does everywhere."""
-    session.report.stream.write("Bind anew? [y/N] ")
-    session.report.flush()
-    try:
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-    except Interrupted:
-        session.report.line("")
-        session.report.line("Nothing was changed.")
-        session.told = True
-        raise

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from syncd.cli.asking import agrees
 from syncd.cli.conflicts import local_time, utc_time
-from syncd.cli.exits import Ending, Interrupted
+from syncd.cli.exits import Ending
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.report import ROWS, size_in_words
 from syncd.cli.session import Session
@@ -155,15 +156,7 @@ def _agreed(session: Session, plan: Collected) -> bool:
     """Say what would be done, and ask; Ctrl-C is a no, and ends as it does everywhere."""
     for line in _lines(plan, "would be "):
         session.report.line(line)
-    session.report.stream.write("Go ahead? [y/N] ")
-    session.report.flush()
-    try:
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-    except Interrupted:
-        session.report.line("")
-        session.report.line("Nothing was changed.")
-        session.told = True
-        raise
+    return agrees(session, "Go ahead?")
 
 
 def _ending(session: Session, rooms: Rooms, found: Found, done: Collected, mood: str) -> Ending:
