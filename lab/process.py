@@ -166,8 +166,11 @@ class Server:
 
 
 def plain_environment() -> dict[str, str]:
-    """The caller's environment without what would steer AWS clients, Gramps, proxies or syncd."""
-    steering = ("AWS_", "GRAMPS", "SYNCD_", "XDG_", "CREDENTIALS_")
+    """The caller's environment without what would steer AWS clients, Gramps, proxies or syncd.
+
+    Hundreds of processes are started, a Gramps Web imports thousands of modules: they may keep what they compile.
+    """
+    steering = ("AWS_", "GRAMPS", "SYNCD_", "XDG_", "CREDENTIALS_", "PYTHONDONTWRITEBYTECODE")
     return {
         name: value
         for name, value in os.environ.items()
