@@ -73,8 +73,8 @@ class Storm:
     _items: int = 0
     _names: int = 0
     _raced: set[int] = field(default_factory=set)
-    """Items that the web page deleted while syncd ran: the server's answer names the version that it read, and another
-    writer may have changed the object before it was gone."""
+    """Items of which nobody knows which version the web page deleted or replaced, if any: it did so while syncd ran, and
+    the server's answer names the version that it read while another writer changed the object; or it answered with 500."""
     _refused: set[str] = field(default_factory=set)
     """What the server answered with an error: it may be there or not."""
     _stuck: bool = False
@@ -223,6 +223,8 @@ class Storm:
         if item is None:
             return
         answer = self.world.api.request("DELETE", f"/media/{item['handle']}")
+        if answer.status_code == 500:
+            self._doubt(item["checksum"])
         for change in answer.json() if answer.status_code == 200 else ():
             if change["type"] == "delete":
                 version = self.versions[change["old"]["checksum"]]
@@ -245,10 +247,19 @@ class Storm:
         )
         if answer.status_code == 200:
             self.say("web", f"replace {item['path']} {item['checksum'][:6]} → {md5(content)[:6]}")
+            return
+        self.versions[item["checksum"]].edits -= 1
+        if answer.status_code == 500:
+            self._doubt(item["checksum"])
+            self._refused.add(md5(content))
         else:
-            assert answer.status_code in (404, 412, 500), answer.text
+            assert answer.status_code in (404, 412), answer.text
             del self.versions[md5(content)]
-            self.versions[item["checksum"]].edits -= 1
+
+    def _doubt(self, checksum: str) -> None:
+        """A change of this version was answered with an error: it may have been made all the same."""
+        self._raced.add(self.versions[checksum].item)
+        self._stuck = True
 
     def web_move(self) -> None:
         """Give an object another path."""
