@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from lab.process import wait_until
 from lab.s3 import BIN, MotoS3, RcloneS3, S3Server, S3Witness
 from syncd.bucket import S3Store, open_store
 from syncd.bucket.stored import StoredKey
@@ -29,25 +27,37 @@ TREE = "77aa0000-tree"
 """In the order of a listing it stands amid the files: what is copied below it comes up again in later pages."""
 ROOT = Path(__file__).parents[2]
 
-IN_A_PROCESS = """
-import sys
+KILLED = """
+import os, signal, sys, threading
 from pathlib import Path
 from pydantic import SecretStr
 from syncd.bucket import open_store
+from syncd.bucket.upkeep import Upkeep
 from syncd.migration.moving import Mover
 from syncd.migration.route import Route
 from syncd.ports import SilentProgress
 
-url, bucket, key, secret, tree, names, deletes = sys.argv[1:]
+url, bucket, key, secret, tree, names, step, number = sys.argv[1:]
+left, lock, original = int(number), threading.Lock(), getattr(Upkeep, step)
+
+def counted(self, *arguments):
+    global left
+    answer = original(self, *arguments)
+    with lock:
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+
+setattr(Upkeep, step, counted)
 store = open_store(bucket=bucket, endpoint_url=url, region="us-east-1", access_key_id=key,
                    secret_access_key=SecretStr(secret), transfers=8)
 named = Path(names).read_text().split()
 mover = Mover(store.upkeep(), Route(bucket, "", tree + "/", tree + "/", tree), threads=8,
               progress=SilentProgress(), close=store.close)
-moved = mover.bring(named)
-if deletes == "yes":
-    mover.delete_old(moved, named)
+mover.delete_old(mover.bring(named), named)
 """
+"""A run that ends in the moment in which a step has been done for the given time, by as many threads as ever."""
 
 
 def md5(content: bytes) -> Checksum:
@@ -96,19 +106,12 @@ class Ground:
         with ThreadPoolExecutor(8) as pool:
             return dict(zip(keys, pool.map(place.get, keys), strict=True))
 
-    def run_and_kill(self, names: Path, *, deletes: bool, when: Callable[[], bool]) -> None:
-        """Run in a process of its own, and kill it when something holds."""
-        arguments = (
-            *(self.server.url, self.bucket.bucket, self.server.access_key_id, self.server.secret_access_key),
-            *(TREE, str(names), "yes" if deletes else "no"),
-        )
-        process = subprocess.Popen([sys.executable, "-c", IN_A_PROCESS, *arguments], cwd=ROOT)
-        try:
-            wait_until(lambda: process.poll() is not None or when(), "the run to come so far", 240)
-            assert process.poll() is None, "it ended before it could be killed"
-        finally:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+    def run_and_kill(self, names: Path, step: str, number: int) -> None:
+        """Run in a process of its own, which is killed when a step of the upkeep was done for the given time."""
+        server = self.server
+        arguments = (server.url, self.bucket.bucket, server.access_key_id, server.secret_access_key, TREE)
+        command = [sys.executable, "-c", KILLED, *arguments, str(names), step, str(number)]
+        assert subprocess.run(command, cwd=ROOT, check=False, timeout=600).returncode == -signal.SIGKILL
 
 
 @pytest.fixture
@@ -141,8 +144,9 @@ def test_many_files(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     below = ground.bucket.below(f"{TREE}/")
 
     # Killed, twice, the second time beyond a page of a listing; then some copies fail.
-    for number in (100, 1100 if is_slow else 1300):
-        ground.run_and_kill(names, deletes=False, when=lambda number=number: len(below.keys()) >= number)  # type: ignore[misc]
+    for number in (100, 1000):
+        ground.run_and_kill(names, "copy", number)
+    assert 1100 <= len(below.keys()) < len(named)
     copy = Upkeep.copy
     unlucky = sorted(named - set(below.keys()))[::50]
 
@@ -163,8 +167,8 @@ def test_many_files(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert ground.contents() == {**everything, **{f"{TREE}/{name}": complete[name] for name in complete}}
 
     # The old ones go; killed in the middle of it.
-    there = len(ground.bucket.keys())
-    ground.run_and_kill(names, deletes=True, when=lambda: len(ground.bucket.keys()) < there)
+    ground.run_and_kill(names, "_delete_batch", 1)
+    assert 0 < len(ground.bucket.keys().keys() & set(ours)) < len(ours)
     mover = ground.mover()
     moved = mover.bring(named)
     assert not moved.copied
