@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.asking import agrees
+from syncd.cli.asking import agrees, see_that_somebody_is_there
 from syncd.cli.exits import Ending
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.session import Session
@@ -34,7 +33,7 @@ def command(session: Session, *, yes: bool) -> Ending:
     """
     root = session.settings().media_dir
     if not yes:
-        _see_that_somebody_is_there(session)
+        see_that_somebody_is_there(session)
     if not root.is_dir():
         from syncd.guard import missing_folder_stop  # noqa: PLC0415  (only where it is missing)
 
@@ -125,13 +124,3 @@ def _new_place(binding: Binding | None, location: MediaLocation | None) -> str:
     if location is not None:
         return place(location.bucket, location.prefix)
     return place(binding.bucket, binding.prefix) if binding else "known with the first file"
-
-
-def _see_that_somebody_is_there(session: Session) -> None:
-    """Refuse to ask into the void.
-
-    Raises:
-        click.UsageError: there is nobody.
-    """
-    if session.json or not (sys.stdin and sys.stdin.isatty() and session.out.is_terminal):
-        raise click.UsageError("nobody is there to be asked: say --yes; nothing was changed")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.asking import agrees
+from syncd.cli.asking import agrees, see_that_somebody_is_there
 from syncd.cli.conflicts import local_time, utc_time
 from syncd.cli.exits import Ending
 from syncd.cli.options import common_options, pass_session
@@ -78,7 +77,7 @@ def command(
     session.minds_bucket = True
     changes = (collect or restore) and not dry_run
     if changes and not yes:
-        _see_that_somebody_is_there(session)
+        see_that_somebody_is_there(session)
     from syncd.orphans import find, open_rooms  # noqa: PLC0415  (--help must not wait for an HTTP client)
 
     age = DAY_SECONDS * (min_age or max(30, session.settings().deletions.trash_days))
@@ -104,11 +103,6 @@ def _check_usage(
         raise click.UsageError("--restore wants keys, or --all")
     if dry_run and not (collect or restore):
         raise click.UsageError("--dry-run goes with --collect or --restore; without them nothing is changed")
-
-
-def _see_that_somebody_is_there(session: Session) -> None:
-    if session.json or not (sys.stdin and sys.stdin.isatty() and session.out.is_terminal):
-        raise click.UsageError("nobody is there to be asked: say --yes; nothing was changed")
 
 
 # --- what is done --------------------------------------------------------------------------------------------------

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from syncd.cli.paper import Paper
 from syncd.errors import SyncdError
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from syncd.ports import MediaLocation, Progress, ServerInfo
     from syncd.state import State
     from syncd.upload.job import Order, Uploaded
+
+Loaded = TypeVar("Loaded", "Settings", "UploadSettings")
 
 _TOLD_FAILURE = "told-failure"
 """The state's note of the failure that was told last."""
@@ -80,16 +82,9 @@ class Session:
             ConfigError: see `syncd.config`.
         """
         if self._settings is None:
-            from syncd import log
             from syncd.config import load_settings
 
-            log.configure(verbosity=self.verbosity, quiet=self.quiet, log_format=self.log_format)
-            self._settings = load_settings(self.config, os.environ)
-            for secret in self._settings.secrets():
-                log.guard_secret(secret)
-            if tell_warnings and not self.quiet:
-                for warning in self._settings.warnings:
-                    self.err.line(f"syncd: warning: {warning}", style="yellow")
+            self._settings = self._loaded(load_settings, tell_warnings=tell_warnings)
         return self._settings
 
     def upload_settings(self) -> UploadSettings:
@@ -98,14 +93,21 @@ class Session:
         Raises:
             ConfigError: see `syncd.config`.
         """
-        from syncd import log
         from syncd.config import load_upload_settings
 
+        return self._loaded(load_upload_settings)
+
+    def _loaded(
+        self, load: Callable[[Path | None, Mapping[str, str]], Loaded], *, tell_warnings: bool = True
+    ) -> Loaded:
+        """Settings of one kind; from here on the log is set up and keeps their secrets to itself."""
+        from syncd import log
+
         log.configure(verbosity=self.verbosity, quiet=self.quiet, log_format=self.log_format)
-        settings = load_upload_settings(self.config, os.environ)
+        settings = load(self.config, os.environ)
         for secret in settings.secrets():
             log.guard_secret(secret)
-        if not self.quiet:
+        if tell_warnings and not self.quiet:
             for warning in settings.warnings:
                 self.err.line(f"syncd: warning: {warning}", style="yellow")
         return settings

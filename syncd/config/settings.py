@@ -269,7 +269,36 @@ class DaemonSettings(_Section):
     )
 
 
-class Settings(_Section):
+class _Loaded(_Section):
+    """What a command is given: settings that know where they come from."""
+
+    _source: Path | None = PrivateAttr(default=None)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def source(self) -> Path | None:
+        """The file that was read; None when all came from the environment."""
+        return self._source
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not wrong but unwise, a plain line each."""
+        return self._warnings
+
+    def told(self, *, source: Path | None, warnings: tuple[str, ...]) -> Self:
+        """The same settings, with where they come from and what is unwise about them."""
+        copy = self.model_copy()
+        copy._source, copy._warnings = source, warnings  # noqa: SLF001 - a copy of our own class
+        return copy
+
+    def secrets(self) -> Iterator[SecretStr]:
+        """Every secret that is known, to be kept out of the log."""
+        for _name, section in self:
+            if isinstance(section, _Section):
+                yield from (value for _key, value in section if isinstance(value, SecretStr))
+
+
+class Settings(_Loaded):
     """The whole configuration. `s3` is None for a Gramps Web that keeps its media on its own disk."""
 
     media_dir: AbsolutePath = Field(description="The media folder.", examples=["~/Pictures/family"])
@@ -309,9 +338,6 @@ class Settings(_Section):
     deletions: DeletionsSettings = DeletionsSettings()
     daemon: DaemonSettings = DaemonSettings()
 
-    _source: Path | None = PrivateAttr(default=None)
-    _warnings: tuple[str, ...] = PrivateAttr(default=())
-
     @checked("media_dir")
     @classmethod
     def _check_media_dir(cls, media_dir: Path) -> Path:
@@ -346,16 +372,6 @@ class Settings(_Section):
         return patterns
 
     @property
-    def source(self) -> Path | None:
-        """The file that was read; None when all came from the environment."""
-        return self._source
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is not wrong but unwise, a plain line each."""
-        return self._warnings
-
-    @property
     def state_file(self) -> Path:
         """The database of what both sides last agreed on."""
         return self.state_dir / "state.sqlite"
@@ -371,16 +387,6 @@ class Settings(_Section):
         if self.desktop is not None and "new_files" not in self.model_fields_set:
             return NewFiles.UPLOAD_ONLY
         return self.new_files
-
-    def told(self, *, source: Path | None, warnings: tuple[str, ...]) -> Self:
-        """The same settings, with where they come from and what is unwise about them."""
-        copy = self.model_copy()
-        copy._source, copy._warnings = source, warnings  # noqa: SLF001 - a copy of our own class
-        return copy
-
-    def secrets(self) -> Iterator[SecretStr]:
-        """Every secret that is known, to be kept out of the log."""
-        return _secrets_of(self.gramps, self.s3)
 
     def path_rules(self, media_dir: str | None = None) -> PathRules:
         """How paths in Gramps Web are read here.
@@ -423,15 +429,7 @@ class Settings(_Section):
         )
 
 
-def _secrets_of(*sections: _Section | None) -> Iterator[SecretStr]:
-    for section in sections:
-        for name in type(section).model_fields if section else ():
-            value = getattr(section, name)
-            if isinstance(value, SecretStr):
-                yield value
-
-
-class UploadSettings(_Section):
+class UploadSettings(_Loaded):
     """What `syncd upload` needs of the configuration: a bucket; all else is only a help.
 
     Other keys are neither needed nor checked, so that a file with nothing but `[s3]` does as well as a whole one.
@@ -443,26 +441,3 @@ class UploadSettings(_Section):
     path_map: PathMap = Field(default_factory=dict)
     gramps: GrampsSettings | None = None
     s3: S3Settings
-
-    _source: Path | None = PrivateAttr(default=None)
-    _warnings: tuple[str, ...] = PrivateAttr(default=())
-
-    @property
-    def source(self) -> Path | None:
-        """The file that was read; None when all came from the environment."""
-        return self._source
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is not wrong but unwise, a plain line each."""
-        return self._warnings
-
-    def told(self, *, source: Path | None, warnings: tuple[str, ...]) -> Self:
-        """The same settings, with where they come from and what is unwise about them."""
-        copy = self.model_copy()
-        copy._source, copy._warnings = source, warnings  # noqa: SLF001 - a copy of our own class
-        return copy
-
-    def secrets(self) -> Iterator[SecretStr]:
-        """Every secret that is known, to be kept out of the log."""
-        return _secrets_of(self.gramps, self.s3)
