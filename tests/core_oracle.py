@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
 
 from syncd.model import Detached, MediaPath
 from syncd.model.catalog_path import parse_catalog_path
@@ -11,6 +15,9 @@ from syncd.model.plan import Plan
 from syncd.model.policy import NewFiles
 from tests.core import RULES, md5
 from tests.core_world import World
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+AnyWorld = TypeVar("AnyWorld", bound=World)
 
 PASSES = 6
 
@@ -49,6 +56,18 @@ def settle(world: World) -> list[Plan]:
         world.apply(plan)
         assert before <= world.contents(), "a content was lost"
     raise AssertionError(f"still busy after {PASSES} passes: {plan.actions}")
+
+
+def break_off(world: AnyWorld, data: st.DataObject, act: Callable[[Draw, AnyWorld], None]) -> None:
+    """Cycles in which some actions fail, with people who `act` in between; every pass keeps all bytes."""
+    for _ in range(data.draw(st.integers(1, 4), label="cycles")):
+        for _ in range(data.draw(st.integers(0, 3), label="acts")):
+            act(data.draw, world)
+        plan = world.plan()
+        check_plan(plan)
+        before = world.contents()
+        world.apply(plan, skipped=data.draw(st.sets(st.integers(0, 12)), label="failed"))
+        assert before <= world.contents(), "a content was lost"
 
 
 def reported(world: World) -> set[str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lab.gramps_web import PASSWORD
@@ -65,6 +66,26 @@ def assert_served(world: World, *desktops: Desktop, astray: Sequence[str] = ()) 
     for desktop in desktops or [world.desktop]:
         here = sorted(map(md5, desktop.files().values()))
         assert here == sorted(shown), f"{desktop.files().keys()} here, {sorted(world.catalog())} there"
+
+
+def fresh(path: str, content: bytes) -> str:
+    """The path that other bytes get on the server's disk."""
+    stem, dot, suffix = path.rpartition(".")
+    return f"{stem}-{md5(content)[:8]}{dot}{suffix}"
+
+
+def on_server(world: World) -> Path:
+    """Where the server keeps the tree's media."""
+    return world.server.media_folder / world.tree.id if world.server.many else world.server.media_folder
+
+
+def step(world: World, *desktops: Desktop) -> dict[str, Any]:
+    """A run of each; afterwards the server shows what it should, and all folders have it. The last run's document."""
+    document: dict[str, Any] = {}
+    for desktop in desktops or [world.desktop]:
+        document = desktop.sync()
+    assert_served(world, *desktops)
+    return document
 
 
 def assert_rests(world: World, *desktops: Desktop, code: int = 0) -> None:

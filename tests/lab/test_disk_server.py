@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from lab.gramps_web import GrampsWeb
-from lab.world import Desktop, World, md5
+from lab.world import World, md5
 from tests.lab.conftest import MakeWorld
-from tests.lab.endings import assert_rests, assert_served, photo
-
-
-def fresh(path: str, content: bytes) -> str:
-    """The path that other bytes get on the server's disk."""
-    stem, dot, suffix = path.rpartition(".")
-    return f"{stem}-{md5(content)[:8]}{dot}{suffix}"
-
-
-def on_server(world: World) -> Path:
-    """Where the server keeps the tree's media."""
-    return world.server.media_folder / world.tree.id if world.server.many else world.server.media_folder
-
-
-def step(world: World, *desktops: Desktop) -> dict[str, Any]:
-    """A run of each; afterwards the server shows what it should, and all folders have it. The last run's document."""
-    document: dict[str, Any] = {}
-    for desktop in desktops or [world.desktop]:
-        document = desktop.sync()
-    assert_served(world, *desktops)
-    return document
+from tests.lab.endings import assert_rests, assert_served, fresh, on_server, photo, step
 
 
 def assert_files_carried(world: World) -> str:

@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -15,13 +14,12 @@ from syncd.model import Checksum, Detached, Link, MediaObject, MediaPath
 from syncd.model.plan import AddObject, DeleteObject, Plan, TrashFile
 from syncd.model.policy import Conflicts, InFolder, OnWeb, Policy
 from tests.core import RULES, md5
-from tests.core_oracle import PASSES, check_plan, check_settled, settle
+from tests.core_oracle import PASSES, Draw, break_off, check_plan, check_settled, settle
 from tests.core_world import NOW, World
 
 MORE = int(os.environ.get("SYNCD_EXAMPLES", "1"))
 """How many times as many examples: `SYNCD_EXAMPLES=20` for a long hunt."""
 
-Draw = Callable[[st.SearchStrategy[Any]], Any]
 PATHS = ["a.jpg", "b.jpg", "c.jpg", "d/a.jpg", "d/b.jpg", "A.jpg", "d"]
 WEB_PATHS = [
     *PATHS,
@@ -223,14 +221,7 @@ def test_whatever_people_do_settles(world: World, data: st.DataObject) -> None:
 @given(worlds(linked=False), st.data())
 def test_failed_actions_do_no_harm(world: World, data: st.DataObject) -> None:
     """Actions that fail, in any combination, while people go on, are made up for."""
-    for _ in range(data.draw(st.integers(1, 4), label="cycles")):
-        for _ in range(data.draw(st.integers(0, 3), label="acts")):
-            _someone_acts(data.draw, world)
-        plan = world.plan()
-        check_plan(plan)
-        before = world.contents()
-        world.apply(plan, skipped=data.draw(st.sets(st.integers(0, 12)), label="failed"))
-        assert before <= world.contents(), "a content was lost"
+    break_off(world, data, _someone_acts)
     settle(world)
     check_settled(world)
 

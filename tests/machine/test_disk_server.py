@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -20,13 +19,12 @@ from syncd.model.plan import DeleteObject, TrashFile
 from syncd.model.policy import Conflicts, InFolder, OnWeb, Policy
 from tests.core import RULES, md5, word
 from tests.core_disk_world import DiskWorld
-from tests.core_oracle import check_plan, check_settled, reported, settle
+from tests.core_oracle import Draw, break_off, check_settled, reported, settle
 from tests.core_world import NOW, World
 from tests.machine.test_two_desktops import TwoDesktops, which
 
 MORE = int(os.environ.get("SYNCD_EXAMPLES", "1"))
 
-Draw = Callable[[st.SearchStrategy[Any]], Any]
 PATHS = ["a.jpg", "b.jpg", "c.jpg", "d/a.jpg", "d/b.jpg", "e"]
 HANDLES = ["h1", "h2", "h3", "h4"]
 WORDS = ["one", "two", "three", "four", ""]
@@ -157,14 +155,7 @@ def test_whatever_people_do_settles(world: DiskWorld, data: st.DataObject) -> No
 @given(worlds(), st.data())
 def test_failed_actions_do_no_harm(world: DiskWorld, data: st.DataObject) -> None:
     """Names whose bytes did not follow, and whatever else was broken off, are made up for."""
-    for _ in range(data.draw(st.integers(1, 4), label="cycles")):
-        for _ in range(data.draw(st.integers(0, 3), label="acts")):
-            _someone_acts(data.draw, world)
-        plan = world.plan()
-        check_plan(plan)
-        before = world.contents()
-        world.apply(plan, skipped=data.draw(st.sets(st.integers(0, 12)), label="failed"))
-        assert before <= world.contents(), "a content was lost"
+    break_off(world, data, _someone_acts)
     settle(world)
     check_settled(world)
     check_served(world)
