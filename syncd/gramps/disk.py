@@ -2,48 +2,32 @@
 
 Invariants:
 - Nothing is ever replaced: a file goes only where the server has none, and only to paths below its media folder.
-- "Has these bytes" is said of what was read back or taken by the server, which hashes what it takes. Of what others
-  stored before we came, presence and size suffice, until somebody fetches it.
-- What a look has found holds while the object keeps path and checksum. An unchanged run asks for a few files by chance:
-  where one has vanished, all are listed. Objects without their file are asked for each time.
+- What is said to be there was seen by the `Inspector`, whose invariants hold here, too.
 
-Measured on 3.24 (two busy cores): a HEAD takes 10 ms, 150 a second at four at once; the list of all missing files 0.5 s
-for 2,000 objects; sending 20 small files in turn 3.5 s, 80 at four at once 4.6 s.
+Measured on 3.24 (two busy cores): sending 20 small files in turn 3.5 s, 80 at four at once 4.6 s.
 """
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, cast
 
-from syncd.errors import LostAnswer, MovedOn, Occupied, Refused, ServerError, Unreachable
+from syncd.errors import LostAnswer, MovedOn, Occupied, Refused, ServerError
 from syncd.gramps import reading
 from syncd.gramps.api import Api
-from syncd.gramps.files import Found, OtherBytes, Reception, ended, list_missing, probe
+from syncd.gramps.files import Found, OtherBytes, ended, list_missing
+from syncd.gramps.inspector import Inspector, is_below
 from syncd.gramps.one_file import OneFile
 from syncd.gramps.sending import LARGE, AlreadyThere, Sending, not_allowed, send
-from syncd.gramps.served import HAVE, Register, lacking, served
+from syncd.gramps.served import Register, served
 from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
 from syncd.ports import Advance, ServedMemory, no_progress
 
-K = TypeVar("K")
-T = TypeVar("T")
-
-ASKED_ONE_BY_ONE = 50
-"""For more objects than this, those without a file are listed first."""
-AT_ONCE = 4
-"""Requests under way. Gramps Web runs few workers, and people use it meanwhile."""
 PAUSES = (1.0, 3.0, 8.0)
 """Seconds between looks for a file whose sending got no answer: the server may be at work on it."""
-SAVE_EVERY = 200
-BY_CHANCE = 3
-"""Files that were there and are asked for again in each run: a server's setting that changes hides all of them."""
 
 
 class DiskStore:
@@ -63,9 +47,8 @@ class DiskStore:
         self._sleep = sleep
         self._one_large = threading.Lock()  # the server holds all of a file in memory
         self._closed = threading.Event()
-        self._has_sampled = False
-        self._vanished: frozenset[str] = frozenset()
         self._one = OneFile(api, self._closed)
+        self._inspector = Inspector(api, self._register, self._one, self._closed)
         self._first = threading.Lock()
         self._has_sent = False
 
@@ -81,35 +64,11 @@ class DiskStore:
         closely: bool = False,
     ) -> BucketSnapshot:
         """See `FileServer.look`."""
-        register = self._register
-        now = {handle: item for handle, item in objects.items() if item.digest is not None and item.path}
-        trusting = register.is_first_look
-        seen = register.list_anew(now)
-        had = {handle for handle, one in seen.items() if one.proof in HAVE}
-        ask = {handle for handle in now if handle not in seen or seen[handle].proof is Proof.LACKING}
-        everything = everything or closely
-        if not everything and (gone := self._sample(now, had)):
-            everything, ask = True, ask | gone
-        if everything or len(ask) > ASKED_ONE_BY_ONE:
-            missing = self._list_missing(ask) & now.keys()
-            register.note(*(lacking(now[handle]) for handle in missing))
-            ask -= missing
-            had -= missing
-        if closely:
-            self._examine_all(lambda handle: self._compare(now[handle], seen[handle], at_hand), sorted(had))
-        wrong = [handle for handle, one in seen.items() if one.proof is Proof.WRONG]
-        self._examine_all(lambda handle: self._examine(now[handle], at_hand, trusting=trusting), sorted(ask))
-        self._examine_all(lambda handle: self._examine_wrong(now[handle], seen[handle]), wrong)
-        register.finish_look()
-        found = register.snapshot(at_hand)
-        self._vanished = frozenset(
-            handle for handle in found.lacking if handle in seen and seen[handle].proof in HAVE
-        )
-        return replace(found, unnamed=self._see_unnamed(objects, at_hand, linked))
+        return self._inspector.look(objects, at_hand, linked=linked, everything=everything, closely=closely)
 
     def vanished(self) -> frozenset[str]:
         """See `FileServer.vanished`."""
-        return self._vanished
+        return self._inspector.vanished
 
     def list(self) -> BucketSnapshot:
         """See `Store.list`: of all objects that Gramps Web has at this moment."""
@@ -124,148 +83,11 @@ class DiskStore:
         found: dict[Checksum, int] = {}
         for checksum in dict.fromkeys(checksums):
             for item, one in self._holders(checksum):
-                size = self._confirmed_size(item, one)
+                size = self._inspector.confirmed_size(item, one)
                 if size is not None:
                     found[checksum] = size
                     break
         return found
-
-    def _list_missing(self, ask: set[str]) -> frozenset[str]:
-        """All objects without a file; where the server stumbles over that question, each is asked for instead."""
-        try:
-            return list_missing(self._api)
-        except Unreachable:
-            if not ask:
-                raise
-            return frozenset()
-
-    def _examine_all(self, examine: Callable[[str], Served | None], handles: Sequence[str]) -> None:
-        for start in range(0, len(handles), SAVE_EVERY):
-            found = self._at_once(examine, handles[start : start + SAVE_EVERY])
-            self._register.note(*(one for one in found if one is not None))
-
-    def _examine(
-        self, item: MediaObject, at_hand: Mapping[Checksum, int], *, trusting: bool
-    ) -> Served | None:
-        """Whether an object's file is there; None when that cannot be told now.
-
-        Where this one request gets no answer, the file counts as there until the next run asks again: whoever needs it
-        is told why it does not come, and nobody thinks that it is missing.
-        """
-        assert item.digest is not None
-        found: Found | None = Found(None)
-        try:
-            found = self._probe(item)
-            return self._judge(item, found, at_hand, trusting=trusting)
-        except MovedOn:
-            return None
-        except Refused:
-            if found is not None:
-                self._register.assume(served(item, Proof.THERE, found))
-            return None
-
-    def _judge(
-        self, item: MediaObject, found: Found | None, at_hand: Mapping[Checksum, int], *, trusting: bool
-    ) -> Served | None:
-        assert item.digest is not None
-        if found is None:
-            return lacking(item)
-        size = at_hand.get(item.digest)
-        if size is not None and found.size is not None and found.size != size:
-            return served(item, Proof.WRONG, found)
-        if size is not None and not trusting:
-            return self._read_back(item)
-        return served(item, Proof.THERE, found)
-
-    def _see_unnamed(
-        self, objects: Mapping[str, MediaObject], at_hand: Mapping[Checksum, int], linked: Collection[str]
-    ) -> Mapping[str, Checksum | None]:
-        """What is served for objects without a checksum: see `BucketSnapshot.unnamed`."""
-        sizes = set(at_hand.values())
-        items = [item for item in objects.values() if item.digest is None and is_below(item.path)]
-        shown = self._at_once(lambda item: self._see(item, None if item.handle in linked else sizes), items)
-        return {item.handle: one[0] for item, one in zip(items, shown, strict=True) if one is not None}
-
-    def _see(self, item: MediaObject, sizes: Collection[int] | None) -> tuple[Checksum | None] | None:
-        """The checksum of an object's file, None in it where that is not at hand or not to be seen; None: no file."""
-        try:
-            found = self._probe(item)
-            if found is None:
-                return None
-            if sizes is None or found.size is None or found.size in sizes:
-                self._receive(item, cast("BinaryIO", _Nowhere()), no_progress)
-        except OtherBytes as error:
-            return (error.read,)
-        except (MovedOn, Refused):
-            pass
-        return (None,)
-
-    def _sample(self, now: Mapping[str, MediaObject], had: Collection[str]) -> set[str]:
-        """Which of a few files that were there are there no more: once in a run, and others in each."""
-        if self._has_sampled:
-            return set()
-        self._has_sampled = True
-        some = secrets.SystemRandom().sample(sorted(had), min(BY_CHANCE, len(had)))
-        found = self._at_once(lambda handle: self._is_gone(now[handle]), some)
-        return {handle for handle, gone in zip(some, found, strict=True) if gone}
-
-    def _is_gone(self, item: MediaObject) -> bool:
-        try:
-            return probe(self._api, item) is None
-        except MovedOn:
-            return False
-
-    def _compare(self, item: MediaObject, one: Served, at_hand: Mapping[Checksum, int]) -> Served | None:
-        """Whether a file is as it was seen last, by size and time; None when it is. Any other is read back."""
-        try:
-            found = probe(self._api, item)
-        except MovedOn:
-            return None
-        if found is None:
-            return lacking(item)
-        size = at_hand.get(one.checksum, one.size)
-        if found.size not in (None, size) or (one.modified and found.modified != one.modified):
-            return self._read_back(item)
-        # The answer to what was sent names no time: it is the one of the first comparison.
-        return replace(one, modified=one.modified or found.modified)
-
-    def _examine_wrong(self, item: MediaObject, one: Served) -> Served | None:
-        """Whether somebody has mended a file that had other bytes; None when it is as it was."""
-        try:
-            found = self._probe(item)
-            if found is None:
-                return lacking(item)
-            if (found.size, found.modified) == (one.size, one.modified):
-                return None
-            return self._read_back(item)
-        except (MovedOn, Refused):
-            return None
-
-    def _read_back(self, item: MediaObject) -> Served | None:
-        """Read a file to its end to see what it has; None when it changes at this moment."""
-        try:
-            found = self._receive(item, cast("BinaryIO", _Nowhere()), no_progress)
-        except OtherBytes as error:
-            return served(item, Proof.WRONG, error.found)
-        except MovedOn:
-            return None
-        return served(item, Proof.READ, found)
-
-    def _confirmed_size(self, item: MediaObject, one: Served) -> int | None:
-        """The size of a file that is there at this moment and was read back; None when it is not."""
-        try:
-            found = self._probe(item)
-        except MovedOn:
-            return None
-        if found is None:
-            self._register.note(lacking(item))
-            return None
-        known = one.proof is Proof.READ and found.size in (None, one.size)
-        read = one if known else self._read_back(item)
-        if read is None:
-            return None
-        self._register.note(read)
-        return read.size if read.proof is Proof.READ else None
 
     def _holders(self, checksum: Checksum) -> Sequence[tuple[MediaObject, Served]]:
         if self._register.is_empty:
@@ -302,7 +124,7 @@ class DiskStore:
                 self._has_sent = True
                 seen = served(item, Proof.READ, Found(size))
             except AlreadyThere:
-                seen = self._read_back(item)
+                seen = self._inspector.read_back(item)
             except LostAnswer as error:
                 self._has_sent = True
                 lost = error
@@ -324,7 +146,7 @@ class DiskStore:
         start, trouble = target.tell(), cast("ServerError | None", None)
         for item, _one in self._holders(checksum):
             try:
-                found = self._receive(item, target, advance)
+                found = self._inspector.receive(item, target, advance)
             except OtherBytes as error:
                 trouble = error
                 self._register.note(served(item, Proof.WRONG, error.found))
@@ -391,9 +213,9 @@ class DiskStore:
     def _look_for(self, item: MediaObject, size: int, lost: LostAnswer) -> Served | None:
         """A file was sent, and nobody knows whether it arrived: look, a few times, before anything is repeated."""
         for pause in (*PAUSES, 0.0):
-            found = self._probe(item)
+            found = self._inspector.probe(item)
             if found is not None and found.size in (None, size):
-                seen = self._read_back(item)
+                seen = self._inspector.read_back(item)
                 if seen is not None and seen.proof is Proof.READ:
                     return seen
             if pause:
@@ -415,16 +237,6 @@ class DiskStore:
         with self._first if not self._has_sent else nullcontext():
             yield
 
-    def _probe(self, item: MediaObject) -> Found | None:
-        """As `probe`; raises Refused where this file alone gets no answer."""
-        return self._one.attempt(lambda: probe(self._api, item, patience=self._one.patience))
-
-    def _receive(self, item: MediaObject, target: BinaryIO, advance: Advance) -> Found:
-        """As `Reception.run`; raises Refused where this file alone does not come."""
-        patience = self._one.patience
-        reception = Reception(self._api, item, target, advance, self._closed, patience=patience)
-        return self._one.attempt(reception.run)
-
     @property
     def _api(self) -> Api:
         return self._connect()
@@ -432,39 +244,6 @@ class DiskStore:
     def _refuse_when_closed(self) -> None:
         if self._closed.is_set():
             raise ended()
-
-    def _at_once(self, work: Callable[[K], T], items: Iterable[K]) -> Sequence[T]:
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool:
-            try:
-                return list(pool.map(work, items))
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-
-
-def is_below(path: str) -> bool:
-    """Whether a server surely keeps a file of this path in its media folder.
-
-    Before 3.24 it writes wherever `..` leads. An absolute path is looked at by the server itself, in every version.
-    """
-    parts = path.replace("\\", "/").split("/")
-    return bool(parts[-1]) and ".." not in parts and "\0" not in path
-
-
-class _Nowhere:
-    """A file to write to that keeps nothing."""
-
-    def write(self, content: bytes) -> int:
-        return len(content)
-
-    def tell(self) -> int:
-        return 0
-
-    def seek(self, offset: int) -> int:
-        return offset
-
-    def truncate(self) -> int:
-        return 0
 
 
 __all__ = ["DiskStore", "is_below"]
