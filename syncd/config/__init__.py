@@ -15,6 +15,7 @@ from syncd.config.settings import (
     S3Settings,
     Settings,
     UploadSettings,
+    Watch,
 )
 from syncd.config.sources import SAMPLE
 
@@ -29,6 +30,7 @@ __all__ = [
     "S3Settings",
     "Settings",
     "UploadSettings",
+    "Watch",
     "check_media_dir",
     "format_duration",
     "load_settings",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -26,6 +27,7 @@ from pydantic import field_validator as checked
 
 from syncd.config.addresses import bucket_address, web_address
 from syncd.config.durations import Seconds
+from syncd.config.rates import Rate
 from syncd.model import MediaPath, PathRules
 from syncd.model.policy import Conflicts, FirstSync, HoldAbove, InFolder, NewFiles, OnWeb, Policy
 
@@ -252,6 +254,13 @@ class DeletionsSettings(_Section):
     )
 
 
+class Watch(StrEnum):
+    """How the daemon learns of changes in the media folder."""
+
+    AUTO = "auto"
+    POLL = "poll"
+
+
 class DaemonSettings(_Section):
     """`[daemon]`: durations in seconds; written as `30s`, `5m`, `6h`, `2d`, `1h30m`."""
 
@@ -260,6 +269,18 @@ class DaemonSettings(_Section):
     )
     settle: Seconds = Field(
         default=2.0, ge=0, le=3_600, description="How long a file must stay unchanged to count as finished."
+    )
+    watch: Watch = Field(
+        default=Watch.AUTO,
+        description="How changes in the folder are noticed: `auto` (the kernel tells, or on network file systems by "
+        "looking again and again), `poll` (always by looking).",
+    )
+    poll_every: Seconds = Field(
+        default=60.0,
+        ge=1,
+        le=86_400,
+        description="How often the folder is looked through where the kernel does not tell of changes; less often "
+        "where that would take more than a twentieth of the time.",
     )
     full_check_every: Seconds = Field(
         default=21_600.0,
@@ -330,6 +351,16 @@ class Settings(_Loaded):
         description="Folders as paths in Gramps Web name them, and where below the media folder they are "
         "(`.` is the media folder itself).",
         examples=[{"C:\\Users\\me\\Pictures": "."}],
+    )
+    limit_up: Rate = Field(
+        default=0,
+        description="Bytes a second that files may be sent with, all together; `0` sets no limit.",
+        examples=["500 kB"],
+    )
+    limit_down: Rate = Field(
+        default=0,
+        description="Bytes a second that files may be fetched with, all together; `0` sets no limit.",
+        examples=["2 MB"],
     )
     gramps: GrampsSettings
     s3: S3Settings | None = None

@@ -26,7 +26,7 @@ def default_of(key: Key) -> str:
         return "see right" if key.path == ("state_dir",) else "**required**"
     if default is None:
         return "–"
-    if key.path[0] == "daemon":
+    if key.path[0] == "daemon" and not isinstance(default, Enum):
         return f'`"{format_duration(default)}"`'
     if isinstance(default, Enum):
         default = default.value
