@@ -1,0 +1,1 @@
+"""The daemon: `syncd` without arguments, in the foreground, for as long as it is wanted."""
