@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,7 @@ from syncd.applier.ledger import Ledger
 from syncd.applier.web import WebChanges
 from syncd.errors import MovedOn, StopError
 from syncd.guard import Circumstances, hold
+from syncd.merge.neighbourhood import unfit
 from syncd.model import Checksum, Problem, Stop
 from syncd.model.plan import (
     Action,
@@ -36,10 +38,11 @@ from syncd.model.plan import (
     Why,
 )
 from syncd.model.policy import Moment, OnWeb, Policy
-from syncd.observer import Observed, Observer
+from syncd.observer import Arrival, Near, Observed, Observer
 from syncd.outcome import counted, foreseen
-from syncd.ports import Catalog
+from syncd.ports import Catalog, Cursor
 from syncd.reconciler import Inputs, reconcile
+from syncd.scanner import TooWide
 from syncd.state import State
 
 log = structlog.get_logger(__name__)
@@ -68,6 +71,7 @@ class Cycle:
         web: makes what changes Gramps Web alone.
         moment: makes the moment of a pass.
         dry_run: only say what the first pass would do.
+        near: looks only at what changed, as long as that suffices; None: everything is looked at.
     """
 
     state: State
@@ -79,8 +83,11 @@ class Cycle:
     web: Callable[[Guarded, Ledger], WebChanges]
     moment: Callable[[], Moment]
     dry_run: bool = False
+    near: Near | None = None
     name: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
+    scope: AbstractSet[str] | None = None
+    """The handles that the last pass spoke of; None: of all."""
     _notices: dict[Notice, None] = field(default_factory=dict)
     _conflicts: dict[Conflict, None] = field(default_factory=dict)
     _referrers: dict[str, Mapping[str, int]] = field(default_factory=dict)
@@ -109,11 +116,10 @@ class Cycle:
         self._is_first = binding is None or binding.first_contact
         for number in range(1, PASSES + 1):
             try:
-                observed = self.observer.observe()
+                observed, plan, guarded = self._look_and_decide()
             except StopError as error:
                 stop = Stop(error.reason, error.remedy)
                 break
-            plan, guarded = self._decide(observed)
             self._wrong = observed.bucket.wrong
             log.debug("decided", cycle=self.name, number=number, actions=len(guarded.plan.actions))
             if self.dry_run:
@@ -121,9 +127,36 @@ class Cycle:
             guarded = self._remember(plan, guarded)
             if not self._apply(guarded, ledger, observed.bucket.sizes, number):
                 self.web(guarded, ledger).complete(observed.catalog.objects)
-                self.observer.finished_full()
+                if observed.scope is None:
+                    self.observer.finished_full()
+                self.scope = observed.scope
                 break
         return replace(self._outcome(plan, guarded, ledger), stop=stop, seconds=time.monotonic() - begun)
+
+    def _look_and_decide(self) -> tuple[Observed, Plan, Guarded]:
+        """Observe, reconcile and guard: near what changed where that suffices, else all there is."""
+        if self.near is not None:
+            try:
+                observed = self.near.observe()
+                plan, guarded = self._decide(observed)
+                reason = unfit(plan, self.policy.rules)
+            except TooWide as finding:
+                reason = str(finding)
+            if reason is None:
+                return observed, plan, guarded
+            log.info("looking at everything", cycle=self.name, why=reason)
+            self.near = None
+        observed = self.observer.observe()
+        return observed, *self._decide(observed)
+
+    @property
+    def _arrival(self) -> Arrival:
+        return self.observer.arrival
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Up to where Gramps Web was seen."""
+        return self.near.cursor if self.near is not None else self.observer.cursor
 
     def _decide(self, observed: Observed) -> tuple[Plan, Guarded]:
         """Reconcile and guard: both pure."""
@@ -150,12 +183,13 @@ class Cycle:
         )
         binding = self.state.binding()
         circumstances = Circumstances(
-            links=len(observed.links),
+            links=observed.all_links,
             recent_deletions=self.state.deletions_since(moment.now - DAY_SECONDS),
             references=self._references(plan),
             standing=self.state.held(),
             first_contact=binding is None or binding.first_contact,
             sizes=observed.bucket.sizes,
+            scope=observed.scope,
         )
         return plan, hold(plan, self.policy, circumstances)
 
@@ -186,7 +220,7 @@ class Cycle:
         """Carry out a pass; True when it changed anything, or was overtaken at first, so that another is due."""
         before, steps = len(ledger.done), ledger.steps
         adds = [action for action in guarded.plan.actions if isinstance(action, AddObject)]
-        if self.observer.store is None:
+        if self._arrival.store is None:
             if adds:
                 self._introduce(adds, guarded, ledger)
             elif any(isinstance(action, Upload | UpdateObject) for action in guarded.plan.actions):
@@ -227,7 +261,7 @@ class Cycle:
             self._introduce_known(adds, guarded, ledger)
             return
         first = min(own, key=lambda action: action.file.size)
-        file, item = first.file, self.observer.introduce(first.file)
+        file, item = first.file, self._arrival.introduce(first.file)
         ledger.note(
             Done("uploaded", str(file.path), item.handle, file.checksum, file.size, first.why),
             Done("added", str(file.path), item.handle, file.checksum, file.size, first.why),
@@ -250,7 +284,7 @@ class Cycle:
         ledger.flush()
         for action in first:
             if self.catalog.get(action.link.handle) is not None:
-                self.observer.arrive(self.catalog.location(action.link.handle))
+                self._arrival.arrive(self.catalog.location(action.link.handle))
 
     def _remember_conflicts(self, plan: Plan, ledger: Ledger, before: int) -> None:
         """Keep the conflicts that were really settled."""

@@ -10,6 +10,7 @@ as it was (then there is nothing to hold).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from syncd.model.plan import (
@@ -244,6 +245,7 @@ class Circumstances:
         standing: the sets that are held (or approved) since earlier cycles.
         first_contact: nothing has been synced with this binding yet.
         sizes: bytes by checksum, where known.
+        scope: the handles that the plan speaks of; None: of all. What is held of others stays held.
     """
 
     links: int
@@ -252,6 +254,11 @@ class Circumstances:
     standing: Sequence[HeldSet]
     first_contact: bool
     sizes: Mapping[Checksum, int]
+    scope: AbstractSet[str] | None = None
+
+    def is_out_of_scope(self, item: HeldItem) -> bool:
+        """Whether the plan says nothing of an item that is held."""
+        return self.scope is not None and item.handle not in self.scope
 
 
 def hold(plan: Plan, policy: Policy, now: Circumstances) -> Guarded:
@@ -261,7 +268,7 @@ def hold(plan: Plan, policy: Policy, now: Circumstances) -> Guarded:
         The plan without it, and every set that waits now. An approved set stays among `held` (with `approved`)
         as long as some item of it has not been done.
     """
-    sieve = _Sieve(now.standing)
+    sieve = _Sieve(now)
     actions: Sequence[Action] = plan.actions
     if policy.first_sync is not FirstSync.GO:
         actions = _strain_first(actions, sieve, _first_contact_reason(plan, now, policy), policy)
@@ -291,12 +298,16 @@ _Items = Callable[[Action], Sequence[HeldItem]]
 class _Sieve:
     """Sorts actions into those that may be done and those that wait, set by set."""
 
-    def __init__(self, standing: Sequence[HeldSet]) -> None:
-        self._standing = standing
+    def __init__(self, now: Circumstances) -> None:
+        self._standing = now.standing
         self._index = {
-            (held.kind, replace(member, detail="")): held for held in standing for member in held.items
+            (held.kind, replace(member, detail="")): held for held in now.standing for member in held.items
         }
-        self._kept: dict[int, list[HeldItem]] = {}
+        self._kept: dict[int, list[HeldItem]] = {
+            held.id: unspoken
+            for held in now.standing
+            if (unspoken := [member for member in held.items if now.is_out_of_scope(member)])
+        }
         self._new: dict[HoldKind, tuple[str, list[HeldItem]]] = {}
         self.released: set[int] = set()
         self.approved_deletions: set[str] = set()
@@ -478,6 +489,12 @@ def _mass_reason(actions: Sequence[Action], sieve: _Sieve, policy: Policy, now: 
         item.handle not in sieve.approved_deletions and not sieve.is_approved(item, HoldKind.MANY_DELETIONS)
         for action in actions
         for item in _deletions(action)
+    )
+    planned += sum(
+        now.is_out_of_scope(item)
+        for held in now.standing
+        if held.kind is HoldKind.MANY_DELETIONS and not held.approved
+        for item in held.items
     )
     total = planned + now.recent_deletions
     limit = policy.hold_above

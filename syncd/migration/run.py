@@ -18,7 +18,7 @@ from syncd.migration.moving import Moved, Mover
 from syncd.migration.route import Request, Route, find_route
 from syncd.model import Checksum, MediaObject, Problem
 from syncd.model.values import parse_checksum
-from syncd.observer import ASK_AT_MOST
+from syncd.observer.arrival import ASK_AT_MOST
 from syncd.ports import Catalog, MediaLocation, Phase, Progress, ServerInfo
 from syncd.state import Binding, State
 

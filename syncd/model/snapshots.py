@@ -51,6 +51,8 @@ class Occupant(StrEnum):
     IGNORED = "ignored file"
     BUSY = "file that is being written"
     UNREADABLE = "unreadable file or folder"
+    OTHER = "another file"
+    """A file that was not looked at: only its name matters to those that were."""
 
 
 @dataclass(frozen=True, slots=True)

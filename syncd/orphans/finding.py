@@ -21,7 +21,7 @@ from syncd.merge.orphans import (
     named_by,
 )
 from syncd.model import Checksum, MediaObject, parse_checksum
-from syncd.observer import ASK_AT_MOST
+from syncd.observer.arrival import ASK_AT_MOST
 from syncd.orphans.needs import needed
 from syncd.orphans.rooms import Rooms, check_place
 from syncd.ports import Cursor

@@ -17,10 +17,9 @@ from syncd.config import Settings
 from syncd.errors import Denied, Refused, ServerError, StopError
 from syncd.gramps.client import GrampsWeb
 from syncd.guard import find_server_stop, missing_folder_stop
-from syncd.ignore import IgnoreRules
 from syncd.model import FolderFile
-from syncd.observer import Observer
-from syncd.ports import FileServer, MediaLocation, NewObject, SilentProgress
+from syncd.observer import Arrival
+from syncd.ports import FileServer, MediaLocation, NewObject
 from syncd.state import Binding, State
 
 
@@ -114,7 +113,7 @@ def _check(settings: Settings, state: State, catalog: GrampsWeb, stack: ExitStac
         stop = missing_folder_stop(settings.media_dir)
         raise StopError(stop.reason, stop.remedy)
     media = stack.enter_context(MediaFolder(settings.media_dir))
-    observer = Observer(
+    arrival = Arrival(
         media_dir=settings.media_dir,
         media=media,
         state=state,
@@ -122,16 +121,12 @@ def _check(settings: Settings, state: State, catalog: GrampsWeb, stack: ExitStac
         catalog=catalog,
         open_store=_no_store,
         open_files=_no_files,
-        ignored=IgnoreRules.load(settings.media_dir, settings.ignore),
-        progress=SilentProgress(),
         keep=False,
-        full=True,
-        full_check_every=0,
         new_object=_no_object,
         config_file=settings.source,
     )
-    observer.check_folder()
-    server = observer.check_server()
+    arrival.check_folder()
+    server = arrival.check_server()
     if "ViewPrivate" not in server.permissions:
         raise Denied(
             f"the Gramps Web account '{server.user}' may not see private objects, whose files would look like nobody's",

@@ -9,7 +9,8 @@ Invariants:
   the system lets us.
 """
 
+from syncd.scanner.glance import Glance, TooWide
 from syncd.scanner.hashing import can_vouch, checksum_of
 from syncd.scanner.scan import Scan, find_inner, look, scan
 
-__all__ = ["Scan", "can_vouch", "checksum_of", "find_inner", "look", "scan"]
+__all__ = ["Glance", "Scan", "TooWide", "can_vouch", "checksum_of", "find_inner", "look", "scan"]

@@ -6,7 +6,7 @@ import gc
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,12 +32,14 @@ class Scan:
             is not among them: it is read again the next time.
         vanished: keys of rows to drop, because the file is gone or has other bytes.
         inner: folders that bear the marker of a media folder of their own.
+        unsure: keys of the files that were read within the grain of time in which they changed.
     """
 
     snapshot: FolderSnapshot
     fresh: list[FolderFile]
     vanished: list[str]
     inner: tuple[str, ...] = ()
+    unsure: frozenset[str] = frozenset()
 
 
 def scan(
@@ -48,6 +50,7 @@ def scan(
     now_ns: int,
     progress: Progress,
     threads: int,
+    busy: Container[str] = (),
 ) -> Scan:
     """Look through the media folder.
 
@@ -58,11 +61,12 @@ def scan(
         now_ns: the time, in Unix nanoseconds, no later than the call.
         progress: told of the files that are read, with totals.
         threads: how many files are read at once.
+        busy: keys of files that are known to be written at this moment: what changed of them is not read.
 
     Raises:
         FolderError: the media folder is missing, cannot be listed, or went away meanwhile.
     """
-    with _opened(media_dir) as root:
+    with opened_folder(media_dir) as root:
         walk = Walk(root, known, ignored)
         progress.phase(Phase("Looking through the folder"))
         try:
@@ -70,8 +74,8 @@ def scan(
                 walk.go()
         except OSError as error:
             raise _lost(media_dir, error) from error
-        fresh = _read(walk, progress, threads)
-        _check_still_there(media_dir, root)
+        fresh = read_files(walk, progress, threads, busy)
+        check_still_there(media_dir, root)
     for rel in not_mounted(walk):
         walk.occupied[rel] = Occupant.UNREADABLE
         walk.problems.append(trouble.unmounted(rel))
@@ -85,7 +89,8 @@ def scan(
     outdated = [
         file.path.key for file in fresh if file.path.key in known and not can_vouch(file.stamp, now_ns)
     ]
-    return Scan(snapshot, walk.to_cache + vouched, gone + outdated, tuple(walk.inner))
+    unsure = frozenset(file.path.key for file in fresh) - {file.path.key for file in vouched}
+    return Scan(snapshot, walk.to_cache + vouched, gone + outdated, tuple(walk.inner), unsure)
 
 
 def look(media_dir: Path, known: Known, ignored: IgnoreRules) -> FolderSnapshot:
@@ -94,7 +99,7 @@ def look(media_dir: Path, known: Known, ignored: IgnoreRules) -> FolderSnapshot:
     Raises:
         FolderError: the media folder is missing, or cannot be listed.
     """
-    with _opened(media_dir) as root:
+    with opened_folder(media_dir) as root:
         walk = Walk(root, known, ignored)
         try:
             with _no_collection():
@@ -111,7 +116,7 @@ def find_inner(media_dir: Path, ignored: IgnoreRules) -> tuple[str, ...]:
     Raises:
         FolderError: the media folder is missing, or cannot be listed.
     """
-    with _opened(media_dir) as root:
+    with opened_folder(media_dir) as root:
         walk = Walk(root, {}, ignored)
         try:
             walk.go()
@@ -120,9 +125,11 @@ def find_inner(media_dir: Path, ignored: IgnoreRules) -> tuple[str, ...]:
     return tuple(walk.inner)
 
 
-def _read(walk: Walk, progress: Progress, threads: int) -> list[FolderFile]:
-    """Read the files that the cache cannot vouch for; returns those that held still."""
-    todo = deque(walk.to_read)
+def read_files(walk: Walk, progress: Progress, threads: int, busy: Container[str] = ()) -> list[FolderFile]:
+    """Read the files that the cache cannot vouch for and nobody is writing; returns those that held still."""
+    todo = deque((path, stamp) for path, stamp in walk.to_read if path.key not in busy)
+    if len(todo) < len(walk.to_read):
+        walk.occupied.update((path.key, Occupant.BUSY) for path, _stamp in walk.to_read if path.key in busy)
     if not todo:
         return []
     progress.phase(Phase("Reading new files", len(todo), sum(stamp.size for _path, stamp in todo)))
@@ -177,7 +184,12 @@ def _no_collection() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(media_dir: Path) -> Iterator[int]:
+def opened_folder(media_dir: Path) -> Iterator[int]:
+    """A descriptor of the media folder, for the time of a look.
+
+    Raises:
+        FolderError: it is missing, or cannot be listed.
+    """
     try:
         root = os.open(media_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -188,7 +200,7 @@ def _opened(media_dir: Path) -> Iterator[int]:
         os.close(root)
 
 
-def _check_still_there(media_dir: Path, root: int) -> None:
+def check_still_there(media_dir: Path, root: int) -> None:
     """A disk that was pulled out meanwhile makes every file look unreadable: say so once."""
     try:
         status, opened = media_dir.stat(), os.fstat(root)

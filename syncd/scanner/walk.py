@@ -81,10 +81,24 @@ class Walk:
         Raises:
             OSError: the media folder itself cannot be listed.
         """
+        top = self.top()
+        self._go_on(self._list(top), {(top.device, top.inode)})
+
+    def below(self, folder: Folder) -> None:
+        """Walk one folder that was found already, and all below it; what cannot be listed is marked."""
+        self._go_on([folder], set())
+
+    def learnt(self) -> None:
+        """Note that the cache has grown since the walk began."""
+        self._moved = None
+
+    def top(self) -> Folder:
+        """The media folder itself."""
         status = os.fstat(self.root)
-        top = Folder("", "", status.st_dev, status.st_ino)
-        stack = self._list(top)
-        seen = {(top.device, top.inode)}
+        return Folder("", "", status.st_dev, status.st_ino)
+
+    def _go_on(self, stack: list[Folder], seen: set[tuple[int, int]]) -> None:
+        """Walk folders that are known, and all below them."""
         while stack:
             folder = stack.pop()
             identity = (folder.device, folder.inode)
@@ -128,7 +142,7 @@ class Walk:
         prefix = folder.rel + "/" if folder.rel else ""
         key_prefix = folder.key + "/" if folder.key else ""
         plain = prefix == key_prefix
-        known, files, ignores = self.known, self.files, self.ignored.matches_text
+        ignores = self.ignored.matches_text
         folders: list[Folder] = []
         claimed: set[str] = set()
         for entry in entries:
@@ -149,25 +163,41 @@ class Walk:
             except OSError as error:
                 self._lost(rel, key, error)
                 continue
-            mode = stat.S_IFMT(status.st_mode)
-            if mode not in (stat.S_IFREG, stat.S_IFDIR):
-                kind = Occupant.SYMLINK if mode == stat.S_IFLNK else Occupant.SPECIAL
-                self.occupied.setdefault(key, kind)
-                continue
-            if not self._usable(name, rel, key, claimed):
-                continue
-            if mode == stat.S_IFDIR:
-                self.occupied[key] = Occupant.FOLDER
-                folders.append(Folder(rel, key, status.st_dev, status.st_ino, folder))
-                continue
-            row = known.get(key)
-            if row is None or not same_content(row[0], status):
-                self._unknown(MediaPath(rel, key), status)
-            elif row[0].device == status.st_dev:
-                files[key] = FolderFile(MediaPath(rel, key), row[0], row[1])
-            else:
-                self._recognised(MediaPath(rel, key), status, row[1])
+            below = self.sort(folder, MediaPath(rel, key), status, claimed)
+            if below is not None:
+                folders.append(below)
         return folders
+
+    def sort(
+        self, folder: Folder, path: MediaPath, status: os.stat_result, claimed: set[str]
+    ) -> Folder | None:
+        """Take in one entry that is not ignored; returns it when it is a folder, which is still to be listed.
+
+        Args:
+            folder: the folder that it is in.
+            path: the entry's.
+            status: what `lstat` says of it.
+            claimed: the keys of the entries of that folder that were carried already.
+        """
+        rel, key = path.text, path.key
+        mode = stat.S_IFMT(status.st_mode)
+        if mode not in (stat.S_IFREG, stat.S_IFDIR):
+            kind = Occupant.SYMLINK if mode == stat.S_IFLNK else Occupant.SPECIAL
+            self.occupied.setdefault(key, kind)
+            return None
+        if not self._usable(path.name, rel, key, claimed):
+            return None
+        if mode == stat.S_IFDIR:
+            self.occupied[key] = Occupant.FOLDER
+            return Folder(rel, key, status.st_dev, status.st_ino, folder)
+        row = self.known.get(key)
+        if row is None or not same_content(row[0], status):
+            self._unknown(path, status)
+        elif row[0].device == status.st_dev:
+            self.files[key] = FolderFile(path, row[0], row[1])
+        else:
+            self._recognised(path, status, row[1])
+        return None
 
     def _bears_marker(self, rel: str) -> bool:
         """Whether a folder of the name `.syncd` is that of a media folder."""

@@ -7,10 +7,29 @@ from collections.abc import Iterable
 
 from syncd.model import Checksum, Detached, Link, MediaPath
 from syncd.ports import Cursor
-from syncd.state.database import Database, as_stored, as_text, signed, unsigned
+from syncd.state.database import Database, Row, as_stored, as_text, signed, unsigned
 from syncd.state.records import LOOKED, Binding
 
 _LAST_FULL = "last-full"
+
+SELECT_LINKS = "SELECT handle, named, path, checksum, inode, detached, restore, asleep, moved_to FROM links"
+"""The columns that `link_of` reads."""
+
+
+def link_of(row: Row) -> Link:
+    """A link from its row."""
+    handle, named, path, checksum, inode, detached, restore, asleep, moved_to = row
+    return Link(
+        handle=handle,
+        named=as_text(named),
+        path=MediaPath.of(path),
+        checksum=Checksum(checksum),
+        inode=unsigned(inode),
+        detached=None if detached is None else Detached(detached),
+        restore=bool(restore),
+        asleep=bool(asleep),
+        moved_to=None if moved_to is None else MediaPath.of(moved_to),
+    )
 
 
 class Ancestor(Database):
@@ -82,29 +101,18 @@ class Ancestor(Database):
 
     def links(self) -> list[Link]:
         """All links, by handle."""
-        rows = self._rows(
-            "SELECT handle, named, path, checksum, inode, detached, restore, asleep, moved_to FROM links"
-            " ORDER BY handle"
-        )
-        return [
-            Link(
-                handle=handle,
-                named=as_text(named),
-                path=MediaPath.of(path),
-                checksum=Checksum(checksum),
-                inode=unsigned(inode),
-                detached=None if detached is None else Detached(detached),
-                restore=bool(restore),
-                asleep=bool(asleep),
-                moved_to=None if moved_to is None else MediaPath.of(moved_to),
-            )
-            for handle, named, path, checksum, inode, detached, restore, asleep, moved_to in rows
-        ]
+        return [link_of(row) for row in self._rows(f"{SELECT_LINKS} ORDER BY handle")]
+
+    def count_links(self) -> int:
+        """How many links there are."""
+        row = self._row("SELECT count(*) FROM links")
+        return 0 if row is None else int(row[0])
 
     def put_links(self, links: Iterable[Link]) -> None:
         """Write links down, each in place of the one with its handle."""
         self._execute_many(
-            "INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO links (handle, named, path, checksum, inode, detached, restore, asleep, moved_to,"
+            " key, moved_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     link.handle,
@@ -116,6 +124,8 @@ class Ancestor(Database):
                     link.restore,
                     link.asleep,
                     None if link.moved_to is None else link.moved_to.text,
+                    link.path.key,
+                    None if link.moved_to is None else link.moved_to.key,
                 )
                 for link in links
             ),

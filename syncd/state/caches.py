@@ -8,8 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from syncd.model import Checksum, FileStamp, FolderFile, MediaObject, Proof, Served
-from syncd.state.database import Database, as_stored, as_text, signed, unsigned
+from syncd.state.database import Database, Row, as_stored, as_text, signed, unsigned
 from syncd.state.records import LOOKED
+
+SELECT_STAMPS = "SELECT path, size, mtime_ns, ctime_ns, inode, device, checksum FROM stamps"
+"""The columns that `stamp_of_row` reads."""
+
+SELECT_OBJECTS = "SELECT handle, path, checksum, mime, change FROM objects"
+"""The columns that `object_of` reads."""
+
+
+def stamp_of_row(row: Row) -> tuple[str, tuple[FileStamp, Checksum]]:
+    """The key of a file, what the file system said of it, and what it held."""
+    path, size, mtime_ns, ctime_ns, inode, device, checksum = row
+    stamp = FileStamp(
+        size=size, mtime_ns=mtime_ns, ctime_ns=ctime_ns, inode=unsigned(inode), device=unsigned(device)
+    )
+    return path, (stamp, Checksum(checksum))
+
+
+def object_of(row: Row) -> MediaObject:
+    """A media object from its row."""
+    handle, path, checksum, mime, change = row
+    return MediaObject(
+        handle=handle, path=as_text(path), checksum=as_text(checksum), mime=as_text(mime), change=change
+    )
 
 
 class Caches(Database):
@@ -17,20 +40,7 @@ class Caches(Database):
 
     def stamps(self) -> dict[str, tuple[FileStamp, Checksum]]:
         """What the file system said of each file when it was hashed, and the hash, by `MediaPath.key`."""
-        rows = self._rows("SELECT path, size, mtime_ns, ctime_ns, inode, device, checksum FROM stamps")
-        return {
-            path: (
-                FileStamp(
-                    size=size,
-                    mtime_ns=mtime_ns,
-                    ctime_ns=ctime_ns,
-                    inode=unsigned(inode),
-                    device=unsigned(device),
-                ),
-                Checksum(checksum),
-            )
-            for path, size, mtime_ns, ctime_ns, inode, device, checksum in rows
-        }
+        return dict(map(stamp_of_row, self._rows(SELECT_STAMPS)))
 
     def put_stamps(self, files: Iterable[FolderFile]) -> None:
         """Remember files that were just hashed."""
@@ -56,17 +66,7 @@ class Caches(Database):
 
     def objects(self) -> dict[str, MediaObject]:
         """The media objects as last seen, by handle."""
-        rows = self._rows("SELECT handle, path, checksum, mime, change FROM objects")
-        return {
-            handle: MediaObject(
-                handle=handle,
-                path=as_text(path),
-                checksum=as_text(checksum),
-                mime=as_text(mime),
-                change=change,
-            )
-            for handle, path, checksum, mime, change in rows
-        }
+        return {item.handle: item for item in map(object_of, self._rows(SELECT_OBJECTS))}
 
     def replace_objects(self, objects: Iterable[MediaObject]) -> None:
         """All objects were listed: these are they. Writes what differs only."""

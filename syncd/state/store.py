@@ -20,12 +20,13 @@ from syncd.state.caches import Caches
 from syncd.state.held import Held
 from syncd.state.journal import Journal
 from syncd.state.kept import Kept
+from syncd.state.neighbours import Neighbours
 from syncd.state.opening import Opened, open_copy, open_file
 from syncd.state.orphans import Orphans
 from syncd.state.pending import Pending
 
 
-class State(Ancestor, Caches, Journal, Kept, Held, Pending, Orphans):
+class State(Ancestor, Caches, Journal, Kept, Held, Pending, Orphans, Neighbours):
     """The open state; made by `State.open`, used as a context manager, shared by threads.
 
     Attributes:

@@ -1,0 +1,229 @@
+"""Looks at what changed and at what bears on it, at a cost that does not grow with the tree.
+
+Nothing is listed: neither the folder nor Gramps Web nor the bucket. What changed in the folder is told by its watcher (a
+hint, no more), what changed in Gramps Web by the history; the rest is remembered and found by index. Wherever that does
+not suffice to decide as a look at everything would, `TooWide` is raised, and everything is looked at (`whole`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from syncd.ignore import IgnoreRules
+from syncd.merge.neighbourhood import LARGEST, Neighbourhood, missing_file
+from syncd.merge.orphans import named_by
+from syncd.model import (
+    CatalogSnapshot,
+    Checksum,
+    DesktopSnapshot,
+    FileStamp,
+    FolderSnapshot,
+    MediaPath,
+    Occupant,
+    PathRules,
+    Problem,
+)
+from syncd.model.plan import HoldKind
+from syncd.observer.arrival import ASK_AT_MOST, Arrival
+from syncd.observer.contents import Contents
+from syncd.observer.observed import Observed
+from syncd.ports import Cursor, DesktopTree, Phase, Progress
+from syncd.scanner import Glance, TooWide
+
+UNLINKED_AT_MOST = 2000
+"""Objects without a link that are compared with what changed; with more, everything is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What may have changed.
+
+    Args:
+        paths: in the folder, relative and as named on the disk; what is below a folder may have changed, too.
+        handles: in Gramps Web, beyond what its history tells.
+    """
+
+    paths: frozenset[str] = frozenset()
+    handles: frozenset[str] = frozenset()
+
+    def __or__(self, other: Changes) -> Changes:
+        return Changes(self.paths | other.paths, self.handles | other.handles)
+
+    def __bool__(self) -> bool:
+        return bool(self.paths or self.handles)
+
+
+@dataclass
+class Near:
+    """Observes the neighbourhood of some changes, in each pass anew.
+
+    Args:
+        arrival: knows folder, server and bucket.
+        contents: looks into the bucket.
+        changes: what may have changed.
+        tree_id, rules: how new objects get their handles, and what paths in Gramps Web mean here.
+        unsettled: says which paths are being written at this moment.
+        threads: how many files are hashed at once.
+        desktop: the family tree of Gramps Desktop, if there is one to mind.
+    """
+
+    arrival: Arrival
+    contents: Contents
+    ignored: IgnoreRules
+    progress: Progress
+    changes: Changes
+    tree_id: str
+    rules: PathRules
+    unsettled: Callable[[], Collection[str]] = frozenset
+    threads: int = 4
+    desktop: DesktopTree | None = None
+
+    busy: set[str] = field(default_factory=set)
+    """Keys of files that were being written."""
+    unsure: set[str] = field(default_factory=set)
+    """Keys of files that were read in the very moment in which they changed."""
+    _changed: set[str] = field(default_factory=set)
+    _cursor: Cursor | None = None
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Up to where Gramps Web was seen."""
+        return self._cursor
+
+    def observe(self) -> Observed:
+        """Look at the neighbourhood.
+
+        Raises:
+            TooWide: everything must be looked at; says why.
+            StopError, ServerError: as `Observer.observe`.
+        """
+        self._check_fit()
+        self._look_at_web()
+        arrival, state = self.arrival, self.arrival.state
+        if arrival.store is None:
+            arrival.find_place(state.some_objects(ASK_AT_MOST))
+        if arrival.store is None or arrival.files is not None:
+            raise TooWide("Gramps Web keeps its media on its own disk")
+        unlinked = state.unlinked(UNLINKED_AT_MOST)
+        if unlinked is None:
+            raise TooWide("many media objects have no file here")
+        desktop, problems = self._look_at_desktop()
+        neighbours = Neighbourhood(
+            state, unlinked, self.tree_id, self.rules, desktop, {gone.handle for gone in state.deleted()}
+        )
+        folder = self._look_at_folder(neighbours)
+        missing = missing_file(neighbours.links.values(), folder)
+        if missing is not None:
+            raise TooWide(f"a file is gone from its place: {missing.place}")
+        self.progress.phase(Phase("Looking into the bucket"))
+        named = named_by(neighbours.objects.values())
+        wanted = named | {file.checksum for file in folder.files.values()}
+        bucket = self.contents.ask(state.stored_of(named), wanted, named)
+        if bucket is None:
+            raise TooWide("many contents have to be looked for in the bucket")
+        return Observed(
+            tuple(sorted(neighbours.links.values(), key=lambda link: link.handle)),
+            folder,
+            CatalogSnapshot(neighbours.objects),
+            bucket,
+            desktop,
+            problems,
+            scope=neighbours.links.keys() | neighbours.objects.keys(),
+            all_links=state.count_links(),
+        )
+
+    def _check_fit(self) -> None:
+        """Leave to the wide look what needs all."""
+        state = self.arrival.state
+        binding = state.binding()
+        if binding is None or binding.first_contact:
+            raise TooWide("the two sides have not met yet")
+        if state.open_intents():
+            raise TooWide("something was begun and not finished")
+        if any(held.approved or held.kind is HoldKind.FIRST_SYNC for held in state.held()):
+            raise TooWide("something that waited was approved")
+
+    def _look_at_web(self) -> None:
+        """Take in what the history tells."""
+        self.progress.phase(Phase("Asking Gramps Web"))
+        state = self.arrival.state
+        since = state.cursor()
+        if since is None:
+            raise TooWide("Gramps Web has no history yet")
+        feed = self.arrival.catalog.changes(since)
+        if not feed.complete:
+            raise TooWide("the history of Gramps Web does not tell all")
+        self._cursor = feed.cursor or since
+        self._changed |= feed.changed.keys()
+        if feed.changed or self._cursor != since:
+            with state.batch():
+                state.change_objects(feed.changed)
+                state.set_cursor(self._cursor)
+
+    def _look_at_desktop(self) -> tuple[DesktopSnapshot | None, tuple[Problem, ...]]:
+        if self.desktop is None:
+            return None, ()
+        snapshot, problems = self.desktop.look()
+        return snapshot, tuple(problems)
+
+    def _look_at_folder(self, neighbours: Neighbourhood) -> FolderSnapshot:
+        """Look at the files of the neighbourhood, which grows by what is found."""
+        self.progress.phase(Phase("Looking at the media folder"))
+        state = self.arrival.state
+        now_ns = time.time_ns()
+        busy = {MediaPath.of(path).key for path in self.unsettled()}
+        held = self._held_by_fold()
+        known: dict[str, tuple[FileStamp, Checksum]] = {}
+        for path in map(MediaPath.of, self.changes.paths):
+            neighbours.see([path])
+            known |= state.stamps_below(path.key)
+            neighbours.see(link.place for link in state.links_below(path.key))
+            neighbours.see(MediaPath.of(key) for key in known)
+            _check_size(neighbours)
+        neighbours.see(handles=self.changes.handles | self._changed)
+        asked: set[Checksum] = set()
+        with Glance(
+            self.arrival.media_dir, self.ignored, progress=self.progress, threads=self.threads
+        ) as glance:
+            while neighbours.grow():
+                _check_size(neighbours)
+                stamps = state.stamps_with(neighbours.checksums - asked)
+                asked |= neighbours.checksums
+                neighbours.see(map(MediaPath.of, stamps))
+                stamps |= state.stamps_of(neighbours.paths.keys() - known.keys())
+                known |= stamps
+                glance.look([*neighbours.paths.values()], known, busy)
+                neighbours.see(file.path for file in glance.files.values())
+                neighbours.see_files(glance.files)
+                folds = {path.fold for path in neighbours.paths.values()} if held else set()
+                neighbours.see(handles=(handle for fold in folds for handle in held.get(fold, ())))
+            found = glance.scan(now_ns)
+        snapshot = found.snapshot
+        gone = [
+            key
+            for key in known.keys() - snapshot.files.keys()
+            if not snapshot.is_unknown(MediaPath(key, key))
+        ]
+        self.busy = {key for key, what in snapshot.occupied.items() if what is Occupant.BUSY}
+        self.unsure = set(found.unsure)
+        if missing_file(neighbours.links.values(), snapshot) is None and (
+            found.fresh or found.vanished or gone
+        ):
+            with state.batch():
+                state.drop_stamps([*found.vanished, *gone])
+                state.put_stamps(found.fresh)
+        return snapshot
+
+    def _held_by_fold(self) -> dict[str, list[str]]:
+        """The handles of what waits for a person, by the names that they bear, without regard to case."""
+        found: dict[str, list[str]] = {}
+        for item in (item for held in self.arrival.state.held() for item in held.items):
+            found.setdefault(MediaPath.of(item.path).fold, []).append(item.handle)
+        return found
+
+
+def _check_size(neighbours: Neighbourhood) -> None:
+    if len(neighbours) > LARGEST:
+        raise TooWide("too much changed at once")

@@ -1,0 +1,276 @@
+"""Looks at everything: the folder is walked, the objects come from the feed or are listed, the bucket is remembered or listed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from syncd.belonging import find_inner_stop
+from syncd.errors import ServerError
+from syncd.guard import find_listing_stop
+from syncd.ignore import IgnoreRules
+from syncd.merge.orphans import DAY_SECONDS, LEAST_AGE_DAYS, named_by
+from syncd.model import (
+    BucketSnapshot,
+    CatalogSnapshot,
+    Checksum,
+    DesktopSnapshot,
+    FolderSnapshot,
+    MediaObject,
+    MediaPath,
+    Occupant,
+    Problem,
+)
+from syncd.model.plan import Notice
+from syncd.observer.arrival import Arrival, raise_stop
+from syncd.observer.contents import Contents
+from syncd.observer.observed import Observed
+from syncd.ports import Cursor, DesktopTree, FileServer, Phase, Progress
+from syncd.scanner import Scan, scan
+from syncd.settling import has_unsettled_additions, settle_additions, settle_changes, settle_deletions
+
+TRUSTED_FOR = LEAST_AGE_DAYS * DAY_SECONDS
+"""Seconds for which what was listed is believed at most: nothing younger is collected from the bucket."""
+
+
+@dataclass
+class Observer:
+    """Observes for one run; the passes after the first look only at what changed.
+
+    Args:
+        arrival: knows folder, server and bucket.
+        contents: looks into the bucket.
+        keep: whether what was seen may be written to the state (no, in a dry run).
+        full: list everything, whatever the feed says.
+        full_check_every: seconds after which everything is listed anyway.
+        threads: how many files are hashed at once.
+        desktop: the family tree of Gramps Desktop, if there is one to mind.
+        unsettled: says which paths are being written at this moment, where somebody watches.
+    """
+
+    arrival: Arrival
+    contents: Contents
+    ignored: IgnoreRules
+    progress: Progress
+    keep: bool
+    full: bool
+    full_check_every: float
+    threads: int = 4
+    desktop: DesktopTree | None = None
+    unsettled: Callable[[], Collection[str]] = frozenset
+
+    walked: Walked = field(default_factory=lambda: Walked())  # noqa: PLW0108  defined below
+    _looked: bool = False
+    _listed: bool = False
+    _seen: CatalogSnapshot | None = None
+    _cursor: Cursor | None = None
+    _stored: dict[Checksum, int] | None = None
+
+    @property
+    def media_dir(self) -> Path:
+        """The media folder."""
+        return self.arrival.media_dir
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Up to where Gramps Web was seen."""
+        return self._cursor
+
+    def observe(self) -> Observed:
+        """Look at folder, Gramps Web and bucket.
+
+        Raises:
+            StopError: a listing cannot be trusted.
+            ServerError: a server cannot be reached.
+        """
+        state = self.arrival.state
+        catalog = self._look_at_web()
+        if self.keep:
+            settle_changes(state, catalog)
+            settle_deletions(state, catalog)
+        if self.arrival.store is None:
+            self.arrival.find_place(catalog.objects.values())
+        folder = self._look_at_folder()
+        bucket = self._look_at_bucket(folder, catalog)
+        desktop, problems = self._look_at_desktop()
+        notices = _notices_of(self.arrival.files)
+        links = tuple(state.links())
+        return Observed(links, folder, catalog, bucket, desktop, problems, notices, all_links=len(links))
+
+    def _look_at_desktop(self) -> tuple[DesktopSnapshot | None, tuple[Problem, ...]]:
+        """What Gramps Desktop has: looked at after the folder, so that it is never older than a file found there."""
+        if self.desktop is None:
+            return None, ()
+        self.progress.phase(Phase("Looking at Gramps Desktop's family tree"))
+        snapshot, problems = self.desktop.look()
+        return snapshot, tuple(problems)
+
+    def _look_at_folder(self) -> FolderSnapshot:
+        self.progress.phase(Phase("Looking at the media folder"))
+        state = self.arrival.state
+        known = state.stamps()
+        begun = time.monotonic()
+        found = scan(
+            self.media_dir,
+            known,
+            self.ignored,
+            now_ns=time.time_ns(),
+            progress=self.progress,
+            threads=self.threads,
+            busy={MediaPath.of(path).key for path in self.unsettled()},
+        )
+        self.walked.take(found, time.monotonic() - begun)
+        raise_stop(find_inner_stop(self.media_dir, found.inner))
+        if self.keep and (found.fresh or found.vanished):
+            with state.batch():
+                state.drop_stamps(found.vanished)
+                state.put_stamps(found.fresh)
+        return found.snapshot
+
+    def _look_at_web(self) -> CatalogSnapshot:
+        """All objects as they are now: from the feed where it suffices, else listed."""
+        self.progress.phase(Phase("Asking Gramps Web"))
+        seen, cursor = self._known_objects()
+        gone: frozenset[str] = frozenset()
+        must_list = seen is None or self._is_full_due()
+        # An answer to an addition may be lost in a tree that had no history before it: then all of it tells.
+        since = cursor or (Cursor(0, 0.0) if has_unsettled_additions(self.arrival.state) else None)
+        if since is not None:
+            feed = self.arrival.catalog.changes(since)
+            gone = frozenset(handle for handle, item in feed.changed.items() if item is None)
+            if self.keep:
+                settle_additions(self.arrival.state, feed.added)
+            if seen is not None and feed.complete and not must_list:
+                return self._remember_changes(seen, feed.changed, feed.cursor or since)
+        snapshot, cursor = self.arrival.catalog.list()
+        expected = (
+            set(seen.objects)
+            if seen is not None
+            else {link.handle for link in self.arrival.state.links() if link.detached is None}
+        )
+        raise_stop(find_listing_stop(len(snapshot.objects), len(expected - gone)))
+        self._seen, self._cursor, self._listed = snapshot, cursor, True
+        self._stored = None
+        if self.keep:
+            with self.arrival.state.batch():
+                self.arrival.state.replace_objects(snapshot.objects.values())
+                self.arrival.state.set_cursor(cursor)
+        return snapshot
+
+    def _known_objects(self) -> tuple[CatalogSnapshot | None, Cursor | None]:
+        if self._seen is not None:
+            return self._seen, self._cursor
+        cursor = self.arrival.state.cursor()
+        return (CatalogSnapshot(self.arrival.state.objects()) if cursor is not None else None), cursor
+
+    def _is_full_due(self) -> bool:
+        if self._listed:
+            return False
+        last = self.arrival.state.last_full()
+        trusted_for = min(self.full_check_every, TRUSTED_FOR)
+        return self.full or last is None or not 0 <= time.time() - last < trusted_for
+
+    def _remember_changes(
+        self, seen: CatalogSnapshot, changed: Mapping[str, MediaObject | None], cursor: Cursor
+    ) -> CatalogSnapshot:
+        if changed:
+            objects = dict(seen.objects)
+            for handle, item in changed.items():
+                if item is None:
+                    objects.pop(handle, None)
+                else:
+                    objects[handle] = item
+            seen = CatalogSnapshot(objects)
+        self._seen, self._cursor = seen, cursor
+        if self.keep:
+            with self.arrival.state.batch():
+                self.arrival.state.change_objects(changed)
+                self.arrival.state.set_cursor(cursor)
+        return seen
+
+    def _look_at_bucket(self, folder: FolderSnapshot, catalog: CatalogSnapshot) -> BucketSnapshot:
+        """Which of the keys that matter the bucket has; asked after Gramps Web was read."""
+        arrival = self.arrival
+        if arrival.store is None:
+            arrival.state.set_looked()  # nothing was there: whatever there will be came later, and is read back
+            return BucketSnapshot({})
+        if arrival.files is not None:
+            return self._look_for_files(arrival.files, folder, catalog)
+        self.progress.phase(Phase("Looking into the bucket"))
+        named = named_by(catalog.objects.values())
+        if not self._listed or (self._stored is not None and self.keep):
+            self._stored = dict(arrival.state.stored())  # with what earlier passes stored, or mended
+        found: BucketSnapshot | None = None
+        if self._stored is not None:
+            known = {key: size for key, size in self._stored.items() if key in named}
+            wanted = named | {file.checksum for file in folder.files.values()}
+            found = self.contents.ask(known, wanted, named)
+        if found is None:
+            found = self.contents.list_all(named)
+        self._stored = {key: size for key, size in found.sizes.items() if key in named}
+        return found
+
+    def _look_for_files(
+        self, files: FileServer, folder: FolderSnapshot, catalog: CatalogSnapshot
+    ) -> BucketSnapshot:
+        """Which objects' files a server with its own disk has; all of them once in a run that lists everything."""
+        self.progress.phase(Phase("Looking for the files in Gramps Web"))
+        at_hand = {file.checksum: file.size for file in folder.files.values()}
+        is_first = self._listed and not self._looked
+        linked = {link.handle for link in self.arrival.state.links()}
+        found = files.look(
+            catalog.objects, at_hand, linked=linked, everything=is_first, closely=is_first and self.full
+        )
+        self._looked = True
+        return found
+
+    def finished_full(self) -> None:
+        """Note that everything was listed, if it was."""
+        if self.keep and self._listed:
+            self.arrival.state.set_last_full(time.time())
+            if self.arrival.store is not None:
+                with suppress(ServerError):  # leftovers cost a little space; some keys may not list them
+                    self.arrival.store.abort_stale_uploads()
+
+
+@dataclass(slots=True)
+class Walked:
+    """What the last walk through the folder tells a daemon, beside what stands where.
+
+    Args:
+        folders: the keys of the folders that were walked.
+        busy: the keys of files that were being written.
+        unsure: the keys of files that were read in the very moment in which they changed.
+        seconds: how long the walk took; 0 where there was none.
+    """
+
+    folders: frozenset[str] = frozenset()
+    busy: frozenset[str] = frozenset()
+    unsure: frozenset[str] = frozenset()
+    seconds: float = 0.0
+
+    def take(self, found: Scan, seconds: float) -> None:
+        """Note a walk."""
+        occupied = found.snapshot.occupied
+        self.folders = frozenset(key for key, what in occupied.items() if what is Occupant.FOLDER)
+        self.busy = frozenset(key for key, what in occupied.items() if what is Occupant.BUSY)
+        self.unsure = found.unsure
+        self.seconds = seconds
+
+
+def _notices_of(files: FileServer | None) -> tuple[Notice, ...]:
+    """What a person should know of a server's disk, although it is mended from the folder."""
+    gone = len(files.vanished()) if files is not None else 0
+    if not gone:
+        return ()
+    files_have = "1 file has" if gone == 1 else f"{gone} files have"
+    return (
+        Notice(
+            f"{files_have} vanished from Gramps Web's disk; what the media folder has is sent again."
+            " If nobody took them away, look at MEDIA_BASE_DIR and MEDIA_PREFIX_TREE on the server",
+            "",
+        ),
+    )

@@ -1,0 +1,104 @@
+"""Finding what belongs to a few files and objects, by index: its cost follows their number, not the size of the tree."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+
+from syncd.model import Checksum, FileStamp, Link, MediaObject
+from syncd.state.ancestor import SELECT_LINKS, link_of
+from syncd.state.caches import SELECT_OBJECTS, SELECT_STAMPS, object_of, stamp_of_row
+from syncd.state.database import Database, Row
+
+_AT_ONCE = 500
+"""Values that one statement takes; SQLite's own limit is higher everywhere."""
+
+
+class Neighbours(Database):
+    """Look-ups by path, content and handle."""
+
+    _keys_complete: bool = False
+
+    def links_at(self, keys: Collection[str]) -> list[Link]:
+        """The links whose file is, or is looked for, at one of these keys."""
+        self._complete_keys()
+        found = {
+            row[0]: row
+            for column in ("key", "moved_key")
+            for row in self._rows_in(f"{SELECT_LINKS} WHERE {column} IN", keys)
+        }
+        return [link_of(row) for row in found.values()]
+
+    def links_below(self, folder: str) -> list[Link]:
+        """The links whose file is below a folder, by its key."""
+        self._complete_keys()
+        rows = self._rows(f"{SELECT_LINKS} WHERE key >= ? AND key < ?", (f"{folder}/", f"{folder}0"))
+        return [link_of(row) for row in rows]
+
+    def links_of(self, handles: Collection[str]) -> list[Link]:
+        """The links of these handles."""
+        return [link_of(row) for row in self._rows_in(f"{SELECT_LINKS} WHERE handle IN", handles)]
+
+    def links_with(self, checksums: Collection[Checksum]) -> list[Link]:
+        """The links of these contents."""
+        return [link_of(row) for row in self._rows_in(f"{SELECT_LINKS} WHERE checksum IN", checksums)]
+
+    def objects_of(self, handles: Collection[str]) -> dict[str, MediaObject]:
+        """The objects of these handles, as last seen."""
+        rows = self._rows_in(f"{SELECT_OBJECTS} WHERE handle IN", handles)
+        return {item.handle: item for item in map(object_of, rows)}
+
+    def objects_with(self, checksums: Collection[Checksum]) -> list[MediaObject]:
+        """The objects that name these contents, however they spell them."""
+        written = {spelling for checksum in checksums for spelling in (checksum, checksum.upper())}
+        return list(map(object_of, self._rows_in(f"{SELECT_OBJECTS} WHERE checksum IN", written)))
+
+    def some_objects(self, at_most: int) -> list[MediaObject]:
+        """A few objects that have a checksum."""
+        return list(map(object_of, self._rows(f"{SELECT_OBJECTS} WHERE checksum > '' LIMIT ?", (at_most,))))
+
+    def unlinked(self, at_most: int) -> list[MediaObject] | None:
+        """The objects that have no link; None when there are more."""
+        query = f"{SELECT_OBJECTS} WHERE handle IN (SELECT handle FROM unlinked LIMIT ?)"  # noqa: S608  constants
+        rows = self._rows(query, (at_most + 1,))
+        return None if len(rows) > at_most else list(map(object_of, rows))
+
+    def stamps_of(self, keys: Collection[str]) -> dict[str, tuple[FileStamp, Checksum]]:
+        """What the stat cache has of these files."""
+        return dict(map(stamp_of_row, self._rows_in(f"{SELECT_STAMPS} WHERE path IN", keys)))
+
+    def stamps_below(self, folder: str) -> dict[str, tuple[FileStamp, Checksum]]:
+        """What the stat cache has of the files below a folder, by its key."""
+        rows = self._rows(f"{SELECT_STAMPS} WHERE path >= ? AND path < ?", (f"{folder}/", f"{folder}0"))
+        return dict(map(stamp_of_row, rows))
+
+    def stamps_with(self, checksums: Collection[Checksum]) -> dict[str, tuple[FileStamp, Checksum]]:
+        """What the stat cache has of the files of these contents."""
+        return dict(map(stamp_of_row, self._rows_in(f"{SELECT_STAMPS} WHERE checksum IN", checksums)))
+
+    def stored_of(self, checksums: Collection[Checksum]) -> dict[Checksum, int]:
+        """The sizes, in bytes, of those of these keys that the bucket had when it was seen last."""
+        rows = self._rows_in("SELECT checksum, size FROM stored WHERE checksum IN", checksums)
+        return {Checksum(checksum): size for checksum, size in rows}
+
+    def _rows_in(self, query: str, values: Collection[str]) -> Iterator[Row]:
+        """The rows of a query that ends with IN, for any number of values."""
+        wanted: Sequence[str] = list(values)
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            yield from self._rows(f"{query} ({', '.join('?' * len(part))})", part)
+
+    def _complete_keys(self) -> None:
+        """Compute the keys of links that were written before there were any, and are not plain ASCII."""
+        if self._keys_complete:
+            return
+        for column, source in (("key", "path"), ("moved_key", "moved_to")):
+            rows = self._rows(
+                f"SELECT handle, {source} FROM links WHERE {column} IS NULL AND {source} IS NOT NULL"  # noqa: S608  constants
+            )
+            if rows:
+                self._execute_many(
+                    f"UPDATE links SET {column} = ? WHERE handle = ?",  # noqa: S608  constants
+                    [(unicodedata.normalize("NFC", path), handle) for handle, path in rows],
+                )
+        self._keys_complete = True
