@@ -55,6 +55,12 @@ class LockedError(SyncdError):
     exit_code = ExitCode.LOCKED
 
 
+class NoDaemon(SyncdError):
+    """No syncd is at work in the background for this state file, and the command is for nobody else."""
+
+    exit_code = ExitCode.PERSON_NEEDED
+
+
 class ServerError(SyncdError):
     """Gramps Web or the bucket failed as a whole."""
 

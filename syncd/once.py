@@ -35,6 +35,7 @@ def run_once(settings: Settings, *, full: bool, dry_run: bool, progress: Progres
             rooms.cycle(Task(full=full), progress) as (cycle, notices),
         ):
             outcome = cycle.run()
+            note_whole(cycle.state, outcome)
     except StopError as error:
         outcome, notices = Outcome(dry_run=dry_run, stop=Stop(error.reason, error.remedy)), []
     return replace(outcome, notices=(*notices, *outcome.notices), seconds=time.monotonic() - begun)

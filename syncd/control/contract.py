@@ -96,4 +96,7 @@ class Engine(Protocol):
     def news(
         self, fingerprints: AbstractSet[str], held: AbstractSet[int]
     ) -> tuple[AbstractSet[str], AbstractSet[int]]:
-        """Note what of an outcome a person is being told; returns what of it is new (as `State.news`, `State.told`)."""
+        """Note what of an outcome a person is being told; returns what of it is new (`told.remember_told` on the state)."""
+
+    def news_failure(self, fingerprint: str) -> bool:
+        """Note the failure that a person is being told; True when it is new (`told.remember_failure` on the state)."""
