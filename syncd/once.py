@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 from syncd.config import Settings
+from syncd.control.last import failures_noted, note_whole
 from syncd.errors import StopError
 from syncd.model import Stop
 from syncd.model.plan import Outcome
@@ -32,6 +33,7 @@ def run_once(settings: Settings, *, full: bool, dry_run: bool, progress: Progres
     try:
         with (
             Rooms(settings, dry_run=dry_run) as rooms,
+            failures_noted(rooms.state),
             rooms.cycle(Task(full=full), progress) as (cycle, notices),
         ):
             outcome = cycle.run()
