@@ -44,8 +44,8 @@ _PLAIN_FETCHES = (Why.NEW_OBJECT, Why.EDITED_OBJECT, Why.MOVED_OBJECT)
 class Known(Protocol):
     """What is remembered of both sides, found by index; `syncd.state.State` is one."""
 
-    def links_at(self, keys: Collection[str]) -> Sequence[Link]:
-        """The links whose file is, or is looked for, at one of these keys."""
+    def links_at(self, folds: Collection[str]) -> Sequence[Link]:
+        """The links whose file is, or is looked for, at one of these paths, given as `MediaPath.fold`."""
 
     def links_of(self, handles: Collection[str]) -> Sequence[Link]:
         """The links of these handles."""
@@ -85,7 +85,7 @@ class Neighbourhood:
     links: dict[str, Link] = field(default_factory=dict)
     objects: dict[str, MediaObject] = field(default_factory=dict)
 
-    _asked_keys: set[str] = field(default_factory=set)
+    _asked_folds: set[str] = field(default_factory=set)
     _asked_handles: set[str] = field(default_factory=set)
     _asked_checksums: set[Checksum] = field(default_factory=set)
     _meant: dict[str, list[MediaObject]] | None = None
@@ -99,6 +99,18 @@ class Neighbourhood:
         for path in paths:
             self.paths.setdefault(path.key, path)
         self.handles.update(handles)
+
+    def see_former(self, objects: Iterable[MediaObject]) -> None:
+        """Objects as they were before they changed: what waited for a name or a content of theirs is concerned, too."""
+        for item in objects:
+            self._see_object(item)
+
+    def _see_object(self, item: MediaObject) -> None:
+        if item.digest is not None:
+            self.checksums.add(item.digest)
+        target = parse_catalog_path(item.path, self.rules)
+        if isinstance(target, MediaPath):
+            self.see([target])
 
     def see_files(self, files: Mapping[str, FolderFile]) -> None:
         """The files that are at the paths of the neighbourhood by now; what nothing is linked with may become an object."""
@@ -125,20 +137,20 @@ class Neighbourhood:
 
     def grow(self) -> bool:
         """Take in what belongs to what is in already; False when that was nothing new."""
-        keys = self.paths.keys() - self._asked_keys
+        folds = {path.fold for path in self.paths.values()} - self._asked_folds
         handles = self.handles - self._asked_handles
         checksums = self.checksums - self._asked_checksums
-        if not (keys or handles or checksums):
+        if not (folds or handles or checksums):
             return False
-        self._asked_keys |= keys
+        self._asked_folds |= folds
         self._asked_handles |= handles
         self._asked_checksums |= checksums
-        self._take_links([*self.known.links_at(keys), *self.known.links_of(handles)])
+        self._take_links([*self.known.links_at(folds), *self.known.links_of(handles)])
         self._take_links(self.known.links_with(checksums))
         self._take_objects(self.known.objects_of(handles).values())
         self._take_objects(self.known.objects_with(checksums))
-        for key in keys:
-            self._take_objects(self._meaning(key))
+        for fold in folds:
+            self._take_objects(self._meaning(fold))
         return True
 
     def _take_links(self, links: Iterable[Link]) -> None:
@@ -157,21 +169,17 @@ class Neighbourhood:
             if item.handle not in self.objects:
                 self.objects[item.handle] = item
                 self.handles.add(item.handle)
-                if item.digest is not None:
-                    self.checksums.add(item.digest)
-                target = parse_catalog_path(item.path, self.rules)
-                if isinstance(target, MediaPath):
-                    self.see([target])
+                self._see_object(item)
 
-    def _meaning(self, key: str) -> Sequence[MediaObject]:
-        """The objects without a link that mean a path."""
+    def _meaning(self, fold: str) -> Sequence[MediaObject]:
+        """The objects without a link that mean a path, or one that differs only by case."""
         if self._meant is None:
             self._meant = {}
             for item in self.unlinked:
                 target = parse_catalog_path(item.path, self.rules)
                 if isinstance(target, MediaPath):
-                    self._meant.setdefault(target.key, []).append(item)
-        return self._meant.get(key, ())
+                    self._meant.setdefault(target.fold, []).append(item)
+        return self._meant.get(fold, ())
 
     def _desktop_key(self, handle: str) -> str | None:
         """The key of the file that Gramps Desktop names for an object."""
@@ -210,6 +218,7 @@ def _unfit(action: Action, rules: PathRules) -> str | None:
     if isinstance(action, Fetch):
         if action.why not in _PLAIN_FETCHES or action.aside is not None:
             return f"a rare fetch: {action.why}"
-        if action.why is Why.NEW_OBJECT and parse_catalog_path(action.object.path, rules) != action.path:
+        stays = action.replaces is not None and action.replaces.path == action.path
+        if not stays and parse_catalog_path(action.object.path, rules) != action.path:
             return "a name beside another one"
     return None

@@ -20,6 +20,7 @@ from syncd.model import (
     DesktopSnapshot,
     FileStamp,
     FolderSnapshot,
+    MediaObject,
     MediaPath,
     Occupant,
     PathRules,
@@ -85,6 +86,8 @@ class Near:
     unsure: set[str] = field(default_factory=set)
     """Keys of files that were read in the very moment in which they changed."""
     _changed: set[str] = field(default_factory=set)
+    _former: list[MediaObject] = field(default_factory=list)
+    """The changed objects as they were: what waited for one of their names is concerned, too."""
     _cursor: Cursor | None = None
 
     @property
@@ -157,6 +160,7 @@ class Near:
             raise TooWide("the history of Gramps Web does not tell all")
         self._cursor = feed.cursor or since
         self._changed |= feed.changed.keys()
+        self._former += state.objects_of(feed.changed.keys()).values()
         if feed.changed or self._cursor != since:
             with state.batch():
                 state.change_objects(feed.changed)
@@ -174,15 +178,15 @@ class Near:
         state = self.arrival.state
         now_ns = time.time_ns()
         busy = {MediaPath.of(path).key for path in self.unsettled()}
-        held = self._held_by_fold()
         known: dict[str, tuple[FileStamp, Checksum]] = {}
         for path in map(MediaPath.of, self.changes.paths):
             neighbours.see([path])
             known |= state.stamps_below(path.key)
-            neighbours.see(link.place for link in state.links_below(path.key))
+            neighbours.see(link.place for link in state.links_below(path.fold))
             neighbours.see(MediaPath.of(key) for key in known)
             _check_size(neighbours)
         neighbours.see(handles=self.changes.handles | self._changed)
+        neighbours.see_former(self._former)
         asked: set[Checksum] = set()
         with Glance(
             self.arrival.media_dir, self.ignored, progress=self.progress, threads=self.threads
@@ -197,8 +201,6 @@ class Near:
                 glance.look([*neighbours.paths.values()], known, busy)
                 neighbours.see(file.path for file in glance.files.values())
                 neighbours.see_files(glance.files)
-                folds = {path.fold for path in neighbours.paths.values()} if held else set()
-                neighbours.see(handles=(handle for fold in folds for handle in held.get(fold, ())))
             found = glance.scan(now_ns)
         snapshot = found.snapshot
         gone = [
@@ -215,13 +217,6 @@ class Near:
                 state.drop_stamps([*found.vanished, *gone])
                 state.put_stamps(found.fresh)
         return snapshot
-
-    def _held_by_fold(self) -> dict[str, list[str]]:
-        """The handles of what waits for a person, by the names that they bear, without regard to case."""
-        found: dict[str, list[str]] = {}
-        for item in (item for held in self.arrival.state.held() for item in held.items):
-            found.setdefault(MediaPath.of(item.path).fold, []).append(item.handle)
-        return found
 
 
 def _check_size(neighbours: Neighbourhood) -> None:

@@ -112,7 +112,7 @@ class Ancestor(Database):
         """Write links down, each in place of the one with its handle."""
         self._execute_many(
             "INSERT OR REPLACE INTO links (handle, named, path, checksum, inode, detached, restore, asleep, moved_to,"
-            " key, moved_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " fold, moved_fold) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     link.handle,
@@ -124,8 +124,8 @@ class Ancestor(Database):
                     link.restore,
                     link.asleep,
                     None if link.moved_to is None else link.moved_to.text,
-                    link.path.key,
-                    None if link.moved_to is None else link.moved_to.key,
+                    link.path.fold,
+                    None if link.moved_to is None else link.moved_to.fold,
                 )
                 for link in links
             ),

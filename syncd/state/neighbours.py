@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 
-from syncd.model import Checksum, FileStamp, Link, MediaObject
+from syncd.model import Checksum, FileStamp, Link, MediaObject, MediaPath
 from syncd.state.ancestor import SELECT_LINKS, link_of
 from syncd.state.caches import SELECT_OBJECTS, SELECT_STAMPS, object_of, stamp_of_row
 from syncd.state.database import Database, Row
@@ -17,22 +16,22 @@ _AT_ONCE = 500
 class Neighbours(Database):
     """Look-ups by path, content and handle."""
 
-    _keys_complete: bool = False
+    _folds_complete: bool = False
 
-    def links_at(self, keys: Collection[str]) -> list[Link]:
-        """The links whose file is, or is looked for, at one of these keys."""
-        self._complete_keys()
+    def links_at(self, folds: Collection[str]) -> list[Link]:
+        """The links whose file is, or is looked for, at one of these paths, given as `MediaPath.fold`."""
+        self._complete_folds()
         found = {
             row[0]: row
-            for column in ("key", "moved_key")
-            for row in self._rows_in(f"{SELECT_LINKS} WHERE {column} IN", keys)
+            for column in ("fold", "moved_fold")
+            for row in self._rows_in(f"{SELECT_LINKS} WHERE {column} IN", folds)
         }
         return [link_of(row) for row in found.values()]
 
     def links_below(self, folder: str) -> list[Link]:
-        """The links whose file is below a folder, by its key."""
-        self._complete_keys()
-        rows = self._rows(f"{SELECT_LINKS} WHERE key >= ? AND key < ?", (f"{folder}/", f"{folder}0"))
+        """The links whose file is below a folder, given as `MediaPath.fold`."""
+        self._complete_folds()
+        rows = self._rows(f"{SELECT_LINKS} WHERE fold >= ? AND fold < ?", (f"{folder}/", f"{folder}0"))
         return [link_of(row) for row in rows]
 
     def links_of(self, handles: Collection[str]) -> list[Link]:
@@ -88,17 +87,17 @@ class Neighbours(Database):
             part = wanted[start : start + _AT_ONCE]
             yield from self._rows(f"{query} ({', '.join('?' * len(part))})", part)
 
-    def _complete_keys(self) -> None:
-        """Compute the keys of links that were written before there were any, and are not plain ASCII."""
-        if self._keys_complete:
+    def _complete_folds(self) -> None:
+        """Compute what links lack that were written before it was there, and are not plain ASCII."""
+        if self._folds_complete:
             return
-        for column, source in (("key", "path"), ("moved_key", "moved_to")):
+        for column, source in (("fold", "path"), ("moved_fold", "moved_to")):
             rows = self._rows(
                 f"SELECT handle, {source} FROM links WHERE {column} IS NULL AND {source} IS NOT NULL"  # noqa: S608  constants
             )
             if rows:
                 self._execute_many(
                     f"UPDATE links SET {column} = ? WHERE handle = ?",  # noqa: S608  constants
-                    [(unicodedata.normalize("NFC", path), handle) for handle, path in rows],
+                    [(MediaPath.of(path).fold, handle) for handle, path in rows],
                 )
-        self._keys_complete = True
+        self._folds_complete = True

@@ -1,15 +1,15 @@
 -- What a look at a few files and objects needs to find by anything but the primary key, at a cost that does not grow with
 -- the tree: links by path, all three by content, and the objects that have no link.
 
-ALTER TABLE links ADD COLUMN key TEXT;        -- the path's NFC form; NULL where it was not computed yet
-ALTER TABLE links ADD COLUMN moved_key TEXT;  -- that of moved_to
+ALTER TABLE links ADD COLUMN fold TEXT;        -- the path without regard to case and form; NULL where not computed yet
+ALTER TABLE links ADD COLUMN moved_fold TEXT;  -- that of moved_to
 
--- Plain ASCII is its own NFC form. What is left is computed when it is first asked for.
-UPDATE links SET key = path WHERE path NOT GLOB '*[^ -~]*';
-UPDATE links SET moved_key = moved_to WHERE moved_to NOT GLOB '*[^ -~]*';
+-- What is not plain ASCII is computed when it is first asked for.
+UPDATE links SET fold = lower(path) WHERE path NOT GLOB '*[^ -~]*';
+UPDATE links SET moved_fold = lower(moved_to) WHERE moved_to NOT GLOB '*[^ -~]*';
 
-CREATE INDEX links_by_key ON links (key);
-CREATE INDEX links_by_moved_key ON links (moved_key) WHERE moved_key IS NOT NULL;
+CREATE INDEX links_by_fold ON links (fold);
+CREATE INDEX links_by_moved_fold ON links (moved_fold) WHERE moved_fold IS NOT NULL;
 CREATE INDEX links_by_checksum ON links (checksum);
 CREATE INDEX objects_by_checksum ON objects (checksum);
 CREATE INDEX stamps_by_checksum ON stamps (checksum);
