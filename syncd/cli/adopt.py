@@ -51,7 +51,11 @@ def command(session: Session, *, yes: bool) -> Ending:
     with session.both_locks(), session.state(write=True, locked=True) as state:
         session.adopt(state)
     if session.wants_report:
-        session.report.line("Done. Go on with: syncd --once --dry-run")
+        session.report.line(
+            "Done. Go on with: syncd --once --dry-run"
+            if session.stood_aside is None
+            else f"Done. {session.what_follows('compares everything from the beginning')}"
+        )
     return Ending(document={"adopted": True})
 
 

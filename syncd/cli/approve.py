@@ -40,7 +40,7 @@ def command(session: Session, *, numbers: tuple[int, ...], everything: bool, now
         if not chosen:
             session.report.line("Nothing waits for you.")
         elif not now:
-            session.report.line("The next run carries this out: syncd --once")
+            session.report.line(session.what_follows("carries this out"))
     own = {"approved": [held.id for held in chosen]}
     if not now:
         return Ending(document={**own, "held": document.of_held(held for held in sets if held not in chosen)})

@@ -156,6 +156,7 @@ class Examination:
         of_state = list(self._state(settings))  # first: what the folder must be depends on it
         yield from self._folder(settings)
         yield from of_state
+        yield from self._guarded("daemon", self._daemon)
         yield from self._guarded("Gramps Desktop", lambda: self._desktop(settings))
         yield from self._guarded("free space", lambda: self._space(settings))
         with ExitStack() as stack:
@@ -277,6 +278,17 @@ class Examination:
                 "see: syncd approve",
                 ExitCode.PERSON_NEEDED,
             )
+
+    def _daemon(self) -> Iterator[Finding]:
+        """What a running one is at; not a word where there is none."""
+        daemon = self.session.daemon()
+        if daemon is None:
+            return
+        from syncd.cli.running import headline  # noqa: PLC0415  (rarely needed)
+
+        with daemon:
+            live = daemon.live()
+        yield Finding("daemon", f"{headline(live)} (process {live.pid})")
 
     def _desktop(self, settings: Settings) -> Iterator[Finding]:
         """The family tree beside syncd, or what keeps it from being read."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +14,9 @@ from syncd.cli import document
 from syncd.cli.exits import Ending
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.session import Session
+
+if TYPE_CHECKING:
+    from syncd.state import KnownConflict, State
 
 
 @click.command("conflicts")
@@ -25,12 +30,7 @@ def command(session: Session) -> Ending:
     """
     folder = session.settings().media_dir
     with session.state() as state:
-        found = [
-            conflict
-            for conflict in state.conflicts()
-            if conflict.kept_as is not None
-            and (not folder.is_dir() or os.path.lexists(folder / conflict.kept_as.text))
-        ]
+        found = unsettled(state, folder)
     if session.wants_report:
         paper = session.report
         if not found:
@@ -54,6 +54,16 @@ def command(session: Session) -> Ending:
             ],
         }
     )
+
+
+def unsettled(state: State, folder: Path) -> list[KnownConflict]:
+    """The conflicts whose two versions are both in the media folder still, or may be where it is not there itself."""
+    return [
+        conflict
+        for conflict in state.conflicts()
+        if conflict.kept_as is not None
+        and (not folder.is_dir() or os.path.lexists(folder / conflict.kept_as.text))
+    ]
 
 
 def local_time(at: float) -> str:

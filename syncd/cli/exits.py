@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.USAGE: "wrong usage or configuration; the message names the key",
     ExitCode.STATE: "the state file cannot be used (newer schema, not writable); untouched",
-    ExitCode.LOCKED: "another `syncd` holds this state file or folder",
+    ExitCode.LOCKED: "another `syncd` holds this state file or folder, and would not take the job over",
     ExitCode.UNREACHABLE: "Gramps Web or the bucket cannot be reached, refuses the login or the rights, "
     "or has a version that syncd is not tested with",
     ExitCode.PERSON_NEEDED: "a person is needed: a stop, or items that wait (the rest was done)",

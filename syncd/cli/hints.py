@@ -14,6 +14,10 @@ import shlex
 from pathlib import Path
 
 COMMANDS = (
+    "status",
+    "sync",
+    "pause",
+    "resume",
     "check",
     "approve",
     "restore",

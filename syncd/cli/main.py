@@ -27,6 +27,10 @@ from syncd.cli.session import Session
 from syncd.errors import ExitCode, StopError, SyncdError
 
 COMMANDS: Mapping[str, str] = {
+    "status": "Show what the daemon is doing, what was done last and what waits for you.",
+    "sync": "Have the running daemon sync now, and look on.",
+    "pause": "Have the running daemon do nothing by itself, for a while or until resume.",
+    "resume": "Have the running daemon go on after a pause.",
     "check": "Look whether everything is fit for a sync; change nothing.",
     "approve": "Let waiting items go ahead; without an ID, list what waits.",
     "restore": "Bring back files whose deletion waits; without an ID, list them.",

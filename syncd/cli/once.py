@@ -1,4 +1,4 @@
-"""`syncd --once`: one run, its progress, its report.
+"""`syncd --once`: one run, its progress, its report; made by the daemon where one is at work on the state.
 
 Under `-q` a stop, a held set, a problem or a failure is told once: the state remembers what was told until it is
 gone. What happens only once by its nature (a conflict, most notices) is always told.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 from syncd.cli import document
-from syncd.cli.exits import Ending, code_of
+from syncd.cli.exits import Ending, Interrupted, code_of
 from syncd.cli.report import Selection, tell, tell_stop
 from syncd.cli.session import Session
 from syncd.errors import LockedError, StopError, SyncdError
@@ -20,13 +22,31 @@ from syncd.model.plan import Notice, Outcome
 from syncd.model.values import Problem, Stop
 from syncd.ports import Progress, SilentProgress
 
+if TYPE_CHECKING:
+    from syncd.control.client import Daemon
+
 LONG_RUN = 86_400
 """Seconds after which a run that keeps others out is worth a mail."""
+
+
+class Memory(Protocol):
+    """What was told before: in the state, or with the daemon that holds it."""
+
+    def remember_told(
+        self, fingerprints: AbstractSet[str], held: AbstractSet[int]
+    ) -> tuple[AbstractSet[str], AbstractSet[int]]:
+        """Note what of a finished run is being told, and return what of it is new."""
+
+    def remember_failure(self, fingerprint: str) -> bool:
+        """Note the failure that is being told, and return whether it is new."""
 
 
 def run(session: Session, *, full: bool, dry_run: bool) -> Ending:
     """Sync once and report."""
     session.settings()
+    daemon = None if dry_run else _find_daemon(session)
+    if daemon is not None:
+        return hand_over(session, daemon, full=full)
     try:
         with progress_for(session) as progress:
             outcome = session.run_once(full=full, dry_run=dry_run, progress=progress)
@@ -34,8 +54,36 @@ def run(session: Session, *, full: bool, dry_run: bool) -> Ending:
         session.told = not dry_run and _is_told(session, error) and session.quiet
         raise
     outcome = replace(outcome, dry_run=dry_run)  # a stop comes before that is known
-    _report(session, outcome)
-    return Ending(code_of(outcome), document.of_outcome(outcome))
+    return _ended(session, outcome, session)
+
+
+def hand_over(session: Session, daemon: Daemon, *, full: bool) -> Ending:
+    """Have the daemon make the run, look on, and report it as one of our own."""
+    with daemon:
+        if daemon.config != session.settings().source and not session.quiet:
+            other = "no configuration file" if daemon.config is None else f"the configuration {daemon.config}"
+            session.err.line(f"syncd: the daemon works with {other}, and so does this run", style="yellow")
+        try:
+            with progress_for(session) as progress:
+                outcome = daemon.sync(full=full, progress=progress)
+        except Interrupted:
+            session.told = True
+            session.err.line("syncd: interrupted", style="bold red")
+            session.err.line("  the daemon goes on with the run; see: syncd status")
+            raise
+        except SyncdError as error:
+            session.told = _is_told(session, error, daemon) and session.quiet
+            raise
+        return _ended(session, outcome, daemon)
+
+
+def _find_daemon(session: Session) -> Daemon | None:
+    """The daemon to hand over to, if there is one."""
+    try:
+        return session.daemon()
+    except LockedError as error:
+        session.told = _is_told(session, error) and session.quiet
+        raise
 
 
 @contextmanager
@@ -50,13 +98,18 @@ def progress_for(session: Session) -> Iterator[Progress]:
         yield progress
 
 
-def _report(session: Session, outcome: Outcome) -> None:
+def _ended(session: Session, outcome: Outcome, memory: Memory) -> Ending:
+    _report(session, outcome, memory)
+    return Ending(code_of(outcome), document.of_outcome(outcome))
+
+
+def _report(session: Session, outcome: Outcome, memory: Memory) -> None:
     if not session.wants_report and outcome.stop is None:
         return
     waiting = [held for held in outcome.held if not held.approved]
     chosen = Selection(problems=outcome.problems, held=waiting, notices=outcome.notices)
     if not outcome.dry_run:
-        chosen = _remember(session, outcome, chosen)
+        chosen = _remember(session, outcome, chosen, memory)
     if outcome.stop is not None:
         if chosen.stop:
             tell_stop(session.err, outcome.stop.reason, outcome.stop.remedy)
@@ -64,13 +117,13 @@ def _report(session: Session, outcome: Outcome) -> None:
         tell(session.report, outcome, chosen, verbose=session.verbosity > 0)
 
 
-def _remember(session: Session, outcome: Outcome, everything: Selection) -> Selection:
+def _remember(session: Session, outcome: Outcome, everything: Selection, memory: Memory) -> Selection:
     """Note what is told now, so that `-q` does not tell it again; under `-q`, choose what is new."""
     if outcome.stop is not None:
-        return Selection(stop=session.remember_failure(_of_stop(outcome.stop)) or not session.quiet)
+        return Selection(stop=memory.remember_failure(_of_stop(outcome.stop)) or not session.quiet)
     lasting = {_of_notice(notice) for notice in everything.notices if notice.lasts}
     fingerprints = {_of_problem(problem) for problem in everything.problems} | lasting
-    news, untold = session.remember_told(fingerprints, {held.id for held in everything.held})
+    news, untold = memory.remember_told(fingerprints, {held.id for held in everything.held})
     if not session.quiet:
         return everything
     problems = [problem for problem in everything.problems if _of_problem(problem) in news]
@@ -80,14 +133,16 @@ def _remember(session: Session, outcome: Outcome, everything: Selection) -> Sele
     return Selection(summary=something, deeds=False, problems=problems, held=held, notices=notices)
 
 
-def _is_told(session: Session, error: SyncdError) -> bool:
+def _is_told(session: Session, error: SyncdError, daemon: Daemon | None = None) -> bool:
     """Whether a failure is nothing new.
 
-    That an earlier run is still at work is no news to anybody before it lasted a day.
+    That an earlier run is still at work, or that a daemon does not answer, is no news to anybody before the locks have
+    been held for a day.
     """
-    if isinstance(error, LockedError):
+    if isinstance(error, LockedError) and (daemon is None or not daemon.answers):
         return session.locked_for() < LONG_RUN
-    return not session.remember_failure(_of_error(error))
+    memory: Memory = session if daemon is None else daemon
+    return not memory.remember_failure(_of_error(error))
 
 
 def _of_problem(problem: Problem) -> str:

@@ -81,7 +81,10 @@ def command(
     from syncd.orphans import find, open_rooms  # noqa: PLC0415  (--help must not wait for an HTTP client)
 
     age = DAY_SECONDS * (min_age or max(30, session.settings().deletions.trash_days))
-    with open_rooms(session.settings(), keep=not dry_run) as rooms:
+    with (
+        session.aside(needed=not dry_run),
+        open_rooms(session.settings(), keep=not dry_run) as rooms,
+    ):
         found = find(rooms, now=time.time(), min_age=age)
         if collect:
             return _collect(session, rooms, found, only_tree=only_tree, dry_run=dry_run, yes=yes)

@@ -60,8 +60,9 @@ def _refuse_first_sync(chosen: list[HeldSet]) -> None:
 def _tell(session: Session, chosen: list[HeldSet], *, now: bool) -> None:
     actions = [item.action for held in chosen for item in held.items]
     to_folder, to_web = actions.count("delete"), actions.count("trash")
-    when = "Now" if now else "The next run (syncd --once)"
-    if to_folder:
-        session.report.line(f"{when} brings {count(to_folder, 'file')} back into the media folder.")
-    if to_web:
-        session.report.line(f"{when} brings {count(to_web, 'file')} back into Gramps Web.")
+    for number, where in ((to_folder, "the media folder"), (to_web, "Gramps Web")):
+        deed = f"brings {count(number, 'file')} back into {where}"
+        if number and session.stood_aside is not None and not now:
+            session.report.line(session.what_follows(deed))
+        elif number:
+            session.report.line(f"{'Now' if now else 'The next run (syncd --once)'} {deed}.")

@@ -22,6 +22,8 @@ from syncd.errors import SyncdError
 if TYPE_CHECKING:
     from syncd.applier.disk import MediaFolder
     from syncd.config import Settings, UploadSettings
+    from syncd.control.client import Daemon
+    from syncd.control.contract import Live
     from syncd.log import LogFormat
     from syncd.merge.survey import Survey
     from syncd.migration import Migration, Request
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from syncd.upload.job import Order, Uploaded
 
 Loaded = TypeVar("Loaded", "Settings", "UploadSettings")
-
-_TOLD_FAILURE = "told-failure"
-"""The state's note of the failure that was told last."""
 
 
 @dataclass(slots=True)
@@ -50,6 +49,7 @@ class Session:
         log_format: `console`, `json` or `auto`.
         minds_bucket: the command moves or deletes files in the bucket.
         told: the person knows already how this ends; the exit code still says it.
+        stood_aside: how things were with the daemon when it let go of state and folder for this command.
     """
 
     out: Paper
@@ -62,6 +62,7 @@ class Session:
     dry_run: bool = False
     minds_bucket: bool = False
     told: bool = False
+    stood_aside: Live | None = None
     started: float = field(default_factory=time.monotonic)
     _settings: Settings | None = None
 
@@ -124,6 +125,39 @@ class Session:
 
         return run_once(self.settings(), full=full, dry_run=dry_run, progress=progress)
 
+    def daemon(self) -> Daemon | None:
+        """The running daemon that works with this state; None when there is none.
+
+        Raises:
+            LockedError: there is one, but it does not answer or is of another version.
+        """
+        from syncd.control.client import connect
+
+        return connect(self.settings().state_file)
+
+    @contextmanager
+    def aside(self, *, needed: bool = True) -> Iterator[None]:
+        """Have a running daemon let go of state and folder until the block ends; then it goes on with a fresh look.
+
+        Raises:
+            LockedError: it will not.
+        """
+        daemon = self.daemon() if needed else None
+        if daemon is None:
+            yield
+            return
+        with daemon:
+            self.stood_aside = daemon.aside()
+            yield
+
+    def what_follows(self, deed: str) -> str:
+        """Who does the rest: `The next run fetches its file: syncd --once`, or a daemon that runs."""
+        if self.stood_aside is None:
+            return f"The next run {deed}: syncd --once"
+        if self.stood_aside.doing == "paused":
+            return f"The daemon is paused, and {deed} once it goes on: syncd resume"
+        return f"The daemon {deed} now."
+
     @contextmanager
     def state(self, *, write: bool = False, locked: bool = False) -> Iterator[State]:
         """The state: a copy to look at, or with `write` the file, under its lock unless the caller holds it.
@@ -138,6 +172,7 @@ class Session:
         settings = self.settings()
         with ExitStack() as stack:
             if write and not locked:
+                stack.enter_context(self.aside())
                 stack.enter_context(lock_state(settings))
             yield stack.enter_context(State.open(settings.state_file, read_only=not write))
 
@@ -146,7 +181,7 @@ class Session:
         """The state and the media folder, kept from every other run."""
         from syncd.doorstep import lock_folder, lock_state
 
-        with lock_state(self.settings()), lock_folder(self.settings()):
+        with self.aside(), lock_state(self.settings()), lock_folder(self.settings()):
             yield
 
     @contextmanager
@@ -177,7 +212,8 @@ class Session:
         """Bring the tree's files to another place in the bucket; see `syncd.migration`."""
         from syncd.migration import migrate
 
-        return migrate(self.settings(), request, progress)
+        with self.aside(needed=not request.dry_run):
+            return migrate(self.settings(), request, progress)
 
     def undo_deletion(self, handle: str, undo: str, tree_id: str | None) -> None:
         """Have Gramps Web bring back an object by its answer to the deletion, or by its history where that was lost.
@@ -216,27 +252,20 @@ class Session:
     ) -> tuple[AbstractSet[str], AbstractSet[int]]:
         """Note what of a finished run a person is being told, and return what of it is new to them.
 
-        Whatever was told before and is not among `fingerprints` is over, and will be news when it comes back. A
-        held set is news again when it grew. A state that cannot be written knows nothing, so all is new.
+        See `syncd.control.told`. A state that cannot be written knows nothing, so all is new.
         """
-        with suppress(SyncdError), self.state(write=True) as state, state.batch():
-            state.set_meta(_TOLD_FAILURE, None)
-            news = state.news(fingerprints)
-            untold = {one.id for one in state.untold()} & held
-            state.told(untold)
-            return news, untold
+        from syncd.control.told import remember_told
+
+        with suppress(SyncdError), self.state(write=True) as state:
+            return remember_told(state, fingerprints, held)
         return fingerprints, held
 
     def remember_failure(self, fingerprint: str) -> bool:
-        """Note the failure that a person is being told, and return whether it is new.
+        """Note the failure that a person is being told, and return whether it is new."""
+        from syncd.control.told import remember_failure
 
-        What earlier runs told stays told: an outage over night does not make old problems news in the morning.
-        """
         with suppress(SyncdError), self.state(write=True) as state:
-            known = state.meta(_TOLD_FAILURE)
-            if known != fingerprint:
-                state.set_meta(_TOLD_FAILURE, fingerprint)
-            return known != fingerprint
+            return remember_failure(state, fingerprint)
         return True
 
     def locked_for(self) -> float:

@@ -122,7 +122,7 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
         session.report.line(f"Brought back: {path}")
         if path.key != wanted.key:
             session.report.line(f"  The name {wanted} is taken, so it got a free one.")
-        session.report.line("The next run brings it into Gramps Web: syncd --once")
+        session.report.line(session.what_follows("brings it into Gramps Web"))
     return Ending(document={**_document([entry], []), "restored_to": str(path)})
 
 
@@ -141,7 +141,7 @@ def _undo(session: Session, state: State, undo: Undo) -> Ending:
         session.report.line(
             f"Brought back in Gramps Web: {_path(undo)}, with its description, attributes and references"
         )
-        session.report.line("The next run fetches its file into the media folder: syncd --once")
+        session.report.line(session.what_follows("fetches its file into the media folder"))
     return Ending(document={**_document([], [undo]), "restored_to": None})
 
 

@@ -39,6 +39,8 @@ class Daemon:
 
     def __init__(self, wire: Wire, hello: Message) -> None:
         self._wire = wire
+        self.answers = True
+        """False once it did not, or not so that it could be understood."""
         self.pid = _whole(hello.get("pid"))
         self.version = str(hello.get("version", "unknown"))
         config = hello.get("config")
@@ -144,10 +146,12 @@ class Daemon:
             try:
                 answer = self._wire.receive(limit=ANSWER_BYTES, seconds=SILENCE_SECONDS)
             except SilentError as error:
+                self._give_up()
                 raise hung() from error
             except WireError as error:
                 raise self._misunderstood() from error
             if answer is None:
+                self._give_up()
                 raise LockedError(
                     "the daemon ended before it was done with this",
                     "what it did is recorded; try again when it is back, or without it: syncd --once",
@@ -169,7 +173,12 @@ class Daemon:
         except WireError:
             return self._misunderstood()
 
+    def _give_up(self) -> None:
+        self.answers = False
+        self.close()
+
     def _misunderstood(self) -> LockedError:
+        self._give_up()
         return _of_another_version(self.version)
 
 

@@ -1,0 +1,255 @@
+"""`syncd status`: one page on how things are, from the running daemon and the state file, or from the state file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from syncd.cli import document
+from syncd.cli.adopt import place
+from syncd.cli.conflicts import local_time, unsettled, utc_time
+from syncd.cli.exits import Ending, first_that_applies
+from syncd.cli.options import common_options, pass_session
+from syncd.cli.paper import Paper
+from syncd.cli.report import count, size_in_words, summary
+from syncd.cli.running import document_of, tell_live
+from syncd.cli.session import Session
+from syncd.control.contract import Doing, Live
+from syncd.errors import ExitCode, LockedError
+from syncd.model.plan import HeldSet
+
+if TYPE_CHECKING:
+    from syncd.control.last import Last
+    from syncd.state import Binding, KnownConflict
+
+ROWS = 5
+"""How many rows of a list are shown; the commands that a list names show all."""
+
+_LASTING = (
+    ExitCode.USAGE,
+    ExitCode.STATE,
+    ExitCode.LOCKED,
+    ExitCode.UNREACHABLE,
+    ExitCode.PERSON_NEEDED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things are.
+
+    Args:
+        live: what the daemon says; None: none runs, or it does not answer.
+        mute: why it does not answer.
+        binding: what the state belongs to; None before the first sync.
+        links: how many files are in step with a media object.
+        held: what waits for a person.
+        conflicts: those that wait for a person to choose.
+        last: how the last runs ended.
+        last_full: when everything was compared last, in Unix seconds.
+        trash: how many files the trash holds, and their bytes.
+    """
+
+    live: Live | None
+    mute: LockedError | None
+    binding: Binding | None
+    links: int
+    held: Sequence[HeldSet]
+    conflicts: Sequence[KnownConflict]
+    last: Last
+    last_full: float | None
+    trash: tuple[int, int]
+
+    @property
+    def code(self) -> ExitCode:
+        """What a script is to know of it."""
+        codes = [ExitCode.OK]
+        if self.mute is not None:
+            codes.append(self.mute.exit_code)
+        if self.live is not None and self.live.doing is Doing.AWAY:
+            codes.append(ExitCode.UNREACHABLE)
+        if self.held or (self.live is not None and self.live.doing is Doing.STOPPED):
+            codes.append(ExitCode.PERSON_NEEDED)
+        if self.last.problems:
+            codes.append(ExitCode.PROBLEMS)
+        if self.last.failure is not None:
+            # A defect is over when its run is; that it kept the run from its end is not.
+            code = self.last.failure.exit_code
+            codes.append(ExitCode(code) if code in _LASTING else ExitCode.PROBLEMS)
+        return first_that_applies(codes)
+
+
+@click.command("status")
+@common_options
+@pass_session
+def command(session: Session) -> Ending:
+    """Show what the daemon is doing, what was done last and what waits for you.
+
+    Where no daemon runs, all that the state file knows.
+    """
+    standing = _look(session)
+    if session.wants_report:
+        _tell(session, standing)
+    return Ending(standing.code, _document(standing))
+
+
+def _look(session: Session) -> Standing:
+    from syncd.control.last import read_last  # noqa: PLC0415  (--help must not wait for the state)
+
+    live, mute = None, None
+    try:
+        daemon = session.daemon()
+        if daemon is not None:
+            with daemon:
+                live = daemon.live()
+    except LockedError as error:
+        mute = error
+    with session.state() as state:
+        trash = state.trash()
+        return Standing(
+            live=live,
+            mute=mute,
+            binding=state.binding(),
+            links=state.count_links(),
+            held=[held for held in state.held() if not held.approved],
+            conflicts=unsettled(state, session.settings().media_dir),
+            last=read_last(state),
+            last_full=state.last_full(),
+            trash=(len(trash), sum(entry.size for entry in trash)),
+        )
+
+
+# --- for people ----------------------------------------------------------------------------------------------------
+
+
+def _tell(session: Session, standing: Standing) -> None:
+    paper = session.report
+    if standing.live is not None:
+        tell_live(paper, standing.live)
+    elif standing.mute is not None:
+        paper.line(f"Not known: {standing.mute.reason}", style="bold red")
+        paper.line(f"  {standing.mute.remedy}")
+    else:
+        paper.line("No daemon is running.", style="bold")
+    paper.line()
+    for what, text in _facts(session, standing):
+        paper.line(f"{what + ':':<16}{text}")
+    _tell_what_waits(paper, standing)
+    _tell_problems(paper, standing.last)
+
+
+def _facts(session: Session, standing: Standing) -> Iterator[tuple[str, str]]:
+    binding = standing.binding
+    if binding is None:
+        yield "Media folder", f"{session.settings().media_dir} (not synced yet; look first with: syncd check)"
+    else:
+        yield "Media folder", binding.media_dir
+        yield "Gramps Web", f"'{binding.title}' at {binding.server_url}"
+        yield "Media kept in", place(binding.bucket, binding.prefix)
+        first = "; both sides were not compared to the end yet" if binding.first_contact else ""
+        yield "In both", f"{count(standing.links, 'file')}{first}"
+    yield from _about_runs(standing)
+    if standing.trash[0]:
+        yield "Trash", f"{count(standing.trash[0], 'file')}, {size_in_words(standing.trash[1])}"
+
+
+def _about_runs(standing: Standing) -> Iterator[tuple[str, str]]:
+    last = standing.last
+    if last.at is not None and last.outcome is not None:
+        yield "Last run", f"{local_time(last.at)}: {summary(last.outcome)}"
+    failure = last.failure
+    told_by_daemon = standing.live is not None and standing.live.reason
+    if failure is not None and not told_by_daemon:
+        yield ("Stopped" if failure.is_stop else "Failed"), f"{local_time(failure.at)}: {failure.reason}"
+        if failure.remedy:
+            yield "What to do", " ".join(failure.remedy.splitlines())
+    if standing.last_full is not None:
+        yield "All compared", local_time(standing.last_full)
+
+
+def _tell_what_waits(paper: Paper, standing: Standing) -> None:
+    if standing.held or standing.conflicts:
+        paper.line()
+        paper.line("Waiting for you:", style="bold yellow")
+    for held in standing.held[:ROWS]:
+        number = len({item.path for item in held.items})
+        paper.line(f"  number {held.id}: {count(number, 'file')}: {held.reason}")
+    if standing.held:
+        more = len(standing.held) - ROWS
+        others = f"{more:,} more, and " if more > 0 else ""
+        paper.line(f"    {others}what each is about, and what you can do: syncd approve")
+    if standing.conflicts:
+        number = len(standing.conflicts)
+        paper.line(f"  {count(number, 'file')} with two versions, to choose from: syncd conflicts")
+
+
+def _tell_problems(paper: Paper, last: Last) -> None:
+    if not last.problems:
+        return
+    paper.line()
+    paper.line(f"{count(last.problems, 'problem')}:", style="bold red")
+    problems = () if last.outcome is None else last.outcome.problems
+    why, do = ("", "") if paper.is_terminal else ("why: ", "to do: ")
+    paper.table(
+        ("file", "why", "what to do"),
+        [(one.path or "(no name)", why + one.reason, do + one.remedy) for one in problems[:ROWS]],
+    )
+    shown = min(ROWS, len(problems))
+    if last.problems > shown:
+        paper.line(f"  … and {last.problems - shown:,} more (syncd --once --json lists all)")
+
+
+# --- for scripts ---------------------------------------------------------------------------------------------------
+
+
+def _document(standing: Standing) -> dict[str, Any]:
+    binding, last = standing.binding, standing.last
+    return {
+        "daemon": None if standing.live is None else document_of(standing.live),
+        "binding": None
+        if binding is None
+        else {
+            "media_dir": binding.media_dir,
+            "tree_id": binding.tree_id,
+            "title": binding.title,
+            "server": binding.server_url,
+            "bucket": binding.bucket,
+            "prefix": binding.prefix,
+            "first_contact": binding.first_contact,
+        },
+        "links": standing.links,
+        "last": _document_of_last(last),
+        "last_full": None if standing.last_full is None else utc_time(standing.last_full),
+        "trash_size": {"files": standing.trash[0], "bytes": standing.trash[1]},
+        "conflicts": [document.of_conflict(one) for one in standing.conflicts],
+        "held": document.of_held(standing.held),
+        "problems": [] if last.outcome is None else document.of_outcome(last.outcome)["problems"],
+        **_document_of_trouble(standing),
+    }
+
+
+def _document_of_last(last: Last) -> dict[str, Any] | None:
+    if last.at is None or last.outcome is None:
+        return None
+    told = document.of_outcome(last.outcome)
+    return {
+        "at": utc_time(last.at),
+        "kind": str(last.kind),
+        "problems": last.problems,
+        **{name: told[name] for name in ("counts", "bytes_up", "bytes_down", "seconds")},
+    }
+
+
+def _document_of_trouble(standing: Standing) -> dict[str, Any]:
+    """Why nothing is done, in the document's own keys."""
+    live, failure = standing.live, standing.last.failure
+    if standing.mute is not None:
+        return document.of_exception(standing.mute, stop=False)
+    if live is not None and live.doing in (Doing.AWAY, Doing.STOPPED):
+        return document.of_error(live.reason, live.remedy, stop=live.doing is Doing.STOPPED)
+    if failure is not None:
+        return document.of_error(failure.reason, failure.remedy, stop=failure.is_stop)
+    return {}
