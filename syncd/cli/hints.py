@@ -28,6 +28,8 @@ COMMANDS = (
     "orphans",
     "adopt",
     "migrate-prefix",
+    "install-service",
+    "uninstall-service",
 )
 """The commands that read a configuration."""
 

@@ -41,6 +41,8 @@ COMMANDS: Mapping[str, str] = {
     "orphans": "List files in the bucket that no media object names, and collect them.",
     "adopt": "Bind this desktop anew to a folder, a tree or a bucket.",
     "migrate-prefix": "Bring a tree's files to another place in the bucket.",
+    "install-service": "Let systemd run syncd for you, from now on and whenever you log in.",
+    "uninstall-service": "Stop what install-service started, and remove the units that it wrote.",
     "completion": "Print the completion script for a shell.",
 }
 """Each command, in the order of the help, with the first line of its help; its module has the same name, with `_`."""
