@@ -257,6 +257,9 @@ class DesktopTree(Protocol):
     def forms(self, handles: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """Its media objects of these handles in Gramps' raw form, as far as they are there and readable."""
 
+    def stamp(self) -> object:
+        """What differs once somebody has written to it; None while nobody can tell. Costs next to nothing."""
+
 
 Advance = Callable[[int], None]
 """Called with the number of bytes that just moved."""

@@ -81,6 +81,8 @@ class Commands(click.Group):
 def cli(context: click.Context, session: Session, *, once: bool, full: bool, dry_run: bool) -> Ending | None:
     """Keep a media folder and Gramps Web in step, both ways.
 
+    Without --once and without a command it stays, watches both sides and syncs within seconds, until Ctrl-C.
+
     What anyone adds, changes, moves or deletes in the folder or on the web is soon the same on both, and nothing
     that a person made is lost.
     """
@@ -93,10 +95,8 @@ def cli(context: click.Context, session: Session, *, once: bool, full: bool, dry
     if not once:
         if full or dry_run:
             raise click.UsageError(f"{'--full' if full else '--dry-run'} goes with --once")
-        raise click.UsageError(
-            "this version runs with --once, for example from cron or a systemd timer; "
-            "it does not yet stay in the background by itself"
-        )
+        lasting: Ending = import_module("syncd.cli.daemon").run(session)
+        return lasting
     ending: Ending = import_module("syncd.cli.once").run(session, full=full, dry_run=dry_run)
     return ending
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from syncd.migration import Migration, Request
     from syncd.model.plan import Outcome
     from syncd.ports import MediaLocation, Progress, ServerInfo
+    from syncd.service.daemon import Daemon as Service
     from syncd.state import State
     from syncd.upload.job import Order, Uploaded
 
@@ -118,6 +119,17 @@ class Session:
         from syncd.upload.job import carry_out
 
         return carry_out(order, self.upload_settings(), os.environ, progress)
+
+    def service(self, crashed: Callable[[BaseException], str]) -> Service:
+        """The daemon that this process is to be, not yet alive.
+
+        Args:
+            crashed: takes a defect down; returns where.
+        """
+        from syncd.config import load_settings
+        from syncd.service.daemon import Daemon as Service
+
+        return Service(self.settings(), lambda: self._loaded(load_settings), os.environ, crashed)
 
     def run_once(self, *, full: bool, dry_run: bool, progress: Progress) -> Outcome:
         """One run, to its end."""

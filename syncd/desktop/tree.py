@@ -12,7 +12,7 @@ import structlog
 from syncd.config.mistakes import printable
 from syncd.desktop.database import Contents, UnreadableError, read_contents, read_forms
 from syncd.desktop.meaning import Reader, base_folder, unknown_variables
-from syncd.desktop.places import FamilyTree, find_tree
+from syncd.desktop.places import DATABASE, FamilyTree, find_tree
 from syncd.model import DesktopObject, DesktopSnapshot, PathRules, Problem
 
 log = structlog.get_logger(__name__)
@@ -109,6 +109,17 @@ class ConfiguredTree:
         )
         return found.snapshot, found.problems
 
+    def stamp(self) -> object:
+        """What changes when somebody writes to it; None while it is not known which it is."""
+        tree = self._tree
+        if tree is None:
+            return None
+        try:
+            status = (tree.folder / DATABASE).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
     def examine(self) -> Look | Problem:
         """All that is known of the tree, or why nothing is."""
         tree = find_tree(self.named, self.environ)
@@ -141,6 +152,10 @@ class UnreadableTrees:
     def look(self) -> tuple[DesktopSnapshot, Sequence[Problem]]:
         """Nothing, and why."""
         return UNREADABLE, self.problems
+
+    def stamp(self) -> object:
+        """Nothing that changes."""
+        return None
 
     def forms(self, _handles: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """Nothing."""

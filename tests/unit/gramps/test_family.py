@@ -69,6 +69,10 @@ class Tree:
         """What it has."""
         return {one: self.known[one] for one in handles if one in self.known} if self.readable else {}
 
+    def stamp(self) -> object:
+        """It never changes."""
+        return None
+
 
 @dataclass
 class Room:

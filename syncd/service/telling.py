@@ -1,0 +1,108 @@
+"""What the daemon says in its log: each cycle that did something in a line, and what needs somebody once, not every time."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, fields
+
+import structlog
+
+from syncd.errors import StopError, SyncdError
+from syncd.model.plan import Outcome
+
+log = structlog.get_logger(__name__)
+
+_MOST_LINES = 20
+"""Deeds, problems … that are told one by one; of more, the number."""
+
+_QUIET_COUNTS = ("unchanged", "waiting")
+
+
+@dataclass
+class Teller:
+    """Tells outcomes and failures; what was told stays told until it is over."""
+
+    _failure: Hashable = None
+    _problems: frozenset[Hashable] = frozenset()
+    _notices: frozenset[Hashable] = frozenset()
+    _held: dict[int, int] = field(default_factory=dict)
+    """How many items each set had when it was told."""
+
+    def tell(self, outcome: Outcome, *, everything: bool) -> None:
+        """Tell how a cycle ended.
+
+        Args:
+            outcome: how.
+            everything: it looked at everything, so that what it does not name is over.
+        """
+        if outcome.stop is not None:
+            self.fail(StopError(outcome.stop.reason, outcome.stop.remedy))
+            return
+        if self._failure is not None:
+            self._failure = None
+            log.info("it goes on")
+        self._tell_deeds(outcome)
+        self._tell_problems(outcome, everything=everything)
+        for notice in outcome.notices:
+            if (notice.path, notice.text) not in self._notices:
+                log.warning(notice.text, path=notice.path or None)
+        lasting = {(notice.path, notice.text) for notice in outcome.notices if notice.lasts}
+        self._notices = frozenset(lasting if everything else self._notices | lasting)
+        self._tell_held(outcome)
+
+    def fail(self, error: SyncdError) -> None:
+        """Tell why a cycle came to no end, once in a row."""
+        what = (type(error).__name__, error.reason if isinstance(error, StopError) else None)
+        if what == self._failure:
+            log.debug("still so", reason=error.reason)
+            return
+        self._failure = what
+        say = log.error if isinstance(error, StopError) else log.warning
+        begin = "stopped: nothing is done" if isinstance(error, StopError) else "tries again by itself"
+        say(begin, reason=error.reason, remedy=error.remedy or None)
+
+    def _tell_deeds(self, outcome: Outcome) -> None:
+        counts = {
+            one.name: number
+            for one in fields(outcome.counts)
+            if one.name not in _QUIET_COUNTS and (number := getattr(outcome.counts, one.name))
+        }
+        if not counts:
+            log.debug("nothing to do", seconds=round(outcome.seconds, 3))
+            return
+        for done in outcome.actions[:_MOST_LINES]:
+            log.info(
+                done.kind, path=done.path, handle=done.handle, checksum=done.checksum, why=done.why or None
+            )
+        log.info(
+            "in step",
+            **counts,
+            bytes_up=outcome.bytes_up or None,
+            bytes_down=outcome.bytes_down or None,
+            seconds=round(outcome.seconds, 3),
+        )
+        for conflict in outcome.conflicts:
+            log.warning(
+                "changed on both sides: both are kept", path=str(conflict.path), kept_as=str(conflict.kept_as)
+            )
+
+    def _tell_problems(self, outcome: Outcome, *, everything: bool) -> None:
+        now = {(one.path, one.handle, one.reason): one for one in outcome.problems}
+        new = [one for key, one in now.items() if key not in self._problems]
+        for problem in new[:_MOST_LINES]:
+            log.warning(problem.reason, path=problem.path, handle=problem.handle, remedy=problem.remedy)
+        if len(new) > _MOST_LINES:
+            log.warning("and other problems", number=len(new) - _MOST_LINES, remedy="see: syncd status")
+        self._problems = frozenset(now) if everything else self._problems | frozenset(now)
+
+    def _tell_held(self, outcome: Outcome) -> None:
+        waiting = {held.id: held for held in outcome.held if not held.approved}
+        for number, held in waiting.items():
+            if len(held.items) > self._held.get(number, 0):
+                log.warning(
+                    "waits for you",
+                    items=len(held.items),
+                    reason=held.reason,
+                    remedy=f"look at it with: syncd approve; then: syncd approve {number}, or: syncd restore {number}",
+                )
+        self._held = {number: len(held.items) for number, held in waiting.items()}

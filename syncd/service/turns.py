@@ -1,0 +1,171 @@
+"""One turn of the daemon: a cycle of the right width, and what follows from how it ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from syncd.config import Settings
+from syncd.control.last import Kind, failures_noted, note_outcome, note_whole
+from syncd.cycle import Cycle
+from syncd.errors import StateError, StopError, SyncdError
+from syncd.model import Stop
+from syncd.model.plan import Outcome
+from syncd.observer import Changes
+from syncd.rooms import Rooms, Task
+from syncd.service.interruption import Interruption
+from syncd.service.later import Later
+from syncd.service.progress import LiveProgress
+from syncd.service.telling import Teller
+from syncd.watcher import Watcher
+
+log = structlog.get_logger(__name__)
+
+UNSURE_SECONDS = 2.5
+"""After so long a file that was read in the moment in which it changed can be vouched for, wherever it is."""
+
+
+@dataclass
+class Turns:
+    """Makes cycles in the rooms of a daemon.
+
+    Args:
+        settings: the configuration.
+        watcher: tells of changes in the folder.
+        interruption: what lets others break a cycle off.
+    """
+
+    settings: Settings
+    watcher: Watcher
+    interruption: Interruption
+    progress: LiveProgress = field(default_factory=LiveProgress)
+    later: Later = field(default_factory=Later)
+    teller: Teller = field(default_factory=Teller)
+
+    wide: bool = True
+    """Whether the last cycle looked at everything."""
+
+    _rooms: Rooms | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
+    _desktop_stamp: object = None
+
+    def open(self) -> None:
+        """Take the state.
+
+        Raises:
+            SyncdError: it is in other hands, or cannot be used.
+        """
+        with ExitStack() as opening:
+            self._rooms = opening.enter_context(Rooms(self.settings, unsettled=self.watcher.unsettled))
+            self._open = opening.pop_all()
+
+    def close(self) -> None:
+        """Let go of the state, and of all connections."""
+        self._rooms = None
+        self._open.close()
+
+    @property
+    def rooms(self) -> Rooms:
+        """What is open.
+
+        Raises:
+            StateError: the state was let go of.
+        """
+        rooms = self._rooms
+        if rooms is None:
+            raise StateError("the daemon has let go of the state for a moment", "try again")
+        return rooms
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def has_news(self) -> bool:
+        """Ask Gramps Web whether anything changed since the last look; one short request.
+
+        Raises:
+            ServerError: it cannot be asked.
+        """
+        known = self.rooms.state.cursor()
+        return known is None or self.rooms.catalog.newest() != known
+
+    def has_history(self) -> bool:
+        """Whether the history of Gramps Web can tell what changed; without, all objects are compared."""
+        return self.rooms.state.cursor() is not None
+
+    def folder_is_there(self) -> bool:
+        """Whether the media folder's marker is where it ought to be; where none ought to be yet, too."""
+        if self.rooms.state.binding() is None:
+            return True
+        return os.path.lexists(self.settings.media_dir / ".syncd" / "folder.json")
+
+    def desktop_changed(self) -> bool:
+        """Whether Gramps Desktop's family tree was written to since the last look at it."""
+        desktop = self.rooms.desktop
+        if desktop is None:
+            return False
+        before, self._desktop_stamp = self._desktop_stamp, desktop.stamp()
+        return before is not None and before != self._desktop_stamp
+
+    # --- cycles ---------------------------------------------------------------------------------------------------
+
+    def near(self, changes: Changes) -> Outcome:
+        """Look at what changed.
+
+        Raises:
+            SyncdError, BrokenOff: it came to no end.
+        """
+        return self._cycle(Task(near=changes, tidy=False))
+
+    def whole(self, *, full: bool = False, tidy: bool = False) -> Outcome:
+        """Look at everything.
+
+        Raises:
+            SyncdError, BrokenOff: it came to no end.
+        """
+        return self._cycle(Task(full=full, tidy=tidy))
+
+    def _cycle(self, task: Task) -> Outcome:
+        begun = time.monotonic()
+        rooms = self.rooms
+        self.wide = True
+        try:
+            with self.interruption.allowed(), failures_noted(rooms.state):
+                outcome = self._run(rooms, task)
+        except StopError as error:
+            outcome = Outcome(stop=Stop(error.reason, error.remedy))
+        finally:
+            self.progress.over()
+        outcome = replace(outcome, seconds=time.monotonic() - begun)
+        self.teller.tell(outcome, everything=self.wide)
+        return outcome
+
+    def _run(self, rooms: Rooms, task: Task) -> Outcome:
+        with rooms.cycle(task, self.progress) as (cycle, notices):
+            outcome = cycle.run()
+            outcome = replace(outcome, notices=(*notices, *outcome.notices))
+            self._follow_up(cycle, outcome, task.near)
+        return outcome
+
+    def _follow_up(self, cycle: Cycle, outcome: Outcome, near: Changes | None) -> None:
+        """Note how it ended, and look again later at what could not be done."""
+        self.wide = cycle.near is None
+        if outcome.stop is None:
+            self.later.note(outcome, cycle.scope, frozenset() if near is None else near.paths)
+        if cycle.near is not None:
+            self.watcher.again(cycle.near.unsure, UNSURE_SECONDS)
+            if outcome.actions or outcome.problems or outcome.waiting or outcome.stop:
+                with suppress(
+                    SyncdError
+                ):  # a note for `syncd status`: that it cannot be written stops nothing
+                    note_outcome(cycle.state, outcome, Kind.DELTA, time.time())
+            return
+        walked = cycle.observer.walked
+        self.watcher.again(walked.unsure, UNSURE_SECONDS)
+        if walked.seconds:
+            self.watcher.scanned(walked.seconds)
+            self.watcher.compare(walked.folders)
+        with suppress(SyncdError):
+            note_whole(cycle.state, outcome)

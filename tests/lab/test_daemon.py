@@ -1,0 +1,51 @@
+"""The daemon on real servers: what is saved on one side is on the other within seconds, whatever happens in between."""
+
+from __future__ import annotations
+
+import time
+
+from lab.daemon import RunningDaemon
+from lab.process import wait_until
+from lab.world import World
+from syncd.control.contract import Doing
+from tests.lab.scenario import begin, ends_in_step, photo
+
+SOON = 5.0
+"""Seconds within which a change is on the other side."""
+
+
+def quick(world: World, **daemon: str) -> None:
+    """Settings for a test: Gramps Web is asked each second."""
+    world.configure(daemon={"check_web_every": "1s", "settle": "1s", **daemon})
+
+
+def test_saved_here_is_there_soon(world: World) -> None:
+    """A file that is saved in the folder is in Gramps Web within five seconds, and costs no listing of anything."""
+    world.copy_example_images()
+    begin(world, "album/one.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        position = daemon.position()
+        world.write("album/two.jpg", photo("two"))
+        begun = time.monotonic()
+        wait_until(lambda: "album/two.jpg" in world.catalog(), "the new file is in Gramps Web", SOON)
+        assert time.monotonic() - begun < SOON
+        daemon.wait(lambda live: live.doing is Doing.IDLE, "it rests")
+        assert "looking at everything" not in daemon.events(position)
+    ends_in_step(world)
+
+
+def test_uploaded_there_is_here_soon(world: World) -> None:
+    """A file that is uploaded in Gramps Web is in the folder within five seconds; its deletion follows as soon."""
+    world.copy_example_images()
+    begin(world, "album/one.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        position = daemon.position()
+        handle = world.api.upload(photo("from the web"), "image/jpeg")
+        wait_until(lambda: photo("from the web") in world.desktop.files().values(), "it is in the folder", SOON)
+        world.api.delete(handle)
+        wait_until(lambda: photo("from the web") in world.desktop.trash(), "it is in the trash", SOON)
+        daemon.wait(lambda live: live.doing is Doing.IDLE, "it rests")
+        assert "looking at everything" not in daemon.events(position)
+    ends_in_step(world)
