@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncd.config import GrampsSettings, S3Settings, Settings
+from syncd.config import GrampsSettings, S3Settings, Settings, UploadSettings
 from syncd.errors import ConfigError, FolderError
 from syncd.model.paths import INTERNAL_NAME
+from syncd.pacing import UNLIMITED, Limits, shared
 from syncd.ports import Catalog, DesktopTree, FileServer, MediaLocation, ServedMemory
 
 if TYPE_CHECKING:
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
 
 def open_catalog(settings: Settings) -> GrampsWeb:
     """The tree of `[gramps]`."""
-    return log_in(settings.gramps, settings.s3)
+    return log_in(settings.gramps, settings.s3, limits_of(settings))
 
 
-def log_in(gramps: GrampsSettings, s3: S3Settings | None) -> GrampsWeb:
+def limits_of(settings: Settings | UploadSettings) -> Limits:
+    """How fast files may travel: the same lines for all of this process."""
+    return shared(settings.limit_up, settings.limit_down)
+
+
+def log_in(gramps: GrampsSettings, s3: S3Settings | None, limits: Limits = UNLIMITED) -> GrampsWeb:
     """The tree of a `[gramps]`, which is expected to keep its media where an `[s3]` says."""
     from syncd.gramps.client import GrampsWeb
     from syncd.gramps.login import Password, SyncToken
@@ -46,6 +52,7 @@ def log_in(gramps: GrampsSettings, s3: S3Settings | None) -> GrampsWeb:
         credentials,
         expected=None if s3 is None else Expected(s3.bucket, s3.prefix, s3.endpoint_url),
         allow_untested_server=gramps.allow_untested_server,
+        limits=limits,
     )
 
 
@@ -73,10 +80,10 @@ def open_store(settings: Settings, location: MediaLocation) -> S3Store:
     if disagreement is not None:
         raise disagreement
     assert settings.s3 is not None
-    return open_bucket(settings.s3, location)
+    return open_bucket(settings.s3, location, limits_of(settings))
 
 
-def open_bucket(s3: S3Settings, location: MediaLocation) -> S3Store:
+def open_bucket(s3: S3Settings, location: MediaLocation, limits: Limits) -> S3Store:
     """The bucket at a location, reached as an `[s3]` says."""
     from syncd.bucket import open_store as open_s3
 
@@ -92,6 +99,7 @@ def open_bucket(s3: S3Settings, location: MediaLocation) -> S3Store:
         session_token=s3.session_token,
         allow_http=s3.allow_http,
         transfers=s3.transfers,
+        limits=limits,
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import obstore
@@ -14,6 +16,7 @@ from syncd.bucket.budget import MIB
 from syncd.bucket.failures import Fault, S3Error, understand
 from syncd.errors import MovedOn, Unexpected, Unreachable
 from syncd.model import Checksum
+from syncd.pacing import Line
 from syncd.ports import Advance
 
 if TYPE_CHECKING:
@@ -28,20 +31,45 @@ Begun = tuple[Any, Any, bytes | S3Error]
 """obstore's `GetResult`, its stream, and the first chunk (or why there is none)."""
 Open = Callable[[Checksum, int, str | None], Begun]
 Run = Callable[[Coroutine[Any, Any, bytes]], bytes]
+Fetch = Callable[[Checksum, int, int, str | None], tuple[bytes | S3Error, str]]
+"""Called with the checksum, where to begin, how many bytes, and the ETag that the key had; answers with bytes and ETag."""
 
 
 class _BrokenOffError(Exception):
     """The body ended before it was whole."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a key is read by a limited line: in one small request after the other.
+
+    A server sends at once what it is asked for, into the buffers on the way; however slowly it were read here, a photo
+    would come at full speed.
+
+    Args:
+        line: tells when the next one may be made.
+        size: of the key, in bytes.
+        fetch: makes one.
+        closed: ends the waiting.
+    """
+
+    line: Line
+    size: int
+    fetch: Fetch
+    closed: threading.Event
+
+
 class Download:
     """How far a download has come."""
 
-    def __init__(self, checksum: Checksum, target: BinaryIO, advance: Advance) -> None:
+    def __init__(
+        self, checksum: Checksum, target: BinaryIO, advance: Advance, pace: Pace | None = None
+    ) -> None:
         self.complete = False
         self._checksum = checksum
         self._target = target
         self._advance = advance
+        self._pace = pace
         self._digest = hashlib.md5(usedforsecurity=False)
         self._offset = 0
         self._etag: str | None = None
@@ -72,7 +100,10 @@ class Download:
                 with attempt:
                     start = self._offset
                     try:
-                        self._read(open_at, run)
+                        if self._pace is None:
+                            self._read(open_at, run)
+                        else:
+                            self._read_slowly(self._pace)
                         self.complete = True
                     except _BrokenOffError:
                         if self._offset - start < MIB:
@@ -101,16 +132,10 @@ class Download:
         if start != self._offset or end != total:
             raise _BrokenOffError from S3Error(Fault.FOREIGN)
         if self._etag is not None and answer.meta["e_tag"] != self._etag:
-            raise MovedOn(
-                f"the file {self._checksum} was replaced in the bucket while it was read",
-                "it waits; syncd tries again in the next run",
-            )
+            raise replaced(self._checksum)
         self._etag = answer.meta["e_tag"]
         while chunk:
-            self._target.write(chunk)
-            self._digest.update(chunk)
-            self._offset += len(chunk)
-            self._advance(len(chunk))
+            self._take(chunk)
             if self._offset >= total:
                 break
             try:
@@ -119,6 +144,35 @@ class Download:
                 raise _BrokenOffError from failure
         if self._offset != total:
             raise _BrokenOffError
+
+    def _read_slowly(self, pace: Pace) -> None:
+        while self._offset < pace.size:
+            asked = min(pace.line.request, pace.size - self._offset)
+            pace.line.take(asked, pace.closed)
+            chunk, etag = pace.fetch(self._checksum, self._offset, asked, self._etag)
+            if isinstance(chunk, S3Error):
+                raise _BrokenOffError from chunk
+            # The status tells nothing: rclone says 200 to a request for a part, and sends the part.
+            if len(chunk) != asked:
+                raise _BrokenOffError from S3Error(Fault.FOREIGN)
+            if self._etag is not None and etag != self._etag:
+                raise replaced(self._checksum)
+            self._etag = etag
+            self._take(chunk)
+
+    def _take(self, chunk: bytes) -> None:
+        self._target.write(chunk)
+        self._digest.update(chunk)
+        self._offset += len(chunk)
+        self._advance(len(chunk))
+
+
+def replaced(checksum: Checksum) -> MovedOn:
+    """The error for a key that has other bytes than when its reading began."""
+    return MovedOn(
+        f"the file {checksum} was replaced in the bucket while it was read",
+        "it waits; syncd tries again in the next run",
+    )
 
 
 async def _next(stream: Any) -> bytes:

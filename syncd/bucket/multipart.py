@@ -11,33 +11,36 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import re
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import structlog
 
+from syncd.bucket.body import Body, NotWanted
 from syncd.bucket.budget import MIB, Budget
 from syncd.bucket.failures import Abandoned, S3Error, understand
 from syncd.bucket.session import Session
 from syncd.bucket.sources import expect, read_up_to
 from syncd.errors import ServerError, Unexpected
 from syncd.model import Checksum
+from syncd.pacing import Line, turn
 from syncd.ports import Advance
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 log = structlog.get_logger(__name__)
 
 SMALLEST_PART = 8 * MIB
+_SMALLEST_ALLOWED = 5 * MIB
+"""S3's limit for all parts but the last."""
 MOST_PARTS = 10_000
 """S3's limit: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>."""
 _AT_ONCE = 4
@@ -45,10 +48,15 @@ _AT_ONCE = 4
 _NO_UPLOADS = {"NoSuchUpload", "NotImplemented", "MethodNotAllowed"}
 
 
-def part_size(size: int) -> int:
+def at_most_whole(line: Line | None) -> int:
+    """Up to so many bytes a file is sent in one request: 8 MiB, and down to 5 where these take over a minute."""
+    return SMALLEST_PART if line is None else line.part(_SMALLEST_ALLOWED, SMALLEST_PART)
+
+
+def part_size(size: int, line: Line | None = None) -> int:
     """Bytes in a part: 8 MiB up to 78 GiB, then as many whole MiB as keep it to 10,000 parts (525 MiB at 5 TB)."""
     least = -(-size // MOST_PARTS)
-    return max(SMALLEST_PART, -(-least // MIB) * MIB)
+    return max(at_most_whole(line), -(-least // MIB) * MIB)
 
 
 @dataclass(slots=True)
@@ -68,26 +76,16 @@ class _Upload:
         return f"{joined}-{len(self.part_digests)}"
 
 
-class _Body(io.BytesIO):
-    """A part that stops being readable when its upload is given up, so that sending it ends at once."""
-
-    def __init__(self, content: ReadableBuffer, stops: tuple[threading.Event, ...]) -> None:
-        super().__init__(content)
-        self._stops = stops
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if any(stop.is_set() for stop in self._stops):
-            raise Abandoned
-        return super().read(size)
-
-
 class Multipart:
     """Uploads in parts to one bucket; used by many threads."""
 
-    def __init__(self, session: Session, budget: Budget, closed: threading.Event) -> None:
+    def __init__(
+        self, session: Session, budget: Budget, closed: threading.Event, line: Line | None = None
+    ) -> None:
         self._session = session
         self._budget = budget
         self._closed = closed
+        self._line = line
         self._pool = ThreadPoolExecutor(2 * _AT_ONCE, "syncd-part")
         self._active = 0
         self._idle = threading.Condition()
@@ -161,7 +159,7 @@ class Multipart:
         self, upload: _Upload, source: BinaryIO, checksum: Checksum, size: int, advance: Advance
     ) -> None:
         digest = hashlib.md5(usedforsecurity=False)
-        step = part_size(size)
+        step = part_size(size, self._line)
         under_way: deque[Future[CompletedPartTypeDef]] = deque()
         left = size
 
@@ -172,16 +170,15 @@ class Multipart:
         try:
             while left:
                 wanted = min(step, left)
-                held = self._budget.acquire(wanted)
-                try:
+                with ExitStack() as held:
+                    # In this order everywhere: whoever has memory is on its way.
+                    held.enter_context(turn(self._line, self._closed))
+                    held.enter_context(self._budget.hold(wanted))
                     content = read_up_to(source, wanted)
                     digest.update(content)
                     expect(checksum, holds=len(content) == wanted)
                     part = self._start_part(upload, content, advance)
-                except BaseException:
-                    self._budget.release(held)
-                    raise
-                part.add_done_callback(partial(self._part_is_done, held))
+                    part.add_done_callback(_let_go(held.pop_all()))
                 under_way.append(part)
                 left -= wanted
                 del content
@@ -198,16 +195,14 @@ class Multipart:
             wait(under_way, self._session.patience.answer)
             raise
 
-    def _part_is_done(self, held: int, _part: Future[CompletedPartTypeDef]) -> None:
-        self._budget.release(held)
-
     def _start_part(self, upload: _Upload, content: bytes, advance: Advance) -> Future[CompletedPartTypeDef]:
         digest = hashlib.md5(content, usedforsecurity=False).digest()
         upload.part_digests.append(digest)
         number = len(upload.part_digests)
         session, bucket = self._session, self._session.location.bucket
         client = session.client()
-        size, body = len(content), _Body(content, (upload.given_up, self._closed))
+        size = len(content)
+        body = Body(content, self._closed, given_up=upload.given_up, line=self._line)
 
         def send() -> CompletedPartTypeDef:
             answer = client.upload_part(
@@ -224,6 +219,8 @@ class Multipart:
         def send_or_tell() -> CompletedPartTypeDef:
             try:
                 return session.call(send)
+            except NotWanted:
+                raise Abandoned from None
             except ServerError:
                 if upload.given_up.is_set() or self._closed.is_set():
                     raise Abandoned from None
@@ -281,3 +278,8 @@ class Multipart:
             failure = understand(error)
             if failure.code != "NoSuchUpload":
                 log.warning("upload_not_aborted", key=upload.key, why=str(failure))
+
+
+def _let_go(held: ExitStack) -> Callable[[Future[CompletedPartTypeDef]], None]:
+    """For the end of a part: others may have its turn and its memory."""
+    return lambda _part: held.close()

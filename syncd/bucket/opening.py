@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from syncd.bucket.access import Login, Patience, S3Location
 from syncd.bucket.s3 import S3Store
 from syncd.bucket.session import Session
+from syncd.pacing import UNLIMITED, Limits
 
 
 def open_store(
@@ -22,6 +23,7 @@ def open_store(
     allow_http: bool = False,
     transfers: int = 16,
     patience: Patience | None = None,
+    limits: Limits = UNLIMITED,
 ) -> S3Store:
     """A store in a bucket; nothing is asked of it yet.
 
@@ -37,6 +39,7 @@ def open_store(
         allow_http: plain http to other machines than this one.
         transfers: how many requests at once (the threads that call are the caller's).
         patience: how long to try.
+        limits: how fast files may travel.
 
     Raises:
         ConfigError: the address or the prefix cannot be used.
@@ -50,4 +53,4 @@ def open_store(
         connections=transfers + 8,
         patience=patience,
     )
-    return S3Store(session, transfers=transfers)
+    return S3Store(session, transfers=transfers, limits=limits)

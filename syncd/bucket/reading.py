@@ -12,6 +12,7 @@ from syncd.bucket.session import Session
 from syncd.bucket.stored import StoredKey
 from syncd.bucket.verdicts import translate
 from syncd.errors import MovedOn, ServerError
+from syncd.pacing import Line
 
 _IN_VAIN = 4
 """So many times in a row without a MiB of progress, and it is given up."""
@@ -22,8 +23,8 @@ def changed(key: str) -> MovedOn:
     return MovedOn(f"the file {key} in the bucket changed meanwhile", "run the command again")
 
 
-def digest(session: Session, key: StoredKey, closed: threading.Event) -> str:
-    """The MD5 of the bytes, 32 hex digits.
+def digest(session: Session, key: StoredKey, closed: threading.Event, line: Line | None = None) -> str:
+    """The MD5 of the bytes, 32 hex digits; they come no faster than the line lets them.
 
     Raises:
         MovedOn: the key is no longer what was listed.
@@ -34,17 +35,19 @@ def digest(session: Session, key: StoredKey, closed: threading.Event) -> str:
     while offset < key.size or not offset:
         start = offset
         condition: dict[str, Any] = {"IfMatch": f'"{etag}"'} if etag else {}
-        if offset:
-            condition["Range"] = f"bytes={offset}-"
+        # What is sent is sent at once, into the buffers on the way: a limited line asks for little at a time.
+        asked = key.size - offset if line is None else min(line.request, key.size - offset)
+        if line is not None:
+            line.take(asked, closed)
+        if asked < key.size:
+            condition["Range"] = f"bytes={offset}-{offset + asked - 1}"
         try:
             answer = session.call(client.get_object, Bucket=session.location.bucket, Key=key.key, **condition)
         except ServerError as error:
             if isinstance(error.__cause__, S3Error) and error.__cause__.status in (404, 412, 416):
                 raise changed(key.key) from error.__cause__
             raise
-        if answer["ContentLength"] != key.size - offset or answer["ETag"].strip('"') != (
-            etag or answer["ETag"]
-        ):
+        if answer["ContentLength"] != asked or answer["ETag"].strip('"') != (etag or answer["ETag"]):
             raise changed(key.key)
         try:
             for piece in answer["Body"].iter_chunks(MIB):
@@ -57,6 +60,8 @@ def digest(session: Session, key: StoredKey, closed: threading.Event) -> str:
             if in_vain >= _IN_VAIN:
                 failure = understand(error)
                 raise translate(failure, session.place) from failure
+        else:
+            in_vain = 0
         if closed.is_set():
             raise Abandoned
         if not key.size:

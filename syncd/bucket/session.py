@@ -20,6 +20,7 @@ import structlog
 from obstore.store import S3Store as Transport
 
 from syncd.bucket.access import Login, Patience, S3Location, check_address, read_bundle, shown
+from syncd.bucket.body import begin_sending
 from syncd.bucket.failures import Fault, S3Error, understand
 from syncd.bucket.verdicts import Place, translate
 from syncd.errors import SyncdError
@@ -247,6 +248,7 @@ class Session:
                 user_agent_extra="syncd",
             ),
         )
+        client.meta.events.register("before-send.s3", begin_sending, unique_id="syncd-body")
         return client
 
     def _ask_for_region(self) -> str | None:

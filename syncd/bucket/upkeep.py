@@ -32,6 +32,7 @@ from syncd.bucket.session import Session
 from syncd.bucket.stored import StoredKey
 from syncd.bucket.verdicts import translate
 from syncd.errors import MovedOn, ServerError, Unexpected
+from syncd.pacing import Line
 
 QUARANTINE = "syncd-quarantine/"
 """Below a tree's prefix: where its orphans wait to be deleted. Keys there belong to no other tree."""
@@ -73,11 +74,14 @@ class Tenants:
 class Upkeep:
     """A bucket's keys. Every method may be called from many threads."""
 
-    def __init__(self, session: Session, closed: threading.Event, workers: int = 16) -> None:
+    def __init__(
+        self, session: Session, closed: threading.Event, workers: int = 16, line: Line | None = None
+    ) -> None:
         self.bucket = session.location.bucket
         self._session = session
         self._closed = closed
         self._workers = workers
+        self._line = line
         self._copying = Copying(session, closed)
         self._conditional = True
         self._many = True
@@ -132,7 +136,7 @@ class Upkeep:
         Raises:
             MovedOn: it is no longer what was listed.
         """
-        return digest(self._session, key, self._closed)
+        return digest(self._session, key, self._closed, self._line)
 
     def delete(self, keys: Sequence[StoredKey]) -> Mapping[str, str]:
         """Delete keys, each only when it still is what was listed; returns those that could not be, with the reason.

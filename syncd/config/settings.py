@@ -470,5 +470,7 @@ class UploadSettings(_Loaded):
 
     media_dir: AbsolutePath | None = None
     path_map: PathMap = Field(default_factory=dict)
+    limit_up: Rate = 0
+    limit_down: Rate = 0
     gramps: GrampsSettings | None = None
     s3: S3Settings

@@ -6,6 +6,7 @@ Each kind of call has a module of its own; here is only what holds them together
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from syncd.gramps.uploading import describe, upload_first
 from syncd.gramps.versions import MINIMUM_VERSION
 from syncd.model import CatalogSnapshot, Checksum, MediaObject
 from syncd.model.references import Record
+from syncd.pacing import UNLIMITED, Limits
 from syncd.ports import (
     Changed,
     CreateAnswer,
@@ -53,6 +55,7 @@ class GrampsWeb:
         credentials: a password or a sync token.
         expected: where the configuration says that the media are.
         allow_untested_server: talk to a Gramps Web of an untested version, too (`versions`).
+        limits: how fast files may travel.
         patience: seconds for which a transient failure of one request is retried.
         clock, sleep: monotonic seconds, and waiting; for tests.
         transport: replaces the network; for tests.
@@ -65,6 +68,7 @@ class GrampsWeb:
         *,
         expected: Expected | None = None,
         allow_untested_server: bool = False,
+        limits: Limits = UNLIMITED,
         patience: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -74,6 +78,8 @@ class GrampsWeb:
         self._credentials = credentials
         self._expected = expected
         self._allow_untested = allow_untested_server
+        self._limits = limits
+        self._closed = threading.Event()
         self._sleep = sleep
         self._transport = Transport(transport=transport, patience=patience)
         self._login = Login(self._transport, credentials, clock=clock, sleep=sleep)
@@ -184,7 +190,9 @@ class GrampsWeb:
         self, path: Path, checksum: Checksum, mime: str, like: NewObject | None = None
     ) -> MediaObject:
         """Create an object by sending its file through the API: how an empty tree gets its first."""
-        made, is_ours = upload_first(self._api, self._feed, path, checksum, mime)
+        made, is_ours = upload_first(
+            self._api, self._feed, path, checksum, mime, closed=self._closed, line=self._limits.up
+        )
         if not is_ours or like is None:
             return made
         # A server with media on its own disk finds the file by the path that it has just chosen.
@@ -198,8 +206,9 @@ class GrampsWeb:
 
     def files(self, memory: ServedMemory) -> DiskStore:
         """The store of bytes, where this Gramps Web keeps media on its own disk."""
-        return DiskStore(lambda: self._api, memory, sleep=self._sleep)
+        return DiskStore(lambda: self._api, memory, limits=self._limits, sleep=self._sleep)
 
     def close(self) -> None:
         """Close connections."""
+        self._closed.set()
         self._transport.close()

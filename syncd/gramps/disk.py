@@ -24,6 +24,7 @@ from syncd.gramps.one_file import OneFile
 from syncd.gramps.sending import LARGE, AlreadyThere, Sending, not_allowed, send
 from syncd.gramps.served import Register, served
 from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
+from syncd.pacing import UNLIMITED, Limits, turn
 from syncd.ports import Advance, ServedMemory, no_progress
 
 PAUSES = (1.0, 3.0, 8.0)
@@ -36,19 +37,26 @@ class DiskStore:
     Args:
         api: makes the API, logged in.
         memory: where what was seen is kept.
+        limits: how fast files may travel.
         sleep: waits some seconds; for tests.
     """
 
     def __init__(
-        self, api: Callable[[], Api], memory: ServedMemory, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        api: Callable[[], Api],
+        memory: ServedMemory,
+        *,
+        limits: Limits = UNLIMITED,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._connect = api
         self._register = Register(memory)
+        self._limits = limits
         self._sleep = sleep
         self._one_large = threading.Lock()  # the server holds all of a file in memory
         self._closed = threading.Event()
         self._one = OneFile(api, self._closed)
-        self._inspector = Inspector(api, self._register, self._one, self._closed)
+        self._inspector = Inspector(api, self._register, self._one, self._closed, limits.down)
         self._first = threading.Lock()
         self._has_sent = False
 
@@ -115,8 +123,10 @@ class DiskStore:
             raise not_allowed(item)
         seen: Served | None = None
         lost: LostAnswer | None = None
-        sending = Sending(source, checksum, size, advance, self._closed)
-        with self._first_alone(), self._one_large if size >= LARGE else nullcontext():
+        line = self._limits.up
+        sending = Sending(source, checksum, size, advance, self._closed, line=line)
+        alone = self._one_large if size >= LARGE else nullcontext()
+        with self._first_alone(), alone, turn(line, self._closed):
             try:
                 self._one.attempt(
                     lambda: send(self._api, item, sending.body, size, mime, patience=self._one.patience)
@@ -186,6 +196,7 @@ class DiskStore:
     def close(self) -> None:
         """End what is under way, soon."""
         self._closed.set()
+        self._limits.wake()
 
     def _receiver(self, checksum: Checksum, handle: str | None) -> MediaObject | None:
         """The object that is to get a file; None when none lacks it."""

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -23,10 +25,12 @@ from syncd.gramps.api import Api
 from syncd.gramps.http import READ_SECONDS, Stumbled
 from syncd.gramps.reading import quoted
 from syncd.model import Checksum, MediaObject
+from syncd.pacing import Line
 from syncd.ports import Advance
 
 MIB = 1 << 20
 CHUNK = 256 * 1024
+LEAST_BUFFER = 64 * 1024
 ANSWER_SECONDS = 900.0
 """How long the server may take to store a file. Without a task queue it then counts the space of all media."""
 
@@ -131,6 +135,7 @@ class Reception:
         target: an open file, to be filled from where it stands; what is in it is to be thrown away on failure.
         closed: set to end it.
         patience: seconds for which a request is tried while nothing comes.
+        line: how fast it may come.
     """
 
     def __init__(
@@ -142,6 +147,7 @@ class Reception:
         closed: threading.Event,
         *,
         patience: float | None = None,
+        line: Line | None = None,
     ) -> None:
         self._api = api
         self._item = item
@@ -149,6 +155,7 @@ class Reception:
         self._advance = advance
         self._closed = closed
         self._patience = patience
+        self._line = line
         self._start = target.tell()
         self._offset = 0
         self._told = 0
@@ -192,7 +199,7 @@ class Reception:
     def _read(self, response: httpx2.Response) -> None:
         _recognise(self._item, response.headers)
         self._begin(response)
-        for chunk in response.iter_bytes(CHUNK):
+        for chunk in self._chunks(response):
             if self._closed.is_set():
                 raise ended()
             self._target.write(chunk)
@@ -203,6 +210,12 @@ class Reception:
                 self._told = self._offset
         if self._total is not None and self._offset != self._total:
             raise httpx2.ReadError("the file ended early")
+
+    def _chunks(self, response: httpx2.Response) -> Iterator[bytes]:
+        if self._line is None:
+            return response.iter_bytes(CHUNK)
+        _keep_little_waiting(response, self._line)
+        return self._line.receive(response.iter_bytes(self._line.piece), self._closed)
 
     def _begin(self, response: httpx2.Response) -> None:
         """Go on where the last attempt ended, or from the beginning."""
@@ -218,3 +231,12 @@ class Reception:
         self._target.truncate()
         self._offset = 0
         self._digest = hashlib.md5(usedforsecurity=False)
+
+
+def _keep_little_waiting(response: httpx2.Response, line: Line) -> None:
+    """Make the system's buffer of a connection small: with its usual megabytes a photo would come at full speed."""
+    stream = response.extensions.get("network_stream")
+    connection = None if stream is None else stream.get_extra_info("socket")
+    if connection is not None:
+        with suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(line.burst, LEAST_BUFFER))

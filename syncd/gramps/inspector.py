@@ -25,6 +25,7 @@ from syncd.gramps.files import Found, OtherBytes, Reception, list_missing, probe
 from syncd.gramps.one_file import OneFile
 from syncd.gramps.served import HAVE, Register, lacking, served
 from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
+from syncd.pacing import Line
 from syncd.ports import Advance, no_progress
 
 K = TypeVar("K")
@@ -47,15 +48,22 @@ class Inspector:
         register: where what was seen is written down.
         one: carries out what is done with a single file.
         closed: set when everything is to end.
+        line: how fast files may come.
     """
 
     def __init__(
-        self, api: Callable[[], Api], register: Register, one: OneFile, closed: threading.Event
+        self,
+        api: Callable[[], Api],
+        register: Register,
+        one: OneFile,
+        closed: threading.Event,
+        line: Line | None = None,
     ) -> None:
         self._connect = api
         self._register = register
         self._one = one
         self._closed = closed
+        self._line = line
         self._has_sampled = False
         self.vanished: frozenset[str] = frozenset()
         """See `FileServer.vanished`."""
@@ -239,8 +247,9 @@ class Inspector:
 
     def receive(self, item: MediaObject, target: BinaryIO, advance: Advance) -> Found:
         """As `Reception.run`; raises Refused where this file alone does not come."""
-        patience = self._one.patience
-        reception = Reception(self._api, item, target, advance, self._closed, patience=patience)
+        reception = Reception(
+            self._api, item, target, advance, self._closed, patience=self._one.patience, line=self._line
+        )
         return self._one.attempt(reception.run)
 
     @property

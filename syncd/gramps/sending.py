@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from syncd.errors import Denied, MovedOn, Refused, Unexpected
@@ -17,6 +17,7 @@ from syncd.gramps.api import Api, failure
 from syncd.gramps.files import ANSWER_SECONDS, CHUNK, MIB, ended, place
 from syncd.gramps.http import Answer
 from syncd.model import Checksum, MediaObject
+from syncd.pacing import Line
 from syncd.ports import Advance
 
 SMALL = 8 * MIB
@@ -36,16 +37,32 @@ class Sending:
 
     The last bytes leave only when all of them have the checksum: the server never sees the whole of a file that
     changed. It hashes them, too.
+
+    Args:
+        source: the file, open.
+        checksum: what it must have.
+        size: likewise, in bytes.
+        advance: told of what is read.
+        closed: set to end it.
+        line: how fast it may go.
     """
 
     def __init__(
-        self, source: BinaryIO, checksum: Checksum, size: int, advance: Advance, closed: threading.Event
+        self,
+        source: BinaryIO,
+        checksum: Checksum,
+        size: int,
+        advance: Advance,
+        closed: threading.Event,
+        *,
+        line: Line | None = None,
     ) -> None:
         self._source = source
         self._checksum = checksum
         self._size = size
         self._advance = advance
         self._closed = closed
+        self._line = line
         self._start = source.tell() if source.seekable() else None
         self._is_begun = False
         self._told = 0
@@ -55,7 +72,15 @@ class Sending:
         if self._is_begun and self._start is not None:
             self._source.seek(self._start)
         self._is_begun = True
-        return b"".join(self._chunks()) if self._size <= SMALL else self._chunks()
+        if self._size > SMALL:
+            return self._chunks() if self._line is None else self._slowly(self._line, self._chunks())
+        content = b"".join(self._chunks())
+        return content if self._line is None else self._slowly(self._line, (content,))
+
+    def _slowly(self, line: Line, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        yield from line.send(chunks, self._closed)
+        if self._closed.is_set():
+            raise ended()
 
     def _chunks(self) -> Iterator[bytes]:
         digest = hashlib.md5(usedforsecurity=False)
@@ -137,7 +162,7 @@ def _refusal(answer: Answer, item: MediaObject, size: int) -> MovedOn | Refused 
     if status == 401:
         return Refused(
             "sending the file took longer than a login to Gramps Web lasts",
-            "send it over a faster connection, or upload it in Gramps Web",
+            "send it over a faster connection (or raise limit_up), or upload it in Gramps Web",
         )
     if status == 403 and "file access" in words:
         return not_allowed(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from syncd.errors import FolderError, LostAnswer, MovedOn, ServerError, Unexpect
 from syncd.gramps import forms, reading
 from syncd.gramps.api import Api
 from syncd.gramps.feed import ADD, FeedReader
+from syncd.gramps.files import ended
 from syncd.gramps.mime import UNKNOWN
 from syncd.model import Checksum, MediaObject
+from syncd.pacing import Line
 from syncd.ports import Cursor, NewObject
 
 CHUNK = 256 * 1024
@@ -23,11 +26,19 @@ TAKEN_EVERYWHERE = frozenset(
 
 
 def upload_first(
-    api: Api, feed: FeedReader, path: Path, checksum: Checksum, mime: str
+    api: Api,
+    feed: FeedReader,
+    path: Path,
+    checksum: Checksum,
+    mime: str,
+    *,
+    closed: threading.Event,
+    line: Line | None = None,
 ) -> tuple[MediaObject, bool]:
     """POST a file; the server makes an object that is named `<md5>.<ext>`, under a handle of its own choosing.
 
     So nothing keeps two computers from making two. Whoever finds that another one was first takes its own back.
+    It goes as fast as the line lets it, until `closed` is set.
     RACE: an object of which the history tells only after this look stays, as a second object of the same content.
 
     Returns:
@@ -43,7 +54,9 @@ def upload_first(
     def chunks() -> Iterator[bytes]:
         with path.open("rb") as source:
             while chunk := source.read(CHUNK):
-                yield chunk
+                yield from (chunk,) if line is None else line.send((chunk,), closed)
+                if closed.is_set():
+                    raise ended()
 
     try:
         size = path.stat().st_size

@@ -80,7 +80,7 @@ def carry_out(
         path_map=tuple(settings.path_map.items()),
     )
     target = find_target(settings, order.wanted)
-    with closing(doorstep.open_bucket(settings.s3, target.location)) as store:
+    with closing(doorstep.open_bucket(settings.s3, target.location, doorstep.limits_of(settings))) as store:
         report = upload(
             tree,
             folders,
