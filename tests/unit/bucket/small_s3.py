@@ -141,12 +141,14 @@ class SmallS3:
             return error(404, "NoSuchKey")
         content, etag = self.keys[key]
         headers = {"ETag": f'"{etag}"', "Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
-        if (asked := request.headers.get("range")) and (found := re.match(r"bytes=(\d+)-", asked)):
-            start = int(found[1])
+        if request.headers.get("if-match", etag).strip('"') != etag:
+            return error(412, "PreconditionFailed")
+        if (asked := request.headers.get("range")) and (found := re.fullmatch(r"bytes=(\d+)-(\d*)", asked)):
+            start, end = int(found[1]), min(int(found[2] or len(content)), len(content) - 1)
             if start >= len(content):
                 return error(416, "InvalidRange")
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            return Answer(206, content[start:], headers)
+            headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
+            return Answer(206, content[start : end + 1], headers)
         return Answer(200, content, headers)
 
 

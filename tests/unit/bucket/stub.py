@@ -81,7 +81,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: Stub
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        if len(body) < size:  # the client hung up
+            self.close_connection = True
+            return
         address = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(address.query, keep_blank_values=True).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
