@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
-_WRITTEN = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*([kmg]i?)?\s*b?(?:/s)?", re.ASCII | re.IGNORECASE)
+_WRITTEN = re.compile(r"(\d+(?:_\d+)*(?:\.\d{1,9})?)\s*([kmg]i?)?\s*b?(?:/s)?", re.ASCII | re.IGNORECASE)
 
 LEAST = 1024
 """Bytes a second. Whoever writes less means kilobytes."""
