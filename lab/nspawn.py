@@ -1,19 +1,22 @@
 """A booted system of its own, with a real systemd: units, watchdogs, credentials and user managers run as on any machine.
 
 Its files are an overlay of this machine's, so nothing is installed and nothing here is changed; it has no network but
-its own loopback. It takes root, and about two seconds to boot.
+its own loopback, and what `reach` lets through. It takes root, and about two seconds to boot.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +42,7 @@ shift
 exec systemd-nspawn --quiet --register=no --keep-unit --private-network --link-journal=no --console=pipe "$@"
 """
 
+_CLONE_NEWNET = 0x40000000
 _MOUNT = ("unshare", "--mount", "mount", "-t", "overlay", "overlay", "-o")
 
 _ENTRY = """\
@@ -81,6 +85,7 @@ class Machine:
         self._upper = folder / "upper"
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
+        self._gates: dict[int, socket.socket] = {}
 
     @property
     def log(self) -> Path:
@@ -124,6 +129,9 @@ class Machine:
         process, self._process = self._process, None
         if process is None:
             return
+        for gate in self._gates.values():
+            gate.shutdown(socket.SHUT_RDWR)
+            gate.close()
         if self._leader:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._leader, 9)
@@ -132,7 +140,7 @@ class Machine:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(
-        self, *command: str, user: str = "root", check: bool = True, seconds: float = 60.0, **environ: str
+        self, *command: str, user: str = "root", check: bool = True, environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in there, as somebody who has just logged in.
 
@@ -146,11 +154,11 @@ class Machine:
             "PATH": f"{entry.pw_dir}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "XDG_RUNTIME_DIR": f"/run/user/{entry.pw_uid}",
-            **environ,
+            **(environ or {}),
         }
         switch = ["setpriv", f"--reuid={user}", f"--regid={entry.pw_gid}", "--init-groups", "--"]
         done = subprocess.run(
-            ["nsenter", f"--target={self._leader}", "--all", "--wd=/", "env", "--ignore-environment"]
+            ["nsenter", f"--target={self._leader}", "--all", "env", "--chdir=/", "--ignore-environment"]
             + [f"{name}={value}" for name, value in plain.items()]
             + (switch if user != "root" else [])
             + [*command],
@@ -158,7 +166,7 @@ class Machine:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=seconds,
+            timeout=60,
             check=False,
         )
         if check and done.returncode:
@@ -181,11 +189,17 @@ class Machine:
         file.chmod(mode)
         os.chown(file, entry.pw_uid, entry.pw_gid)
 
-    def add_user(self, name: str) -> None:
-        """Make an account whose systemd runs although nobody is logged in."""
-        self.run("useradd", "--create-home", "--shell=/bin/bash", name)
+    def add_user(self, name: str, *groups: str) -> None:
+        """Make an account, in these groups besides, whose systemd runs although nobody is logged in."""
+        self.run("useradd", "--create-home", "--shell=/bin/bash", f"--groups={','.join(groups)}", name)
         self.run("loginctl", "enable-linger", name)
         self.run("systemctl", "start", f"user@{self._account(name).pw_uid}.service")
+
+    def reach(self, port: int) -> None:
+        """Let a server that listens on this machine's loopback be reached in there, at the same port."""
+        if port not in self._gates:
+            self._gates[port] = gate = _listen_in(self._leader, port)
+            threading.Thread(target=_pass_on, args=(gate, port), daemon=True).start()
 
     def properties(self, unit: str, *names: str, user: str = "root") -> Mapping[str, str]:
         """What systemd knows of a unit: of the machine's, or of an account's own."""
@@ -261,3 +275,41 @@ def _first_child(parent: int) -> int:
             if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
                 return int(child)
     return 0
+
+
+def _listen_in(leader: int, port: int) -> socket.socket:
+    """A socket of ours that listens in the network of another process: a thread goes there to make it."""
+    made: list[socket.socket] = []
+
+    def make() -> None:
+        with Path(f"/proc/{leader}/ns/net").open("rb") as network:
+            if ctypes.CDLL(None).setns(network.fileno(), _CLONE_NEWNET):
+                return
+        made.append(socket.create_server(("127.0.0.1", port)))
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    if not made:
+        raise LabError("the machine's network cannot be entered")
+    return made[0]
+
+
+def _pass_on(gate: socket.socket, port: int) -> None:
+    """Connect whoever comes with the server of that port here."""
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while content := source.recv(1 << 16):
+                target.sendall(content)
+            target.shutdown(socket.SHUT_WR)
+
+    while True:
+        try:
+            inside, _ = gate.accept()
+        except OSError:
+            return
+        with contextlib.suppress(OSError):
+            here = socket.create_connection(("127.0.0.1", port))
+            for pair in ((inside, here), (here, inside)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()

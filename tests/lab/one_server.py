@@ -48,6 +48,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     ),
     "test_guide": ("the guide's commands and settings", ()),
     "test_ignoring": ("which files of the folder count", ()),
+    "test_limits": ("how fast bytes travel", ()),
     "test_modes": ("what the rules make of one and the same answers", ()),
     "test_odd_files": ("sizes, names and kinds of files in the folder", ()),
     "test_orphans": (
@@ -92,6 +93,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
             "test_an_odd_prefix_on_an_s3_server_below_a_path",
         ),
     ),
+    "test_units": ("systemd's units, on a machine of their own", ()),
     "test_upload": ("sends files to a bucket, without any Gramps Web", ()),
     "test_versions": ("the version is played by a proxy", ()),
 }
