@@ -75,6 +75,8 @@ class Errand(Generic[Result]):
             if not isinstance(error, SyncdError):
                 log.exception("a defect ended what was asked for over the socket")
             self.failure = error
+        except BaseException:  # the daemon's own way to break something off
+            self.failure = LockedError("the daemon broke this off", "try again in a moment")
         finally:
             self._relay.finish()
 
