@@ -21,6 +21,11 @@ FAMILY = "/home/anna/Pictures/family"
 OWN = "/home/anna/Pictures/own"
 UNITS = "/home/anna/.config/systemd/user"
 CONFIG = "/home/anna/.config/syncd/syncd.toml"
+BY_HAND = (
+    *("env", "CREDENTIALS_DIRECTORY=/run/credentials/syncd.service"),
+    *("syncd", "--config", "/etc/syncd/syncd.toml"),
+)
+"""How the server's syncd is asked something (`docs/service.md`)."""
 LARGEST_EXPOSURE = 2.0
 
 
@@ -177,6 +182,9 @@ def test_the_server_s_unit_serves_the_family_and_sees_nothing_else(
     ]
     for path in ("/var/lib/syncd", "/run/syncd"):
         assert server.run("stat", "--format=%U %a", path).stdout == "syncd 700\n"
+    # As the account of the unit its commands can be used, with the same secrets.
+    document = json.loads(server.run(*BY_HAND, "status", "--json", user="syncd").stdout)
+    assert (document["daemon"]["doing"], document["links"]) == ("idle", 3)
     begin = time.monotonic()
     server.run("systemctl", "stop", "syncd")
     assert time.monotonic() - begin < 5
