@@ -182,7 +182,7 @@ def test_a_state_that_cannot_be_written_hides_no_error(state: State) -> None:
     noting.__enter__()
     state.close()
     with pytest.raises(Unreachable):
-        noting.gen.throw(AWAY)  # type: ignore[attr-defined]  # as the end of a block does
+        noting.gen.throw(AWAY)  # as the end of a block does
 
 
 def test_what_is_kept_is_json(state: State) -> None:
