@@ -29,8 +29,6 @@ STYLES = {
 
 _TIMES = ("since", "started", "next_check", "next_full", "paused_until")
 
-_FEWEST_WATCHES = 524_288
-
 
 def the_daemon(session: Session, otherwise: str = "") -> Daemon:
     """The running daemon, for a command that is for nobody else.
@@ -65,6 +63,12 @@ def tell_live(paper: Paper, live: Live) -> None:
     paper.line(f"The daemon {headline(live)}.", style=STYLES.get(live.doing, ""))
     for line in _details(live):
         paper.line(f"  {line}")
+    if live.watching:
+        folders = f" ({count(live.folders, 'folder')})" if live.folders and not live.unwatched else ""
+        paper.line(
+            f"  Changes in the folder are noticed by {live.watching}{folders}.",
+            style="yellow" if live.unwatched else "",
+        )
     for line in _warnings(live):
         paper.line(f"  {line}", style="yellow")
 
@@ -120,9 +124,6 @@ def _details(live: Live) -> Iterator[str]:
         yield f"{count(live.pending, 'path')} changed in the folder and will be looked at"
     if live.doing not in (Doing.PAUSED, Doing.ASIDE):
         yield from _plans(live)
-    if live.watching:
-        folders = f" ({count(live.folders, 'folder')})" if live.folders else ""
-        yield f"Changes in the folder are noticed by: {live.watching}{folders}"
 
 
 def _plans(live: Live) -> Iterator[str]:
@@ -134,10 +135,6 @@ def _plans(live: Live) -> Iterator[str]:
 
 
 def _warnings(live: Live) -> Iterator[str]:
-    if live.unwatched:
-        wanted = max(_FEWEST_WATCHES, 1 << (2 * (live.folders + live.unwatched)).bit_length())
-        yield f"In {count(live.unwatched, 'folder')} changes are noticed late: this computer lets no more folders be watched."
-        yield f"Raise the limit: sudo sysctl -w fs.inotify.max_user_watches={wanted}"
     if live.version != __version__:
         yield f"It is still version {live.version}, and this is {__version__}."
         yield "Restart it, for example with: systemctl --user restart syncd"

@@ -80,7 +80,6 @@ def test_every_ending_has_its_code_and_one_strict_document(
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
         ("--full",),
         ("--dry-run",),
         ("--nonsense",),
@@ -108,14 +107,6 @@ def test_wrong_usage_is_one_plain_line_and_exit_2(desk: Desk, arguments: tuple[s
     with_json = desk.syncd("--json", *arguments)
     assert Document.model_validate(with_json.document).error is not None
     assert desk.asked == []
-
-
-def test_syncd_alone_says_what_this_version_can(desk: Desk) -> None:
-    """Without --once: the line tells about --once, cron and timers."""
-    answer = desk.syncd()
-    assert answer.code == 2
-    assert "--once" in answer.err
-    assert "cron" in answer.err
 
 
 @pytest.mark.parametrize("flag", ["--help", "--version"])
