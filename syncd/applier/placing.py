@@ -181,7 +181,11 @@ def _inherit_rights(slot: Spot, target: Spot) -> None:
         descriptor = slot.open()
         try:
             os.fchown(descriptor, -1, status.st_gid)
-            os.fchmod(descriptor, status.st_mode & 0o777)
+            mode = status.st_mode & 0o777
+            if status.st_uid != os.geteuid():
+                # Whose it was owns it no longer; they have their rights to it as one of the group.
+                mode |= (mode & 0o700) >> 3
+            os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
     except OSError:

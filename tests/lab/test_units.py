@@ -173,6 +173,14 @@ def test_the_server_s_unit_serves_the_family_and_sees_nothing_else(
         lambda: world.catalog()["album/theirs.jpg"] == md5(b"hers\n"), "her version to be in Gramps Web"
     )
     assert server.run("cat", theirs, user="otto", check=False).returncode != 0
+    # Her own photo, replaced in Gramps Web, stays hers to change.
+    world.api.replace(world.api.by_path()["mine.jpg"]["handle"], b"scanned anew\n")
+    wait_until(lambda: server.path(f"{FAMILY}/mine.jpg").read_bytes() == b"scanned anew\n", "the new scan")
+    wait_until(lambda: "mine.jpg" in world.catalog(), "its object to have its path again")
+    server.run("sh", "-c", f"echo cropped > {FAMILY}/mine.jpg", user="anna")
+    wait_until(
+        lambda: world.catalog().get("mine.jpg") == md5(b"cropped\n"), "her version to be in Gramps Web"
+    )
     # Of her home it sees that folder, and of other homes nothing.
     root = f"/proc/{standing(server, 'syncd')['MainPID']}/root"
     seen = server.run("find", f"{root}/home", f"{root}/root", f"{root}/run/user", "-type", "f").stdout.split()
@@ -184,7 +192,8 @@ def test_the_server_s_unit_serves_the_family_and_sees_nothing_else(
         assert server.run("stat", "--format=%U %a", path).stdout == "syncd 700\n"
     # As the account of the unit its commands can be used, with the same secrets.
     document = json.loads(server.run(*BY_HAND, "status", "--json", user="syncd").stdout)
-    assert (document["daemon"]["doing"], document["links"]) == ("idle", 3)
+    assert document["daemon"] is not None
+    assert document["links"] == 3
     begin = time.monotonic()
     server.run("systemctl", "stop", "syncd")
     assert time.monotonic() - begin < 5
@@ -303,7 +312,7 @@ def test_from_one_way_to_the_other(machine: Machine, anna: Callable[..., Any]) -
 
 def test_several_services_with_secrets_and_odd_names(machine: Machine, anna: Callable[..., Any]) -> None:
     """Another pair of folder and tree runs beside the first; its file may be called anything, its password be a file."""
-    folder = '/home/anna/Other $HOME "trees" 100%'
+    folder = '/home/anna/Other: $HOME "trees" 100%'
     config = f"{folder}/smith.toml"
     machine.put(config, configuration("/home/anna/Smith", "/home/anna/.local/state/smith"), "anna", 0o600)
     machine.put("/home/anna/Smith/mine.jpg", "mine\n", "anna")

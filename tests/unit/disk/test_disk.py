@@ -43,6 +43,21 @@ def test_new_bytes_get_their_name(album: Album, kind: str) -> None:
     assert album.tmp() == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a file to somebody else takes root")
+@pytest.mark.parametrize(("before", "after"), [(0o644, 0o664), (0o600, 0o660), (0o440, 0o440)])
+def test_who_owned_the_old_version_keeps_their_rights(
+    album: Album, kind: str, before: int, after: int
+) -> None:
+    """Where syncd is an account of its own, a person's photo that it replaces stays theirs to change, through the group."""
+    album.write("x.jpg", b"old")
+    os.chown(album.root / "x.jpg", 12345, 54321)
+    (album.root / "x.jpg").chmod(before)
+    with album.ready(b"new") as ready:
+        album.folder.place(ready, P("x.jpg"), replaces=album.scanned("x.jpg"))
+    status = (album.root / "x.jpg").stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_gid) == (after, 54321)
+
+
 def test_a_replaced_file_goes_to_the_trash(album: Album, kind: str) -> None:
     """The path has the new bytes, the old ones are kept under their name and day, rights stay."""
     old = album.write("a/x.jpg", b"old")
