@@ -93,7 +93,8 @@ def signals(last_words: Callable[[ExitCode], None], *, restore: bool = True) -> 
         restore: put the former handlers back. Not when the process ends next: while its threads are being
             joined, a second Ctrl-C must not become a traceback.
 
-    A signal that was ignored from the start (`nohup`, a background job) stays ignored.
+    A signal that was ignored from the start (`nohup`, a background job) stays ignored. In a process of our own SIGIO is
+    ignored, so that the scanner may ask whether a file is being written (`scanner/manners.py`): by default it kills.
     """
     watch = Watch()
 
@@ -114,6 +115,8 @@ def signals(last_words: Callable[[ExitCode], None], *, restore: bool = True) -> 
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, handle)
+        if not restore:
+            signal.signal(signal.SIGIO, signal.SIG_IGN)
         yield watch
     finally:
         if restore:

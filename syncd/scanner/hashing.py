@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 
 from syncd.model import Checksum, FileStamp
+from syncd.scanner.manners import is_being_written
 
 CHUNK = 1 << 20
 """Bytes read at a time; one such buffer per thread is all the memory that a file takes, whatever its size."""
@@ -23,6 +25,12 @@ _TICK_NS = 20_000_000
 
 _NO_LONGER_A_FILE = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO])
 """Gone, or something else has taken its place since it was listed."""
+
+_IN_USE = frozenset([errno.EAGAIN])
+"""A file server of this machine has promised the file to somebody (a lease), and is giving it back now."""
+
+_UNFINISHED_NS = 60_000_000_000
+"""For so long after its last change a file that is open for writing is not finished; a program may keep it open for days."""
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | getattr(os, "O_NOATIME", 0)
 
@@ -61,8 +69,14 @@ def can_vouch(stamp: FileStamp, now_ns: int) -> bool:
     return changed <= now_ns - (_TICK_NS if changed % COARSE_NS else _COARSEST_NS)
 
 
+def is_unfinished(descriptor: int, stamp: FileStamp) -> bool:
+    """Whether somebody is still writing a file: it has just changed, and is open for writing."""
+    changed = stamp.ctime_ns or stamp.mtime_ns
+    return abs(time.time_ns() - changed) < _UNFINISHED_NS and is_being_written(descriptor)
+
+
 class Unsettled(Exception):  # noqa: N818 - no failure, a finding
-    """The file changed while it was read, or is no longer the one that was listed."""
+    """The file changed while it was read, is no longer the one that was listed, or is still being written."""
 
 
 @dataclass(slots=True)
@@ -85,18 +99,20 @@ class Reader:
         """The checksum of a regular file that has the expected stamp before and after reading.
 
         Raises:
-            Unsettled: it has another stamp, or is gone.
+            Unsettled: it has another stamp, is gone, or is still being written.
             OSError: it cannot be read.
         """
         try:
             descriptor = _open(rel, self.root)
         except OSError as error:
-            if error.errno in _NO_LONGER_A_FILE:
+            if error.errno in _NO_LONGER_A_FILE | _IN_USE:
                 raise Unsettled from error
             raise
         try:
-            if stamp_of(os.fstat(descriptor)) != expected:
+            if stamp_of(os.fstat(descriptor)) != expected or is_unfinished(descriptor, expected):
                 raise Unsettled
+            if expected.size > CHUNK:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
             digest = hashlib.md5(usedforsecurity=False)
             read = 0
             while count := os.readv(descriptor, [self._buffer]):
@@ -105,6 +121,9 @@ class Reader:
                 if read > expected.size:
                     break  # it grows; a log that is written faster than we read would never end
             if read != expected.size or stamp_of(os.fstat(descriptor)) != expected:
+                raise Unsettled
+            # Opened since, and written to within the grain of its times.
+            if is_unfinished(descriptor, expected):
                 raise Unsettled
             return Checksum(digest.hexdigest())
         finally:

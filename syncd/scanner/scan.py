@@ -18,6 +18,7 @@ from syncd.model import Checksum, FileStamp, FolderFile, FolderSnapshot, MediaPa
 from syncd.ports import Phase, Progress
 from syncd.scanner import trouble
 from syncd.scanner.hashing import Reader, Unsettled, can_vouch
+from syncd.scanner.manners import give_way
 from syncd.scanner.mounts import not_mounted, on_absent_disks
 from syncd.scanner.walk import Known, Walk
 
@@ -147,7 +148,7 @@ def read_files(walk: Walk, progress: Progress, threads: int, busy: Container[str
                 fresh.append(file)
             progress.advance(files=1, size=stamp.size)
 
-    with ThreadPoolExecutor(max(1, threads), thread_name_prefix="scan") as pool:
+    with ThreadPoolExecutor(max(1, threads), thread_name_prefix="scan", initializer=give_way) as pool:
         readers = [pool.submit(read_on) for _ in range(min(max(1, threads), len(todo)))]
         try:
             for reader in readers:
