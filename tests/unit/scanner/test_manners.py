@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import mmap
 import os
@@ -124,7 +125,7 @@ def test_a_writer_that_pauses_is_waited_for(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("sigio")
 def test_the_whole_file_is_not_read_to_find_that_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A film of many GB that is being copied in is not read at every look."""
-    monkeypatch.setattr(hashing.os, "readv", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(os, "readv", lambda *_: pytest.fail("it was read"))
     with (tmp_path / "film.mp4").open("wb"):
         assert look(tmp_path).snapshot.occupied == {"film.mp4": Occupant.BUSY}
 
@@ -348,5 +349,5 @@ def test_reading_for_checksums_comes_last(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_unknown_machine_reads_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the number of the system call is not known, none is made."""
     monkeypatch.setattr(platform, "machine", lambda: "vax")
-    monkeypatch.setattr(manners.ctypes, "CDLL", lambda *_: pytest.fail("a call was made"))
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_: pytest.fail("a call was made"))
     give_way()
