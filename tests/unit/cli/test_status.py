@@ -29,7 +29,7 @@ from syncd.model.plan import Conflict, Counts, HeldItem, HeldSet, HoldKind, Outc
 from syncd.state import State, TrashEntry
 from tests.unit.cli.desk import Desk
 from tests.unit.cli.test_commands import BINDING
-from tests.unit.control.fake import LIVE, FakeEngine, running
+from tests.unit.control.fake import LIVE, FakeEngine, bind, running
 
 MD5 = Checksum("0123456789abcdef0123456789abcdef")
 AT = 1_790_000_000.0
@@ -336,7 +336,7 @@ def test_a_killed_daemon_is_none(desk: Desk) -> None:
     with desk.state() as state:
         fill(state)
     with socket.socket(socket.AF_UNIX) as killed:
-        killed.bind(str(desk.state_file.with_name("daemon.sock")))
+        bind(killed, desk.state_file.with_name("daemon.sock"))
     assert desk.syncd("status").out.startswith("No daemon is running.")
 
 

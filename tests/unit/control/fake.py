@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -13,6 +14,7 @@ from typing import Any
 
 from syncd import __version__
 from syncd.control.contract import Doing, Live
+from syncd.control.places import address
 from syncd.control.server import ControlServer
 from syncd.control.told import remember_failure, remember_told
 from syncd.model.plan import Outcome
@@ -120,6 +122,12 @@ class FakeEngine:
     def news_failure(self, fingerprint: str) -> bool:
         """Whether it is new."""
         return remember_failure(self.state, fingerprint)
+
+
+def bind(listener: socket.socket, path: Path) -> None:
+    """Give a socket a name, which in a test may be long."""
+    with address(path) as given:
+        listener.bind(given)
 
 
 @contextmanager

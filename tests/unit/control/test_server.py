@@ -28,7 +28,7 @@ from syncd.errors import LockedError, StopError, SyncdError, Unreachable
 from syncd.model.plan import Counts, Done, Outcome
 from syncd.ports import Phase, SilentProgress
 from syncd.state import hold_lock
-from tests.unit.control.fake import FakeEngine, running
+from tests.unit.control.fake import FakeEngine, bind, running
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,7 +72,8 @@ def raw(control: ControlServer) -> socket.socket:
     assert control.path is not None
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(20)
-    connection.connect(str(control.path))
+    with places.address(control.path) as given:
+        connection.connect(given)
     return connection
 
 
@@ -303,7 +304,7 @@ def test_another_user_s_socket_is_no_daemon(
     state_file.parent.mkdir()
     state_file.touch()
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(state_file.with_name("daemon.sock")))
+        bind(listener, state_file.with_name("daemon.sock"))
         listener.listen()
         monkeypatch.setattr(wire.Wire, "peer_uid", lambda _wire: 12345)
         assert connect(state_file) is None
@@ -331,7 +332,7 @@ def test_where_nobody_listens_there_is_no_daemon(state_file: Path, what: str) ->
         link.symlink_to(link)
     elif what == "stale":
         with socket.socket(socket.AF_UNIX) as killed:
-            killed.bind(str(link))
+            bind(killed, link)
     assert connect(state_file) is None
 
 
@@ -345,7 +346,7 @@ def test_a_killed_daemon_s_socket_is_replaced(engine: FakeEngine, state_file: Pa
     run = state_file.parent / "run"
     run.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as killed:
-        killed.bind(str(run / places.socket_name(state_file)))
+        bind(killed, run / places.socket_name(state_file))
     state_file.with_name("daemon.sock").symlink_to("/nonexistent/sock")
     with running(engine, state_file):
         reached(state_file).close()
@@ -578,7 +579,7 @@ def impostor(state_file: Path) -> Iterator[Callable[[bytes], None]]:
     """Lets something else answer in the daemon's place: whoever connects is told this, and kept."""
     state_file.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(state_file.with_name("daemon.sock")))
+        bind(listener, state_file.with_name("daemon.sock"))
         listener.listen()
         kept: list[socket.socket] = []
 
@@ -625,7 +626,7 @@ def test_a_stopped_process_is_a_hung_daemon(state_file: Path, monkeypatch: pytes
     monkeypatch.setattr(client, "CONNECT_SECONDS", 1)
     state_file.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(state_file.with_name("daemon.sock")))
+        bind(listener, state_file.with_name("daemon.sock"))
         listener.listen(0)  # room for one
         with pytest.raises(LockedError, match="does not answer"):
             connect(state_file)
