@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from syncd.state import Lock
 
 
-def open_catalog(settings: Settings) -> GrampsWeb:
-    """The tree of `[gramps]`."""
-    return log_in(settings.gramps, settings.s3, limits_of(settings))
+def open_catalog(settings: Settings, *, patience: float = 60.0) -> GrampsWeb:
+    """The tree of `[gramps]`; a request that fails is tried again for so many seconds."""
+    return log_in(settings.gramps, settings.s3, limits_of(settings), patience=patience)
 
 
 def limits_of(settings: Settings | UploadSettings) -> Limits:
@@ -32,7 +32,9 @@ def limits_of(settings: Settings | UploadSettings) -> Limits:
     return shared(settings.limit_up, settings.limit_down)
 
 
-def log_in(gramps: GrampsSettings, s3: S3Settings | None, limits: Limits = UNLIMITED) -> GrampsWeb:
+def log_in(
+    gramps: GrampsSettings, s3: S3Settings | None, limits: Limits = UNLIMITED, *, patience: float = 60.0
+) -> GrampsWeb:
     """The tree of a `[gramps]`, which is expected to keep its media where an `[s3]` says."""
     from syncd.gramps.client import GrampsWeb
     from syncd.gramps.login import Password, SyncToken
@@ -52,6 +54,7 @@ def log_in(gramps: GrampsSettings, s3: S3Settings | None, limits: Limits = UNLIM
         credentials,
         expected=None if s3 is None else Expected(s3.bucket, s3.prefix, s3.endpoint_url),
         allow_untested_server=gramps.allow_untested_server,
+        patience=patience,
         limits=limits,
     )
 

@@ -48,6 +48,9 @@ from syncd.ports import (
 )
 from syncd.state import State
 
+PATIENCE = 60.0
+"""Seconds for which a single run, that nobody starts again at once, tries a request that fails."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -72,6 +75,7 @@ class Rooms:
         settings: the configuration.
         dry_run: not a byte is written anywhere; the state is a copy.
         unsettled: says which paths are being written at this moment, where somebody watches.
+        patience: seconds for which a request that fails is tried again, before the run gives up.
 
     Raises:
         SyncdError: the state is in other hands, or cannot be used.
@@ -80,6 +84,7 @@ class Rooms:
     settings: Settings
     dry_run: bool = False
     unsettled: Callable[[], Collection[str]] = frozenset
+    patience: float = PATIENCE
 
     _open: ExitStack = field(default_factory=ExitStack)
     _state: State | None = None
@@ -116,7 +121,7 @@ class Rooms:
     def catalog(self) -> Catalog:
         """Gramps Web; logged in when it is first asked for something."""
         if self._catalog is None:
-            self._catalog = doorstep.open_catalog(self.settings)
+            self._catalog = doorstep.open_catalog(self.settings, patience=self.patience)
         return self._catalog
 
     def hang_up(self) -> None:

@@ -329,7 +329,7 @@ class Daemon:
         self._wanted, self._changes = NOTHING, Changes()
         self.interruption.clear(self.pause)
         self.pace.at_once()
-        self.turns.progress.follower = job.progress
+        self.turns.progress.follower, self.turns.is_awaited = job.progress, True
         try:
             outcome = self._whole(full=job.full)
         except BrokenOff:
@@ -350,6 +350,7 @@ class Daemon:
             job.end(outcome)
             self._ended(outcome, Due(full=job.full), Changes())
         finally:
+            self.turns.is_awaited = False
             if not job.over.is_set():
                 job.end(None, _ended())
 

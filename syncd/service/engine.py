@@ -63,6 +63,7 @@ class SocketEngine:
         daemon = self._daemon
         daemon.pause.end(daemon.turns.rooms.state)
         daemon.interruption.clear(daemon.pause)
+        daemon.standing.now(Doing.WORKING)
         daemon.agenda.post(Due(whole="somebody resumed it", at_once=True))
         return self.live()
 

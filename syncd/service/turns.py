@@ -25,6 +25,9 @@ from syncd.watcher import Watcher
 
 log = structlog.get_logger(__name__)
 
+PATIENCE = 10.0
+"""Seconds for which a request that fails is tried again: the daemon tries all of it again by itself, and says so meanwhile."""
+
 UNSURE_SECONDS = 2.5
 """After so long a file that was read in the moment in which it changed can be vouched for, wherever it is."""
 
@@ -46,6 +49,8 @@ class Turns:
     later: Later = field(default_factory=Later)
     teller: Teller = field(default_factory=Teller)
 
+    is_awaited: bool = False
+    """Whether a person waits for the cycle: files that merely have not settled are looked at, too."""
     wide: bool = True
     """Whether the last cycle looked at everything."""
 
@@ -60,7 +65,9 @@ class Turns:
             SyncdError: it is in other hands, or cannot be used.
         """
         with ExitStack() as opening:
-            self._rooms = opening.enter_context(Rooms(self.settings, unsettled=self.watcher.unsettled))
+            self._rooms = opening.enter_context(
+                Rooms(self.settings, unsettled=self._unsettled, patience=PATIENCE)
+            )
             self._open = opening.pop_all()
 
     def close(self) -> None:
@@ -79,6 +86,10 @@ class Turns:
         if rooms is None:
             raise StateError("the daemon has let go of the state for a moment", "try again")
         return rooms
+
+    def _unsettled(self) -> frozenset[str]:
+        """Paths that are left alone for the moment: all that are being written, or as few as possible for one who waits."""
+        return self.watcher.writing() if self.is_awaited else self.watcher.unsettled()
 
     # --- looking --------------------------------------------------------------------------------------------------
 

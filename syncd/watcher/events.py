@@ -175,7 +175,7 @@ class Folders(Tree):
             if folder is self._top:
                 self._lose("the disk of the media folder was unmounted")
             else:
-                self._news.everything("a disk inside the media folder was unmounted", at_once=True)
+                self._news.everything("a disk was unmounted", at_once=True)
         elif folder is self._top and mask & _IN.IN_DELETE_SELF:
             self._lose("the media folder was deleted")
         elif folder is self._top and mask & _IN.IN_MOVE_SELF:

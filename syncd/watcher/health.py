@@ -82,7 +82,7 @@ def describe(
                 "polling",
                 f"{looking}, because the system does not let it be watched ({_reason(error)})",
                 unwatched=unwatched,
-                remedy=_instances() if error == errno.EMFILE else "",
+                remedy=_remedy(error, unwatched),
             )
         case Cause.NONE:
             words = "the system telling of them"
@@ -93,7 +93,7 @@ def describe(
                 )
             elif detail:
                 words += f"; and by {looking}, because others change {detail}, too"
-            remedy = _watches(folders + unwatched) if unwatched and error == errno.ENOSPC else ""
+            remedy = _remedy(error, folders + unwatched) if unwatched else ""
             return Health("inotify", words, folders, unwatched, remedy)
 
 
@@ -105,13 +105,13 @@ def _reason(error: int | None) -> str:
     return "unknown reason" if error is None else os.strerror(error)
 
 
-def _watches(needed: int) -> str:
-    """The limit counts for all programs of a user: whoever took the rest needs it."""
-    return _raise("max_user_watches", max(_LEAST_WATCHES, 2 * max(needed, _limit("max_user_watches"))))
-
-
-def _instances() -> str:
-    return _raise("max_user_instances", max(_LEAST_INSTANCES, 2 * _limit("max_user_instances")))
+def _remedy(error: int | None, needed: int) -> str:
+    """What to do about it. The limits count for all programs of a user: whoever took the rest needs it."""
+    if error == errno.ENOSPC:
+        return _raise("max_user_watches", max(_LEAST_WATCHES, 2 * max(needed, _limit("max_user_watches"))))
+    if error == errno.EMFILE:
+        return _raise("max_user_instances", max(_LEAST_INSTANCES, 2 * _limit("max_user_instances")))
+    return ""
 
 
 def _limit(name: str) -> int:

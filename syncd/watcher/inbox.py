@@ -86,6 +86,11 @@ class Inbox:
             self._promised = min(times, default=inf)
             return min(times, default=None)
 
+    def writing(self) -> frozenset[str]:
+        """As `Pending.writing`."""
+        with self._lock:
+            return self._pending.writing()
+
     def unsettled(self) -> frozenset[str]:
         """As `Pending.unsettled`."""
         with self._lock:

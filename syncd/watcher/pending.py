@@ -178,6 +178,10 @@ class Pending:
             times.append(self._demand_due(self._demand))
         return min(times, default=None)
 
+    def writing(self) -> frozenset[str]:
+        """Files that are open for writing."""
+        return frozenset(path for path, change in self._changes.items() if change.opened is not None)
+
     def unsettled(self, now: float) -> frozenset[str]:
         """Files of which something was heard within `settle`, or that are open for writing."""
         return frozenset(

@@ -135,11 +135,15 @@ class Tree:
         """Watch everything.
 
         Raises:
-            OSError: the media folder may not be read.
+            OSError: the media folder may not be read, or there is no watch for it.
         """
         self._inotify.start()
-        if not self._watch(self._top, _TOP) and not self._closed:
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        there = self._watch(self._top, _TOP)
+        if self._closed:
+            return
+        if self._top.wd is None:
+            number = self.error if there and self.error else errno.EACCES
+            raise OSError(number, os.strerror(number))
         self._explore(self._top, is_new=False)
         self._begun = True
 

@@ -161,6 +161,10 @@ class Watcher:
         """Files, as named on disk, that are being written at this moment."""
         return self._inbox.unsettled()
 
+    def writing(self) -> frozenset[str]:
+        """Those of them that somebody has open for writing: the others may be whole, if somebody cannot wait."""
+        return self._inbox.writing()
+
     @property
     def pending(self) -> int:
         """How many paths wait until they have settled; of very many, at least so many."""

@@ -25,6 +25,10 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
             "test_completion",
         ),
     ),
+    "test_daemon_troubles": (
+        "about disks, watches, clocks and signals; servers that are away are so for any release",
+        (),
+    ),
     "test_desktop_tree": ("reads the family tree of a Gramps Desktop, without any server", ()),
     "test_failures": (
         "about the bucket and its configuration",

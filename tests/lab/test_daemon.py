@@ -43,7 +43,9 @@ def test_uploaded_there_is_here_soon(world: World) -> None:
     with RunningDaemon(world.desktop) as daemon:
         position = daemon.position()
         handle = world.api.upload(photo("from the web"), "image/jpeg")
-        wait_until(lambda: photo("from the web") in world.desktop.files().values(), "it is in the folder", SOON)
+        wait_until(
+            lambda: photo("from the web") in world.desktop.files().values(), "it is in the folder", SOON
+        )
         world.api.delete(handle)
         wait_until(lambda: photo("from the web") in world.desktop.trash(), "it is in the trash", SOON)
         daemon.wait(lambda live: live.doing is Doing.IDLE, "it rests")

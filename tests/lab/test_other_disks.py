@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
 
 from lab.world import World
 from tests.lab.endings import leftovers
+from tests.lab.mounting import mounted
 from tests.lab.scenario import begin, change_on_web, deeds, ends_at_rest, ends_in_step, handles, photo
-
-_BIND = 4096
-_DETACH = 2
-
-
-@contextmanager
-def mounted(source: Path | None, target: Path) -> Iterator[None]:
-    """Mount a file system in memory, or (bound) a folder of one; skip the test where that is not allowed."""
-    libc = ctypes.CDLL(None)
-    target.mkdir(exist_ok=True)
-    origin, kind, flags = (
-        (b"tmpfs", b"tmpfs", 0) if source is None else (bytes(source), None, ctypes.c_ulong(_BIND))
-    )
-    if libc.mount(origin, bytes(target), kind, flags, None) != 0:
-        pytest.skip("needs the right to mount")
-    try:
-        yield
-    finally:
-        assert libc.umount2(bytes(target), _DETACH) == 0
 
 
 def test_a_disk_inside_the_media_folder(empty_world: World) -> None:

@@ -1,0 +1,241 @@
+"""The daemon when things go wrong: servers, disks, clocks, signals. It goes on by itself, and loses and doubles nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lab.clock import Clock
+from lab.daemon import RunningDaemon
+from lab.process import wait_until
+from lab.world import World, md5
+from syncd.control.contract import Doing, Live
+from tests.lab.mounting import mounted
+from tests.lab.scenario import begin, ends_in_step, photo
+from tests.lab.test_daemon import SOON, quick
+
+MANY = int(os.environ.get("SYNCD_MANY", "500"))
+"""Files that are copied in at once. `SYNCD_MANY=2000` takes Gramps Web some minutes: it indexes each anew."""
+
+SLOW_WRITER = """
+import sys, time
+with open(sys.argv[1], "wb", buffering=0) as file:
+    for part in range(int(sys.argv[2])):
+        file.write(b"%06d" % part * 1000)
+        time.sleep(float(sys.argv[3]))
+"""
+
+
+def rests(live: Live) -> bool:
+    """It has nothing left to do."""
+    return live.doing is Doing.IDLE and not live.pending
+
+
+def test_many_files_and_a_slow_one(empty_world: World) -> None:
+    """Of many files that are copied in at once and one that is written slowly, no partial one is ever published."""
+    world = empty_world
+    begin(world, "first.jpg")
+    world.configure(first_sync="go")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        (world.folder / "slow").mkdir()
+        slow = subprocess.Popen(
+            [sys.executable, "-c", SLOW_WRITER, str(world.folder / "slow" / "film.mp4"), "5", "1.7"]
+        )
+        source = world.base / "card"
+        source.mkdir()
+        for number in range(MANY):
+            (source / f"{number:04}.jpg").write_bytes(photo(f"picture {number}"))
+        subprocess.run(["cp", "-r", str(source), str(world.folder / "card")], check=True)
+        assert slow.wait(30) == 0
+        wait_until(lambda: len(world.catalog()) == MANY + 2, "all are in Gramps Web", 250)
+        daemon.wait(rests, "it rests")
+    whole = b"".join(b"%06d" % part * 1000 for part in range(5))
+    assert world.catalog()["slow/film.mp4"] == md5(whole)
+    made = {change["obj_handle"] for one in world.api.history() for change in one["changes"]}
+    assert len(made) == MANY + 2, "an object for each file, and no other"
+    assert world.s3 is not None
+    contents = {md5(content) for content in world.desktop.files().values()}
+    assert set(world.s3.keys()) == contents, "nothing partial was ever sent"
+    ends_in_step(world)
+
+
+def test_ended_in_the_middle_of_a_large_upload(empty_world: World) -> None:
+    """SIGTERM while a gigabyte is on its way: it ends within 5 s, and after the next start the file is there, whole, once."""
+    world = empty_world
+    begin(world, "first.jpg")
+    world.configure(first_sync="go", limit_up="150 MB")
+    quick(world)
+    size = 1 << 30
+    with RunningDaemon(world.desktop) as daemon:
+        with (world.folder / "film.mp4").open("wb") as file:
+            for part in range(1024):
+                file.write(part.to_bytes(4, "big") * (1 << 18))
+        daemon.wait(lambda live: (size // 8) < live.size < size and "Send" in live.phase, "it is on its way")
+        assert daemon.stop() < SOON
+    assert "film.mp4" not in world.catalog()
+    world.configure(limit_up=0)
+    with RunningDaemon(world.desktop) as daemon:
+        wait_until(lambda: "film.mp4" in world.catalog(), "it is in Gramps Web", 60)
+        daemon.wait(rests, "it rests")
+    assert sum(path == "film.mp4" for path in [item["path"] for item in world.api.media()]) == 1
+    ends_in_step(world)
+
+
+@pytest.mark.parametrize("which", ["Gramps Web", "the bucket"])
+def test_a_server_that_hangs_or_is_gone(plain_world: World, which: str) -> None:
+    """A server that is stopped and goes on, is started anew, or is gone for a while: nothing is lost, it goes on by itself."""
+    world = plain_world
+    assert world.bucket is not None
+    server = world.server if which == "Gramps Web" else world.bucket.server
+    world.copy_example_images()
+    begin(world, "first.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        server.pause()
+        world.write("while it hangs.jpg", photo("while it hangs"))
+        time.sleep(3)
+        server.resume()
+        wait_until(
+            lambda: "while it hangs.jpg" in world.catalog(), "what was saved while it hung is there", 60
+        )
+        server.stop()
+        world.write("while it is gone.jpg", photo("while it is gone"))
+        daemon.wait(lambda live: live.doing is Doing.AWAY, "it notices", 90)
+        server.start()
+        wait_until(lambda: "while it is gone.jpg" in world.catalog(), "and afterwards it goes on", 60)
+        daemon.wait(rests, "it rests")
+    ends_in_step(world)
+
+
+def test_a_folder_that_is_unmounted(empty_world: World) -> None:
+    """The folder's disk is unmounted: it stops and deletes nothing; it is mounted again: it goes on by itself."""
+    world = empty_world
+    quick(world)
+    disk = world.base / "disk"
+    disk.mkdir()
+    with mounted(None, disk):
+        (disk / "media").mkdir()
+        with mounted(disk / "media", world.folder, in_use=False):
+            begin(world, "album/one.jpg", "album/two.jpg")
+            daemon = RunningDaemon(world.desktop).start()
+        with daemon:
+            daemon.wait(lambda live: live.doing is Doing.STOPPED, "it stops")
+            assert "mount" in (daemon.live() or pytest.fail("it is gone")).remedy
+            assert len(world.catalog()) == 2
+            with mounted(disk / "media", world.folder):
+                daemon.wait(rests, "it goes on")
+                world.write("album/three.jpg", photo("three"))
+                wait_until(lambda: "album/three.jpg" in world.catalog(), "the new file is there", 10)
+                assert daemon.stop() < SOON
+        with mounted(disk / "media", world.folder):
+            ends_in_step(world)
+
+
+def both_ways(world: World, number: int) -> None:
+    """A photo goes either way."""
+    world.api.upload(photo(f"web {number}"), "image/jpeg")
+    wait_until(lambda: photo(f"web {number}") in world.desktop.files().values(), "it is here", 20)
+    world.write(f"here {number}.jpg", photo(f"here {number}"))
+    wait_until(lambda: f"here {number}.jpg" in world.catalog(), "it is there", 20)
+
+
+def test_a_clock_that_is_set(empty_world: World) -> None:
+    """A clock that is put back by a day, or on by one, does not keep the daemon from looking."""
+    world = empty_world
+    begin(world, "first.jpg")
+    quick(world)
+    clock = Clock(world.base / "clock")
+    with RunningDaemon(world.desktop, env=clock.environment) as daemon:
+        for number, ahead in enumerate((-86_400, 86_400, 0)):
+            clock.set(ahead)
+            both_ways(world, number)
+        daemon.wait(rests, "it rests")
+    ends_in_step(world)
+
+
+def test_few_watches(empty_world: World) -> None:
+    """Where the kernel gives too few watches, it says so with the line that mends it, and finds everything all the same."""
+    world = empty_world
+    begin(world, *(f"{number}/photo.jpg" for number in range(30)))
+    quick(world, poll_every="2s")
+    few = ["unshare", "-Ur", "sh", "-c", 'echo 12 > /proc/sys/user/max_inotify_watches; exec "$@"', "few"]
+    if subprocess.run([*few, "true"], check=False).returncode != 0:
+        pytest.skip("this machine lets nobody have a user namespace")
+    with RunningDaemon(world.desktop, prefix=few) as daemon:
+        live = daemon.wait(lambda live: live.unwatched > 0, "it counts what is not watched")
+        assert "sysctl" in live.watching
+        assert "fs.inotify.max_user_watches" in live.watching
+        for number in (3, 17, 29):
+            world.write(f"{number}/another.jpg", photo(f"another {number}"))
+        wait_until(
+            lambda: {f"{number}/another.jpg" for number in (3, 17, 29)} <= world.catalog().keys(),
+            "all are there",
+            60,
+        )
+        assert "max_user_watches" in world.syncd("status").out
+        daemon.wait(rests, "it rests")
+    ends_in_step(world)
+
+
+def test_killed_and_started_anew(empty_world: World) -> None:
+    """A daemon that is killed leaves nothing behind that keeps the next one from working, nor one that hangs."""
+    world = empty_world
+    begin(world, "first.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as first:
+        world.write("second.jpg", photo("second"))
+        first.kill()
+    with RunningDaemon(world.desktop) as second:
+        wait_until(lambda: "second.jpg" in world.catalog(), "it is there", 20)
+        other = world.desktop.start()
+        assert other.wait(20) == 5, "one daemon for one state"
+        second.send(signal.SIGSTOP)
+        hung = world.syncd("status", timeout=60)
+        assert hung.code != 0
+        second.send(signal.SIGCONT)
+        second.wait(rests, "it rests")
+    assert not (world.desktop.state_dir / "daemon.sock").exists()
+    ends_in_step(world)
+
+
+def test_settings_that_are_read_again(empty_world: World) -> None:
+    """SIGHUP takes up new settings; bad ones are reported, and the old ones kept."""
+    world = empty_world
+    begin(world, "first.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        good = world.config_file.read_text()
+        world.config_file.write_text(f'new_fils = "add"\n{good}')
+        daemon.send(signal.SIGHUP)
+        wait_until(lambda: "the new configuration is not used" in daemon.events(), "it is reported", 10)
+        world.config_file.write_text(good)
+        world.configure(ignore=["*.psd"])
+        daemon.send(signal.SIGHUP)
+        wait_until(lambda: "the new configuration is in use" in daemon.events(), "it is in use", 10)
+        world.write("draft.psd", b"a draft")
+        world.write("second.jpg", photo("second"))
+        wait_until(lambda: "second.jpg" in world.catalog(), "it works", 20)
+        assert "draft.psd" not in world.catalog()
+
+
+def test_its_own_writes_do_not_echo(empty_world: World) -> None:
+    """What the daemon fetches is no news to it: Gramps Web is not asked about it."""
+    world = empty_world
+    begin(world, "first.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        for number in range(5):
+            world.api.create(f"new folder/{number}.jpg", photo(f"web {number}"))
+        wait_until(lambda: len(world.desktop.files()) == 6, "all are here", 20)
+        daemon.wait(rests, "it rests")
+        position = daemon.position()
+        time.sleep(4)
+        events = daemon.events(position)
+        assert not [event for event in events if event in ("decided", "looking at everything")]
+    ends_in_step(world)
