@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,21 +111,30 @@ class Lookout:
         self.until(lambda: self.scans)
         return self.scans[-1]
 
-    def rest(self) -> set[str]:
-        """Wait until all that happened was told, but for files that are open; returns the paths, and forgets them."""
+    def _mark(self) -> str:
+        """Make something that is told after all that has happened, and that nobody writes to."""
         self._marks += 1
         mark = f"mark {self._marks}"
         (self.root / mark).symlink_to("nowhere")
-        self.until(lambda: mark in self.paths)
+        return mark
+
+    def _has(self, mark: str, scans: int) -> bool:
+        return mark in self.paths or len(self.scans) > scans
+
+    def rest(self) -> set[str]:
+        """Wait until all that happened was told, but for files that are open; returns the paths, and forgets them."""
+        while True:
+            mark, scans = self._mark(), len(self.scans)
+            self.until(partial(self._has, mark, scans))
+            if mark in self.paths:
+                break  # else a scan stood for it, and perhaps more is under way
         self.until(lambda: (self.watcher.due_in() or OPEN_SECONDS) > OPEN_SECONDS / 2)
         told, self.paths = self.paths, set()
         return {path for path in told if not path.startswith("mark ")}
 
     def heard(self) -> None:
         """Wait until the watcher has heard of everything that has happened, while its clock stands still."""
-        self._marks += 1
-        mark = f"mark {self._marks}"
-        (self.root / mark).symlink_to("nowhere")
+        mark = self._mark()
         wait_until(lambda: mark in self.watcher.unsettled(), "it is heard")
 
     def taken(self) -> set[str]:
@@ -155,23 +165,26 @@ def kernel_watches() -> int:
     )
 
 
-def in_namespace(script: str, *arguments: str, mounts: bool = False, setup: str = "true") -> str:
-    """Run a script with its own limits, and perhaps its own mounts; returns what it printed.
+def in_namespace(
+    script: str,
+    *arguments: str,
+    kind: str = "-Ur",
+    setup: str = "true",
+) -> None:
+    """Run a script in a process with its own limits, and perhaps its own mounts; it must end well.
 
     Args:
-        script: Python, with `Lookout` and `Path` at hand.
+        script: Python, with `Lookout` and what is around it at hand.
         arguments: of it.
-        mounts: whether it may mount.
+        kind: `-Ur`: limits of its own; `-Urm`: mounts of its own, too; `-U`: rights as those of somebody who is not root.
         setup: a command of the shell that comes first.
     """
-    kind = "-Urm" if mounts else "-Ur"
     if subprocess.run(["unshare", kind, "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("this machine lets nobody have a user namespace")
-    head = "import errno, os, subprocess, sys\nfrom pathlib import Path\nfrom tests.unit.watcher.lookout import *\n"
+    head = "import os, subprocess, sys\nfrom pathlib import Path\nfrom tests.unit.watcher.lookout import *\n"
     ended = subprocess.run(
-        ["unshare", kind, "sh", "-c", f'{setup}; exec "$@"', "sh", sys.executable, "-Werror", "-c",
-         head + textwrap.dedent(script), *arguments],
+        ["unshare", kind, "sh", "-c", f'{setup} && exec "$@"', "sh",
+         sys.executable, "-Werror", "-c", head + textwrap.dedent(script), *arguments],
         check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    return ended.stdout
