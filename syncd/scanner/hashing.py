@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from syncd.model import Checksum, FileStamp
-from syncd.scanner.manners import is_being_written
+from syncd.scanner.manners import announce_reading, is_being_written
 
 CHUNK = 1 << 20
 """Bytes read at a time; one such buffer per thread is all the memory that a file takes, whatever its size."""
@@ -112,7 +112,7 @@ class Reader:
             if stamp_of(os.fstat(descriptor)) != expected or is_unfinished(descriptor, expected):
                 raise Unsettled
             if expected.size > CHUNK:
-                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+                announce_reading(descriptor)
             digest = hashlib.md5(usedforsecurity=False)
             read = 0
             while count := os.readv(descriptor, [self._buffer]):

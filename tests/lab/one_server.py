@@ -100,6 +100,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     "test_units": ("systemd's units, on a machine of their own", ()),
     "test_upload": ("sends files to a bucket, without any Gramps Web", ()),
     "test_versions": ("the version is played by a proxy", ()),
+    "test_writers": ("which files of the folder are finished", ()),
 }
 
 
