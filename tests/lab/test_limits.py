@@ -8,9 +8,10 @@ import time
 import pytest
 
 from lab.process import wait_until
-from lab.world import World
+from lab.world import World, md5
 from tests.lab.conftest import MakeWorld
 from tests.lab.endings import assert_served, assert_settled, photo
+from tests.lab.scenario import export
 
 MB = 1_000_000
 
@@ -78,3 +79,20 @@ def test_a_slow_transfer_can_be_ended(world: World) -> None:
     world.configure(limit_up=None)
     world.sync()
     assert_all_there(world)
+
+
+def test_an_upload_alone_keeps_to_its_limit(empty_world: World) -> None:
+    """`syncd upload` takes its time as a sync does."""
+    world = empty_world
+    assert world.s3 is not None
+    content = photo(1, 2 * MB)
+    pictures = world.base / "Pictures"
+    pictures.mkdir()
+    (pictures / "a.jpg").write_bytes(content)
+    file = export(world.base / "family.gramps", {"a.jpg": md5(content)}, pictures)
+    world.configure(limit_up="1 MB")
+    began = time.monotonic()
+    run = world.syncd("upload", "--json", "--tree-file", str(file), "--media-dir", str(pictures))
+    assert run.code == 0, run
+    assert time.monotonic() - began > 1.6
+    assert world.s3.contents() == {md5(content): content}
