@@ -92,7 +92,7 @@ def test_an_upload_alone_keeps_to_its_limit(empty_world: World) -> None:
     file = export(world.base / "family.gramps", {"a.jpg": md5(content)}, pictures)
     world.configure(limit_up="1 MB")
     began = time.monotonic()
-    run = world.syncd("upload", "--json", "--tree-file", str(file), "--media-dir", str(pictures))
+    run = world.syncd("upload", "--json", "--tree-file", str(file), "--tree-id", world.tree.id)
     assert run.code == 0, run
     assert time.monotonic() - began > 1.6
     assert world.s3.contents() == {md5(content): content}
