@@ -26,7 +26,7 @@ _SMALLEST, _LARGEST = 1024, 256 * 1024
 """… but none below or above these bytes."""
 _REQUESTS = 4
 """Requests a second in which a file is fetched, …"""
-_LEAST, _MOST = 128 * 1024, 2 * 1024 * 1024
+_LEAST, _MOST = 32 * 1024, 2 * 1024 * 1024
 """… each for at least and at most these bytes."""
 _SHARE = 32 * 1024
 """Bytes a second that each file should get, as long as at least `_TURNS` are under way: on a slow line sixteen at once would
