@@ -120,16 +120,17 @@ class Cycle:
             except StopError as error:
                 stop = Stop(error.reason, error.remedy)
                 break
-            self._wrong = observed.bucket.wrong
+            self._wrong, self.scope = observed.bucket.wrong, observed.scope
             log.debug("decided", cycle=self.name, number=number, actions=len(guarded.plan.actions))
             if self.dry_run:
                 return foreseen(plan, guarded, observed.bucket.sizes, time.monotonic() - begun)
             guarded = self._remember(plan, guarded)
             if not self._apply(guarded, ledger, observed.bucket.sizes, number):
                 self.web(guarded, ledger).complete(observed.catalog.objects)
-                if observed.scope is None:
+                if self.near is not None:
+                    self.near.finished()
+                else:
                     self.observer.finished_full()
-                self.scope = observed.scope
                 break
         return replace(self._outcome(plan, guarded, ledger), stop=stop, seconds=time.monotonic() - begun)
 

@@ -32,6 +32,7 @@ from syncd.observer.contents import Contents
 from syncd.observer.observed import Observed
 from syncd.ports import Cursor, DesktopTree, Phase, Progress
 from syncd.scanner import Glance, TooWide
+from syncd.scanner.glance import is_inside
 
 UNLINKED_AT_MOST = 2000
 """Objects without a link that are compared with what changed; with more, everything is looked at."""
@@ -152,7 +153,7 @@ class Near:
         """Take in what the history tells."""
         self.progress.phase(Phase("Asking Gramps Web"))
         state = self.arrival.state
-        since = state.cursor()
+        since = self._cursor or state.cursor()
         if since is None:
             raise TooWide("Gramps Web has no history yet")
         feed = self.arrival.catalog.changes(since)
@@ -161,10 +162,13 @@ class Near:
         self._cursor = feed.cursor or since
         self._changed |= feed.changed.keys()
         self._former += state.objects_of(feed.changed.keys()).values()
-        if feed.changed or self._cursor != since:
-            with state.batch():
-                state.change_objects(feed.changed)
-                state.set_cursor(self._cursor)
+        if feed.changed:
+            state.change_objects(feed.changed)
+
+    def finished(self) -> None:
+        """Note up to where Gramps Web was seen: all of it was seen to. Where a run breaks off, the next one sees it again."""
+        if self._cursor is not None and self._cursor != self.arrival.state.cursor():
+            self.arrival.state.set_cursor(self._cursor)
 
     def _look_at_desktop(self) -> tuple[DesktopSnapshot | None, tuple[Problem, ...]]:
         if self.desktop is None:
@@ -179,12 +183,14 @@ class Near:
         now_ns = time.time_ns()
         busy = {MediaPath.of(path).key for path in self.unsettled()}
         known: dict[str, tuple[FileStamp, Checksum]] = {}
-        for path in map(MediaPath.of, self.changes.paths):
-            neighbours.see([path])
-            known |= state.stamps_below(path.key)
+        changed = _paths_of(self.changes)
+        for path in changed:
+            below = state.stamps_below(path.key)
+            known |= below
+            neighbours.see([path, *map(MediaPath.of, below)])
             neighbours.see(link.place for link in state.links_below(path.fold))
-            neighbours.see(MediaPath.of(key) for key in known)
             _check_size(neighbours)
+        deep = {path.key for path in changed}
         neighbours.see(handles=self.changes.handles | self._changed)
         neighbours.see_former(self._former)
         asked: set[Checksum] = set()
@@ -198,10 +204,13 @@ class Near:
                 neighbours.see(map(MediaPath.of, stamps))
                 stamps |= state.stamps_of(neighbours.paths.keys() - known.keys())
                 known |= stamps
-                glance.look([*neighbours.paths.values()], known, busy)
+                glance.look([*neighbours.paths.values()], known, busy, deep=deep)
                 neighbours.see(file.path for file in glance.files.values())
                 neighbours.see_files(glance.files)
             found = glance.scan(now_ns)
+        for key, device in glance.empty.items():
+            if any(stamp.device != device for stamp, _checksum in state.stamps_below(key).values()):
+                raise TooWide("a folder is empty that another disk was mounted on")
         snapshot = found.snapshot
         gone = [
             key
@@ -217,6 +226,21 @@ class Near:
                 state.drop_stamps([*found.vanished, *gone])
                 state.put_stamps(found.fresh)
         return snapshot
+
+
+def _paths_of(changes: Changes) -> list[MediaPath]:
+    """The changed paths. What is told of an object may be a path as Gramps Web has it, which is none of the folder's."""
+    if not all(map(_is_text, changes.paths)):
+        raise TooWide("a name is not in UTF-8")
+    return [path for path in map(MediaPath.of, sorted(changes.paths)) if is_inside(path)]
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_size(neighbours: Neighbourhood) -> None:

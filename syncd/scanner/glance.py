@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +29,7 @@ from syncd.scanner.scan import Scan, check_still_there, opened_folder, read_file
 from syncd.scanner.walk import Folder, Walk
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class TooWide(Exception):  # noqa: N818 - no failure, a finding
@@ -57,7 +60,10 @@ class Glance:
         self._folders: dict[str, Folder | None] = {}
         self._names: dict[str, list[str]] = {}
         self._looked: set[str] = set()
+        self._compared: set[str] = set()
         self._fresh: list[FolderFile] = []
+        self.empty: dict[str, int] = {}
+        """Folders without any entry in which something was looked for, by key, with their device."""
 
     def __enter__(self) -> Self:
         self._walk.root = self._opening.__enter__()
@@ -74,22 +80,26 @@ class Glance:
         paths: Iterable[MediaPath],
         known: dict[str, tuple[FileStamp, Checksum]],
         busy: Container[str] = (),
+        *,
+        deep: Container[str] = (),
     ) -> None:
-        """Look at paths, with all that is below those that are folders.
+        """Look at paths.
 
         Args:
             paths: as named on the disk when they were seen last; repeated ones are not looked at again.
             known: what the stat cache has of them.
             busy: keys of files that are known to be written at this moment.
+            deep: keys of those of which all that is below is looked at, too, where they are folders.
         """
         self._known.update(known)
         self._walk.learnt()
         for path in paths:
-            if path.key not in self._looked:
+            if path.key not in self._looked and path.key not in self._walk.files:
                 self._looked.add(path.key)
-                self._look_at(path)
+                self._look_at(path, deep=path.key in deep)
         if self._walk.inner or self._walk.problems:
             raise TooWide("something in the folder cannot be used")
+        self._walk.to_read[:] = {path.key: (path, stamp) for path, stamp in self._walk.to_read}.values()
         self._fresh += read_files(self._walk, self._progress, self._threads, busy)
         self._walk.to_read.clear()
         if self._walk.problems:
@@ -105,17 +115,25 @@ class Glance:
 
         Args:
             now_ns: the time when the look began, in Unix nanoseconds.
+
+        Raises:
+            FolderError, TooWide: as everywhere here.
         """
         check_still_there(self._media_dir, self._walk.root)
         walk, fresh = self._walk, {file.path.key: file for file in self._fresh}
-        snapshot = FolderSnapshot(walk.files, walk.occupied)
+        if len({(file.stamp.inode, key.casefold()) for key, file in walk.files.items()}) < len(walk.files):
+            raise TooWide("one file answers to two spellings of its name")
+        occupied = {key: what for key, what in walk.occupied.items() if key not in walk.files}
+        snapshot = FolderSnapshot(walk.files, occupied)
         vouched = [file for file in fresh.values() if can_vouch(file.stamp, now_ns)]
         unsure = frozenset(fresh) - {file.path.key for file in vouched}
         return Scan(snapshot, walk.to_cache + vouched, [*unsure], unsure=unsure)
 
     # --- one path -------------------------------------------------------------------------------------------------
 
-    def _look_at(self, path: MediaPath) -> None:
+    def _look_at(self, path: MediaPath, *, deep: bool) -> None:
+        if not is_inside(path):
+            raise TooWide("a path leads out of the folder")
         parts = path.text.split("/")
         if INTERNAL_NAME in parts[1:] or IGNORE_FILE in parts:
             raise TooWide("what belongs to the folder has changed")
@@ -127,7 +145,8 @@ class Glance:
                 return
         assert folder is not None
         found = self._take(folder, parts[-1])
-        if found is not None:
+        if found is not None and deep:
+            self._note_alike(folder, parts[-1], is_there=True)
             self._walk.below(found)
 
     def _enter(self, folder: Folder, name: str) -> Folder | None:
@@ -143,18 +162,22 @@ class Glance:
         on_disk = self._spelt(folder, name)
         rel = f"{folder.rel}/{on_disk}" if folder.rel else on_disk
         try:
-            status = os.stat(rel, dir_fd=self._walk.root, follow_symlinks=False)
+            with self._opened(folder) as descriptor:
+                status = os.stat(on_disk, dir_fd=descriptor, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _ABSENT:
                 raise TooWide(f"{error.strerror}") from error
-            self._note_alike(folder, name)
+            self._note_alike(folder, name, is_there=False)
+            self._check_alone(folder)
             return None
-        is_folder = (status.st_mode & 0o170000) == 0o040000
+        is_folder = stat.S_ISDIR(status.st_mode)
         if self._ignored.matches_text(key, is_dir=is_folder):
             self._walk.occupied.setdefault(key, Occupant.IGNORED)
             return None
+        if is_folder and not os.access(rel, os.R_OK | os.X_OK, dir_fd=self._walk.root, effective_ids=True):
+            raise TooWide("a folder cannot be listed")
         if not is_folder and key not in self._known:
-            self._note_alike(folder, name)
+            self._note_alike(folder, name, is_there=True)
         return self._walk.sort(folder, MediaPath(rel, key), status, set())
 
     def _spelt(self, folder: Folder, name: str) -> str:
@@ -167,42 +190,75 @@ class Glance:
             raise TooWide("two names look the same")
         return found[0] if found else name
 
-    def _note_alike(self, folder: Folder, name: str) -> None:
-        """Mark the names of a folder that differ from one only by case: a file system may not keep them apart."""
+    def _note_alike(self, folder: Folder, name: str, *, is_there: bool) -> None:
+        """Mark the names that differ from one, or from a folder above it, only by case: not every disk keeps them apart."""
         key = _key(folder, name)
-        fold = key.casefold()
+        if key in self._compared:
+            return
+        self._compared.add(key)
+        fold, is_listed = key.casefold(), False
         for other in self._listed(folder):
-            if (other_key := _key(folder, other)) != key and other_key.casefold() == fold:
+            other_key = _key(folder, other)
+            is_listed |= other_key == key
+            if other_key != key and other_key.casefold() == fold:
                 rel = f"{folder.rel}/{other}" if folder.rel else other
-                is_folder = self._is_folder(rel)
-                if not self._ignored.matches_text(other_key, is_dir=is_folder):
-                    self._walk.occupied.setdefault(
-                        other_key, Occupant.FOLDER if is_folder else Occupant.OTHER
-                    )
+                self._walk.occupied.setdefault(other_key, self._what(rel, other_key))
+        if is_listed != is_there:
+            raise TooWide("a name is spelt in another way")
+        if folder.above is not None:
+            self._note_alike(folder.above, folder.rel.rpartition("/")[2], is_there=True)
 
-    def _is_folder(self, rel: str) -> bool:
+    def _check_alone(self, folder: Folder | None) -> None:
+        """Where there are two folders that differ only by case, names in one count in the other as well."""
+        while folder is not None and folder.above is not None:
+            fold = folder.key.casefold()
+            alike = [key for key, what in self._walk.occupied.items() if what is Occupant.FOLDER]
+            if any(key != folder.key and key.casefold() == fold for key in alike):
+                raise TooWide("two folders differ only in upper and lower case")
+            folder = folder.above
+
+    def _what(self, rel: str, key: str) -> Occupant:
+        """What stands at a name that is not looked at itself."""
         try:
-            status = os.stat(rel, dir_fd=self._walk.root, follow_symlinks=False)
+            mode = os.stat(rel, dir_fd=self._walk.root, follow_symlinks=False).st_mode
         except OSError:
-            return False
-        return (status.st_mode & 0o170000) == 0o040000
+            mode = 0
+        if self._ignored.matches_text(key, is_dir=stat.S_ISDIR(mode)):
+            return Occupant.IGNORED
+        if stat.S_ISDIR(mode):
+            return Occupant.FOLDER
+        if stat.S_ISLNK(mode):
+            return Occupant.SYMLINK
+        return Occupant.OTHER if stat.S_ISREG(mode) else Occupant.SPECIAL
 
     def _listed(self, folder: Folder) -> list[str]:
         """The names in a folder, read once."""
         if folder.key not in self._names:
             try:
-                descriptor = os.open(
-                    folder.rel or ".",
-                    os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
-                    dir_fd=self._walk.root,
-                )
-                try:
+                with self._opened(folder) as descriptor:
                     self._names[folder.key] = os.listdir(descriptor)  # noqa: PTH208  pathlib takes no descriptor
-                finally:
-                    os.close(descriptor)
             except OSError as error:
                 raise TooWide(f"{error.strerror}") from error
+            if not self._names[folder.key] and folder.key:
+                self.empty[folder.key] = folder.device
         return self._names[folder.key]
+
+    @contextmanager
+    def _opened(self, folder: Folder) -> Iterator[int]:
+        """A descriptor of the very folder that was found: another one may have taken its place, or a link."""
+        descriptor = os.open(folder.rel or ".", _FLAGS, dir_fd=self._walk.root)
+        try:
+            status = os.fstat(descriptor)
+            if (status.st_dev, status.st_ino) != (folder.device, folder.inode):
+                raise TooWide("a folder was replaced")
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def is_inside(path: MediaPath) -> bool:
+    """Whether a path can be one of the folder's at all; one of Gramps Web's may climb out, or say things twice."""
+    return "\0" not in path.text and all(part not in ("", ".", "..") for part in path.text.split("/"))
 
 
 def _key(folder: Folder, name: str) -> str:
