@@ -25,16 +25,23 @@ class RunningDaemon:
 
     Args:
         desktop: whose.
-        prefix: a command that runs it (`faketime`, `unshare` …).
+        prefix: a command that runs it (`unshare`, say).
         env: further variables.
+        verbose: log everything.
     """
 
     def __init__(
-        self, desktop: Desktop, *, prefix: Sequence[str] = (), env: Mapping[str, str] | None = None
+        self,
+        desktop: Desktop,
+        *,
+        prefix: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        verbose: bool = True,
     ) -> None:
         self.desktop = desktop
         self._prefix = prefix
         self._env = env
+        self._options = ["-vv"] if verbose else []
         self._process: subprocess.Popen[bytes] | None = None
         self.log_file = desktop.base / f"daemon-{time.monotonic_ns()}.log"
 
@@ -44,13 +51,13 @@ class RunningDaemon:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, *, until: Callable[[Live], bool] | None = None) -> Self:
+    def start(self, *, until: Callable[[Live], bool] | None = None, seconds: float = 60.0) -> Self:
         """Start it and wait until it is at rest, or in another state."""
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
                 [
                     *("setpriv", "--pdeathsig", "KILL", "--", *self._prefix),
-                    *(str(SYNCD), "-vv", "--log-format", "json"),
+                    *(str(SYNCD), *self._options, "--log-format", "json"),
                 ],
                 env=self.desktop.environment(self._env),
                 cwd=self.desktop.base,
@@ -59,7 +66,7 @@ class RunningDaemon:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait(until or (lambda live: live.doing is Doing.IDLE), "the daemon is at rest")
+        self.wait(until or (lambda live: live.doing is Doing.IDLE), "the daemon is at rest", seconds)
         return self
 
     def live(self) -> Live | None:
@@ -136,6 +143,15 @@ class RunningDaemon:
         """Processor time that it took so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def wake_ups(self) -> int:
+        """How often a thread of it went on after it had waited."""
+        return sum(
+            int(line.split()[1])
+            for task in Path(f"/proc/{self.pid}/task").iterdir()
+            for line in (task / "status").read_text().splitlines()
+            if line.startswith("voluntary_ctxt_switches:")
+        )
 
     def memory(self) -> int:
         """Bytes of memory that it has now."""

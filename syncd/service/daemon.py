@@ -154,14 +154,14 @@ class Daemon:
         self.agenda.poke()
 
     def _stop(self) -> None:
-        """End all threads."""
+        """End all threads; who waits for a run hears first that there will be none."""
+        for job in self.agenda.wait(0).jobs:
+            job.end(None, _ended())
         for end in (self._control.stop, self.schedule.stop, self.watcher.stop):
             try:
                 end()
             except Exception:
                 log.debug("a part of the daemon did not end cleanly", exc_info=True)
-        for job in self.agenda.wait(0).jobs:
-            job.end(None, _ended())
 
     def _patience(self) -> float | None:
         """Seconds until something has to be looked at, whatever is told."""
@@ -263,7 +263,7 @@ class Daemon:
     def _look(self, wanted: Due, changes: Changes) -> Outcome | None:
         """The narrowest look that will do; None where Gramps Web said that there is nothing to look at."""
         if wanted.whole is not None or wanted.full or wanted.tidy:
-            log.debug("looking at everything", why=wanted.whole or "tidying up")
+            log.info("looking at everything", why=wanted.whole or "tidying up")
             return self._whole(full=wanted.full, tidy=wanted.tidy)
         if not changes and wanted.check:
             if not self.turns.has_history():

@@ -1,0 +1,1 @@
+"""Measurements, on real servers: figures for the documentation, never a test."""
