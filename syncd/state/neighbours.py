@@ -29,10 +29,16 @@ class Neighbours(Database):
         return [link_of(row) for row in found.values()]
 
     def links_below(self, folder: str) -> list[Link]:
-        """The links whose file is below a folder, given as `MediaPath.fold`."""
+        """The links whose file is, or is looked for, below a folder, given as `MediaPath.fold`."""
         self._complete_folds()
-        rows = self._rows(f"{SELECT_LINKS} WHERE fold >= ? AND fold < ?", (f"{folder}/", f"{folder}0"))
-        return [link_of(row) for row in rows]
+        found = {
+            row[0]: row
+            for column in ("fold", "moved_fold")
+            for row in self._rows(
+                f"{SELECT_LINKS} WHERE {column} >= ? AND {column} < ?", (f"{folder}/", f"{folder}0")
+            )
+        }
+        return [link_of(row) for row in found.values()]
 
     def links_of(self, handles: Collection[str]) -> list[Link]:
         """The links of these handles."""
@@ -49,8 +55,9 @@ class Neighbours(Database):
 
     def objects_with(self, checksums: Collection[Checksum]) -> list[MediaObject]:
         """The objects that name these contents, however they spell them."""
-        written = {spelling for checksum in checksums for spelling in (checksum, checksum.upper())}
-        return list(map(object_of, self._rows_in(f"{SELECT_OBJECTS} WHERE checksum IN", written)))
+        return list(
+            map(object_of, self._rows_in(f"{SELECT_OBJECTS} WHERE lower(trim(checksum)) IN", checksums))
+        )
 
     def some_objects(self, at_most: int) -> list[MediaObject]:
         """A few objects that have a checksum."""

@@ -11,7 +11,7 @@ UPDATE links SET moved_fold = lower(moved_to) WHERE moved_to NOT GLOB '*[^ -~]*'
 CREATE INDEX links_by_fold ON links (fold);
 CREATE INDEX links_by_moved_fold ON links (moved_fold) WHERE moved_fold IS NOT NULL;
 CREATE INDEX links_by_checksum ON links (checksum);
-CREATE INDEX objects_by_checksum ON objects (checksum);
+CREATE INDEX objects_by_checksum ON objects (lower(trim(checksum)));  -- as a checksum is read, whoever wrote it
 CREATE INDEX stamps_by_checksum ON stamps (checksum);
 
 CREATE TABLE unlinked (handle TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
