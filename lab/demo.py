@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from lab.daemon import RunningDaemon
 from lab.gramps_web import PASSWORD, GrampsWeb
-from lab.process import LabError
+from lab.process import LabError, wait_until
 from lab.s3 import RcloneS3
 from lab.world import SYNCD, World, md5
 
@@ -84,10 +85,33 @@ def _show(world: World, *, keep: bool) -> int:
         raise LabError("the second run was to do nothing, but wrote\n  " + "\n  ".join(writes))
     print("The second run wrote nothing: not to the folder, not to Gramps Web, not to the bucket.")
     _compare(world, listed=False)
+    _show_daemon(world)
     if keep:
         with contextlib.suppress(KeyboardInterrupt):
             _look_around(world)
     return 0
+
+
+def _show_daemon(world: World) -> None:
+    """The same without being called: syncd in the background, and how long a photo takes either way."""
+    _title("syncd, in the background")
+    photos = world.server.release.example
+    with RunningDaemon(world.desktop, verbose=False):
+        begun = time.monotonic()
+        scan = (photos / "O2.jpg").read_bytes()
+        world.write("Weddings/1913 a new scan.jpg", scan)
+        wait_until(lambda: "Weddings/1913 a new scan.jpg" in world.catalog(), "the new scan is in Gramps Web")
+        print(f"A scan was saved in the folder: in Gramps Web {time.monotonic() - begun:.1f} s later")
+        begun = time.monotonic()
+        handle = world.api.upload(
+            b"\xff\xd8\xff\xe0 a photo that somebody uploads", desc="Uploaded meanwhile"
+        )
+        path = world.api.get(handle)["path"]
+        wait_until(lambda: path in world.desktop.files(), "the upload is in the folder", 90)
+        print(f"A photo was uploaded on the web: in the folder {time.monotonic() - begun:.1f} s later")
+        _run(world, "status")
+    print()
+    _compare(world, listed=False)
 
 
 def _compare(world: World, *, listed: bool) -> None:

@@ -234,6 +234,7 @@ class Cycle:
             self.applier(guarded, ledger, sizes).apply(actions)
         finally:
             self._remember_conflicts(guarded.plan, ledger, before)
+            self._arrival.placed.update(ledger.placed)
         if not any(held.kind is HoldKind.FIRST_SYNC and not held.approved for held in guarded.held):
             self.state.first_contact_done()
         return unsure or ledger.steps > steps or (bool(ledger.waiting) and number == 1)

@@ -48,6 +48,8 @@ class Ledger:
     bytes_down: int = 0
     kept_as: dict[str, MediaPath] = field(default_factory=dict)
     """Where the folder's side of a conflict stands now, by the object's handle."""
+    placed: set[str] = field(default_factory=set)
+    """The keys of the files that were put where they are."""
     fatal: SyncdError | None = None
     folder_failed: bool = False
     """The folder as a whole takes nothing more (full, read-only, gone): what would write there is left for later."""
@@ -88,7 +90,9 @@ class Ledger:
             self._unwritten.extend(done)
             self._links.extend(links)
             self._dropped.extend(dropped)
-            self._files.extend(files)
+            placed = list(files)
+            self._files.extend(placed)
+            self.placed.update(file.path.key for file in placed)
             self._stored.update(stored or {})
             self._finished.extend(intents)
             size = len(self._unwritten) + len(self._links)

@@ -113,13 +113,11 @@ class Neighbourhood:
             self.see([target])
 
     def see_files(self, files: Mapping[str, FolderFile]) -> None:
-        """The files that are at the paths of the neighbourhood by now; what nothing is linked with may become an object."""
+        """The files that are at the paths of the neighbourhood by now; what no link has, as it is, may become an object."""
         self.checksums.update(file.checksum for file in files.values())
-        linked = {link.place.key for link in self.links.values()} | {
-            link.path.key for link in self.links.values()
-        }
+        linked = {(link.place.key, link.checksum) for link in self.links.values()}
         for key, file in files.items():
-            if key not in linked:
+            if (key, file.checksum) not in linked:
                 self.handles.update(self._handles_for(file.path))
             if self.desktop is not None:
                 self.handles.update(item.handle for item in self.desktop.objects.get(key, ()))

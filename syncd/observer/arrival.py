@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncd.applier.disk import Marker, MediaFolder
 from syncd.belonging import find_stop, identity_of
 from syncd.errors import Denied, MovedOn, Refused, StopError
 from syncd.guard import NEEDED_PERMISSIONS, Identity, find_history_stop, find_server_stop
-from syncd.model import FolderFile, MediaObject, Stop
+from syncd.model import FolderFile, MediaObject, MediaPath, Stop
 from syncd.ports import Catalog, FileServer, MediaLocation, NewObject, ServerInfo, Store
 from syncd.state import Binding, State
 
@@ -49,6 +50,8 @@ class Arrival:
     files: FileServer | None = None
     """The same where it is the server's own disk."""
     server: ServerInfo | None = None
+    placed: set[str] = field(default_factory=set)
+    """The keys of files that this run itself put where they are: that they have just changed is nobody's doing."""
     _folder_id: str | None = None
 
     def check_folder(self) -> None:
@@ -147,6 +150,10 @@ class Arrival:
         item = self.catalog.upload_first(self.media_dir / file.path.text, file.checksum, like.mime, like)
         self.arrive(self.catalog.location(item.handle))
         return item
+
+    def busy(self, unsettled: Iterable[str]) -> AbstractSet[str]:
+        """The keys of those of the paths that somebody else is writing to."""
+        return {MediaPath.of(path).key for path in unsettled} - self.placed
 
     def find_place(self, objects: Iterable[MediaObject]) -> None:
         """Ask the server where it keeps its media, by one of its objects; an emptied tree keeps them where it did."""

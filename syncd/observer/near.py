@@ -181,7 +181,7 @@ class Near:
         self.progress.phase(Phase("Looking at the media folder"))
         state = self.arrival.state
         now_ns = time.time_ns()
-        busy = {MediaPath.of(path).key for path in self.unsettled()}
+        busy = self.arrival.busy(self.unsettled())
         known: dict[str, tuple[FileStamp, Checksum]] = {}
         changed = _paths_of(self.changes)
         for path in changed:

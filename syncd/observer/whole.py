@@ -20,7 +20,6 @@ from syncd.model import (
     DesktopSnapshot,
     FolderSnapshot,
     MediaObject,
-    MediaPath,
     Occupant,
     Problem,
 )
@@ -120,7 +119,7 @@ class Observer:
             now_ns=time.time_ns(),
             progress=self.progress,
             threads=self.threads,
-            busy={MediaPath.of(path).key for path in self.unsettled()},
+            busy=self.arrival.busy(self.unsettled()),
         )
         self.walked.take(found, time.monotonic() - begun)
         raise_stop(find_inner_stop(self.media_dir, found.inner))

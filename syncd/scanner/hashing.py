@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from syncd.model import Checksum, FileStamp
+from syncd.ports import Advance, no_progress
 from syncd.scanner.manners import announce_reading, is_being_written
 
 CHUNK = 1 << 20
@@ -85,15 +86,17 @@ class Reader:
 
     Args:
         root: a descriptor of the folder that paths are relative to.
+        advance: told of the bytes that were read, while they are: a large film takes long.
     """
 
     root: int
     _buffer: memoryview
+    advance: Advance = no_progress
 
     @classmethod
-    def at(cls, root: int) -> Reader:
+    def at(cls, root: int, advance: Advance = no_progress) -> Reader:
         """A reader with a new buffer."""
-        return cls(root, memoryview(bytearray(CHUNK)))
+        return cls(root, memoryview(bytearray(CHUNK)), advance)
 
     def checksum(self, rel: str, expected: FileStamp) -> Checksum:
         """The checksum of a regular file that has the expected stamp before and after reading.
@@ -118,6 +121,7 @@ class Reader:
             while count := os.readv(descriptor, [self._buffer]):
                 digest.update(self._buffer[:count])
                 read += count
+                self.advance(count)
                 if read > expected.size:
                     break  # it grows; a log that is written faster than we read would never end
             if read != expected.size or stamp_of(os.fstat(descriptor)) != expected:

@@ -137,7 +137,7 @@ def read_files(walk: Walk, progress: Progress, threads: int, busy: Container[str
     fresh: list[FolderFile] = []
 
     def read_on() -> None:
-        reader = Reader.at(walk.root)
+        reader = Reader.at(walk.root, lambda size: progress.advance(size=size))
         while True:
             try:
                 path, stamp = todo.popleft()
@@ -146,7 +146,7 @@ def read_files(walk: Walk, progress: Progress, threads: int, busy: Container[str
             file = _read_one(walk, reader, path, stamp)
             if file is not None:
                 fresh.append(file)
-            progress.advance(files=1, size=stamp.size)
+            progress.advance(files=1)
 
     with ThreadPoolExecutor(max(1, threads), thread_name_prefix="scan", initializer=give_way) as pool:
         readers = [pool.submit(read_on) for _ in range(min(max(1, threads), len(todo)))]

@@ -136,7 +136,18 @@ class Turns:
         Raises:
             SyncdError, BrokenOff: it came to no end.
         """
-        return self._cycle(Task(full=full, tidy=tidy))
+        outcome = self._cycle(Task(full=full, tidy=tidy))
+        if tidy:
+            self._look_after_state()
+        return outcome
+
+    def _look_after_state(self) -> None:
+        """Empty the state's log into its file, and see whether that is sound."""
+        with suppress(SyncdError):
+            state = self.rooms.state
+            state.checkpoint()
+            for line in state.integrity()[:3]:
+                log.error("the state file is damaged", what=line, remedy="stop syncd, and run: syncd --once")
 
     def _cycle(self, task: Task) -> Outcome:
         begun = time.monotonic()

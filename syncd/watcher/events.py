@@ -42,12 +42,14 @@ class Folders(Tree):
         super().__init__(root, ignored, news)
         self._leaving: _Leaving | None = None
         self._doubtful = False
+        self._to_explore: list[Folder] = []
 
     def calm(self) -> None:
         """What was moved away, and has not appeared elsewhere by now, was moved out."""
         if self._leaving is not None:
             with self._lock:
                 self._moved_out()
+            self._explore_new()
 
     def renew(self) -> None:
         """After lost events: watch what is there now. To be called before everything is looked at."""
@@ -58,13 +60,25 @@ class Folders(Tree):
 
     def on_event(self, event: InotifyEvent) -> None:
         """Take in one event; called by watchdog."""
+        try:
+            with self._lock:
+                for folder in tuple(self._by_wd.get(event.wd, ())):
+                    if not self._is_over:
+                        self._take(folder, event)
+            self._explore_new()
+        except Exception:
+            log.exception("an event of the media folder was not understood")
+            self._doubt("an event was not understood")
+
+    def _explore_new(self) -> None:
+        if not self._to_explore:
+            return
         with self._lock:
-            fresh = [self._understand(folder, event) for folder in tuple(self._by_wd.get(event.wd, ()))]
-        for folder in fresh:
-            if folder is not None:
-                self._explore(folder, is_new=True)
-                # Whoever looks at it from now on sees it with all folders in it watched.
-                self._news.touched(folder.path, writing=False, folder=True)
+            folders, self._to_explore = self._to_explore, []
+        for folder in folders:
+            self._explore(folder, is_new=True)
+            # Whoever looks at it from now on sees it with all folders in it watched.
+            self._news.touched(folder.path, writing=False, folder=True)
 
     def on_queue_overflow(self) -> None:
         """Events were dropped by the kernel: nothing is known for sure; called by watchdog."""
@@ -78,28 +92,19 @@ class Folders(Tree):
         self._doubtful = True
         self._news.everything(reason, at_once=False)
 
-    def _understand(self, folder: Folder, event: InotifyEvent) -> Folder | None:
-        """Take in an event in a folder; returns a folder that is new and to be explored."""
-        if self._is_over:
-            return None
-        try:
-            return self._take(folder, event)
-        except Exception:
-            log.exception("an event of the media folder was not understood")
-            self._doubt("an event was not understood")
-            return None
+    # --- with the lock held ---------------------------------------------------------------------------------------
 
-    def _take(self, folder: Folder, event: InotifyEvent) -> Folder | None:
+    def _take(self, folder: Folder, event: InotifyEvent) -> None:
         mask, name = event.mask, os.fsdecode(event.name)
         leaving = self._leaving
         if leaving is not None and not (mask & _IN.IN_MOVED_TO and event.cookie == leaving.cookie):
             self._moved_out()
             leaving = None
         if folder.gone:  # with what was moved out
-            return None
+            return
         if not name:
             self._take_own(folder, mask)
-            return None
+            return
         path = folder.path_of(name)
         is_folder = bool(mask & _IN.IN_ISDIR)
         counts = False
@@ -112,13 +117,12 @@ class Folders(Tree):
             counts = not self._ignored(key_of(path), is_folder)
         if not counts:
             self._moved_out()  # if it was: to a name that does not count
-            return None
-        if mask & _IN.IN_MOVED_TO:
-            return self._arrived(folder, name, leaving, is_folder=is_folder)
-        if is_folder:
-            return self._take_folder(folder, name, event)
-        self._take_file(path, event)
-        return None
+        elif mask & _IN.IN_MOVED_TO:
+            self._arrived(folder, name, leaving, is_folder=is_folder)
+        elif is_folder:
+            self._take_folder(folder, name, event)
+        else:
+            self._take_file(path, event)
 
     def _take_file(self, path: str, event: InotifyEvent) -> None:
         mask = event.mask
@@ -132,42 +136,53 @@ class Folders(Tree):
             writing = self._is_begun(path)
         self._news.touched(path, writing=writing, folder=False)
 
-    def _take_folder(self, above: Folder, name: str, event: InotifyEvent) -> Folder | None:
+    def _take_folder(self, above: Folder, name: str, event: InotifyEvent) -> None:
         mask, path = event.mask, above.path_of(name)
         if mask & _IN.IN_MOVED_FROM:
             carried = self._news.left(path, folder=True)
             self._leaving = _Leaving(event.cookie, above.inside.pop(name, None), carried)
-            return None
-        if mask & _IN.IN_ATTRIB:
+        elif mask & _IN.IN_ATTRIB:
             # Its rights or times; what matters is whether it could not be read until now.
-            return None if name in above.inside else self._appeared(above, name)
-        fresh = None
-        if mask & _IN.IN_CREATE:
-            fresh = self._appeared(above, name)
+            if name not in above.inside:
+                self._welcome(above, name)
+        elif mask & _IN.IN_CREATE:
+            self._welcome(above, name)
+            self._news.touched(path, writing=False, folder=True)
         elif mask & _IN.IN_DELETE:
             self._drop(above.inside.pop(name, None))
-        self._news.touched(path, writing=False, folder=True)
-        return fresh
+            self._news.touched(path, writing=False, folder=True)
 
-    def _arrived(
-        self, above: Folder, name: str, leaving: _Leaving | None, *, is_folder: bool
-    ) -> Folder | None:
+    def _welcome(self, above: Folder, name: str) -> None:
+        """A folder is here, and perhaps new."""
+        fresh = self._appeared(above, name)
+        if fresh is not None:
+            self._to_explore.append(fresh)
+
+    def _arrived(self, above: Folder, name: str, leaving: _Leaving | None, *, is_folder: bool) -> None:
         """Something was renamed to this, or moved in."""
         self._leaving = None
-        fresh = None
         if is_folder:
             known = None if leaving is None else leaving.folder
-            fresh = self._appeared(above, name, known)
-            if known is not None and above.inside.get(name) is not known:
-                self._drop(known)
+            self._appeared(above, name, known)
+            here = above.inside.get(name)
+            if here is not None:
+                # What happened in it between the renaming and this event was looked for under its old name, in vain.
+                self._to_explore.append(here)
+            if known is not None and known is not here:
+                self._left(known)
         carried = {} if leaving is None else leaving.carried
         self._news.arrived(above.path_of(name), carried, folder=is_folder)
-        return fresh
 
     def _moved_out(self) -> None:
-        if self._leaving is not None:
-            self._drop(self._leaving.folder)
-            self._leaving = None
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None and leaving.folder is not None:
+            self._left(leaving.folder)
+
+    def _left(self, folder: Folder) -> None:
+        """A folder is no longer where it was; if two have changed places, there is another one."""
+        self._drop(folder)
+        if folder.above is not None and not folder.above.gone:
+            self._welcome(folder.above, folder.name)
 
     def _take_own(self, folder: Folder, mask: int) -> None:
         """An event of a folder itself."""

@@ -141,7 +141,7 @@ class Pending:
         self._demand.at_once |= at_once
 
     def again(self, paths: Iterable[str], at: float, now: float) -> None:
-        """Hand these over at a time that is still to come, whatever happens to them until then."""
+        """Hand these over at a time that is still to come, also if nothing happens to them until then."""
         for path in paths:
             if len(self._again) >= MOST:
                 self._again.clear()
@@ -152,10 +152,12 @@ class Pending:
     def take(self, now: float) -> Hint:
         """What is due, which is forgotten here."""
         paths = {path for path, change in self._changes.items() if self._due(change) <= now}
-        paths.update(path for path, at in self._again.items() if at <= now)
+        for path in [path for path, at in self._again.items() if at <= now or path in paths]:
+            del self._again[path]
+            if path not in self._changes:  # else it is handed over when it has settled
+                paths.add(path)
         for path in paths:
             self._changes.pop(path, None)
-            self._again.pop(path, None)
         scan = None
         if self._demand is not None and self._demand_due(self._demand) <= now:
             scan = "; ".join(self._demand.reasons)

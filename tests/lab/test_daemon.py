@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from lab.daemon import RunningDaemon
@@ -24,15 +25,26 @@ def test_saved_here_is_there_soon(world: World) -> None:
     world.copy_example_images()
     begin(world, "album/one.jpg")
     quick(world)
+    assert world.s3 is not None
     with RunningDaemon(world.desktop) as daemon:
-        position = daemon.position()
+        position, requests = daemon.position(), world.s3.server.log_position()
         world.write("album/two.jpg", photo("two"))
         begun = time.monotonic()
         wait_until(lambda: "album/two.jpg" in world.catalog(), "the new file is in Gramps Web", SOON)
         assert time.monotonic() - begun < SOON
         daemon.wait(lambda live: live.doing is Doing.IDLE, "it rests")
-        assert "looking at everything" not in daemon.events(position)
+        assert_nothing_listed(daemon, position)
+        # When somebody uploads there, Gramps Web itself lists the bucket.
+        assert not [one for one in world.s3.server.requests_since(requests) if one.operation == "LIST"]
     ends_in_step(world)
+
+
+def assert_nothing_listed(daemon: RunningDaemon, position: int) -> None:
+    """Since then neither Gramps Web's objects nor the folder were gone through."""
+    events = daemon.events(position)
+    assert "looking at everything" not in events
+    listings = re.compile(r"GET \S+/api/media/\?")
+    assert not [event for event in events if listings.search(event)]
 
 
 def test_uploaded_there_is_here_soon(world: World) -> None:
@@ -49,5 +61,5 @@ def test_uploaded_there_is_here_soon(world: World) -> None:
         world.api.delete(handle)
         wait_until(lambda: photo("from the web") in world.desktop.trash(), "it is in the trash", SOON)
         daemon.wait(lambda live: live.doing is Doing.IDLE, "it rests")
-        assert "looking at everything" not in daemon.events(position)
+        assert_nothing_listed(daemon, position)
     ends_in_step(world)
