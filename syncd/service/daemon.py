@@ -52,6 +52,9 @@ DEFECTS_AT_MOST = 5
 LATE_SECONDS = 5.0
 """A check that is so late was planned by a clock that was set since."""
 
+RETURN_SECONDS = 0.5
+"""How often it is tried to take the state again after others had it."""
+
 REST_SHARE = 20.0
 """Where all objects have to be compared each time, that takes a twentieth of the time at most."""
 
@@ -234,8 +237,11 @@ class Daemon:
             self._wanted |= Due(whole="Gramps Desktop's family tree changed")
         self._plan_check()
 
-    def _plan_check(self) -> None:
+    def _plan_check(self, *, sooner: bool = False) -> None:
+        """Plan the next check; with `sooner` only if that is before the one that is planned."""
         seconds = self.pace.next_check()
+        if sooner and steady() + seconds >= self._check_by:
+            return
         self._check_by = steady() + seconds
         self.schedule.check_in(seconds)
 
@@ -293,9 +299,10 @@ class Daemon:
             self._plan_check()
             return
         self.pace.succeeded()
+        self.turns.teller.recovered()
         if outcome is not None and (outcome.actions or changes):
             self.pace.changed()
-            self._plan_check()
+            self._plan_check(sooner=True)
         if wanted.full:
             self.schedule.full_was_done()
         if not self.turns.has_history():
@@ -356,19 +363,29 @@ class Daemon:
 
     def _stand_aside(self) -> None:
         """Let go of everything until those who asked are done, then look anew: the state may have been bound anew."""
+        supervisor = self.standing.supervisor
         self.standing.now(Doing.ASIDE)
         self.turns.close()
-        self.aside.wait(self.standing.supervisor)
-        while True:
-            try:
-                self.turns.open()
-                break
-            except LockedError as error:
-                log.debug("the state is still in other hands", reason=error.reason)
-                time.sleep(0.2)
+        self.aside.wait(supervisor)
+        while not self._is_back():
+            supervisor.alive()
+            time.sleep(RETURN_SECONDS)
         self.pause.read(self.turns.rooms.state)
         self.pace.at_once()
         self._wanted |= Due(whole="another command was at work")
+
+    def _is_back(self) -> bool:
+        """Take the state again; False where that is not possible yet: another has it still, or its disk is full."""
+        try:
+            self.turns.open()
+        except LockedError as error:
+            log.debug("the state is still in other hands", reason=error.reason)
+            return False
+        except SyncdError as error:
+            self.turns.teller.fail(error)
+            self.standing.now(Doing.AWAY, error.reason, error.remedy)
+            return False
+        return True
 
     def _reload(self) -> None:
         """Read the configuration; a bad one is reported, and the old one kept."""

@@ -38,9 +38,7 @@ class Teller:
         if outcome.stop is not None:
             self.fail(StopError(outcome.stop.reason, outcome.stop.remedy))
             return
-        if self._failure is not None:
-            self._failure = None
-            log.info("it goes on")
+        self.recovered()
         self._tell_deeds(outcome)
         self._tell_problems(outcome, everything=everything)
         for notice in outcome.notices:
@@ -49,6 +47,12 @@ class Teller:
         lasting = {(notice.path, notice.text) for notice in outcome.notices if notice.lasts}
         self._notices = frozenset(lasting if everything else self._notices | lasting)
         self._tell_held(outcome)
+
+    def recovered(self) -> None:
+        """Tell that a failure is over, if there was one."""
+        if self._failure is not None:
+            self._failure = None
+            log.info("it goes on")
 
     def fail(self, error: SyncdError) -> None:
         """Tell why a cycle came to no end, once in a row."""

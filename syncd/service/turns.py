@@ -97,10 +97,16 @@ class Turns:
         """Ask Gramps Web whether anything changed since the last look; one short request.
 
         Raises:
-            ServerError: it cannot be asked.
+            ServerError, BrokenOff: it cannot be asked.
         """
-        known = self.rooms.state.cursor()
-        return known is None or self.rooms.catalog.newest() != known
+        rooms = self.rooms
+        known = rooms.state.cursor()
+        try:
+            with self.interruption.allowed():
+                return known is None or rooms.catalog.newest() != known
+        except BaseException:
+            rooms.hang_up()
+            raise
 
     def has_history(self) -> bool:
         """Whether the history of Gramps Web can tell what changed; without, all objects are compared."""
