@@ -25,7 +25,7 @@ import structlog
 from syncd.config import Settings
 from syncd.control.contract import Doing
 from syncd.control.server import ControlServer
-from syncd.errors import LockedError, SyncdError, Unreachable
+from syncd.errors import ConfigError, LockedError, SyncdError, Unreachable
 from syncd.ignore import IGNORE_FILE, IgnoreRules
 from syncd.model.plan import Outcome
 from syncd.observer import Changes
@@ -91,6 +91,8 @@ class Daemon:
     _changes: Changes = field(default_factory=Changes)
     _check_by: float = inf
     _defects: int = 0
+    _is_proven: bool = False
+    """Whether this configuration, or one before it, has led to anything: what is wrong with it then is the world's doing."""
 
     def __post_init__(self) -> None:
         self.aside = Aside(self.agenda, self.interruption)
@@ -129,7 +131,7 @@ class Daemon:
         """Live; ends with whatever interrupts it.
 
         Raises:
-            SyncdError: it could not begin: the state is in other hands, or cannot be used.
+            SyncdError: it could not begin: the configuration is wrong, the state is in other hands, or cannot be used.
         """
         self.interruption.install()
         self.turns.open()
@@ -292,6 +294,7 @@ class Daemon:
     def _ended(self, outcome: Outcome | None, wanted: Due, changes: Changes) -> None:
         """A look came to its end."""
         self._defects = 0
+        self._is_proven = True
         if outcome is not None and outcome.stop is not None:
             self._keep(Due(whole="it was stopped"), Changes())
             self.pace.stopped()
@@ -311,7 +314,13 @@ class Daemon:
         self.standing.now(Doing.IDLE)
 
     def _failed(self, error: SyncdError) -> None:
-        """A server is away, or the state's disk is full: it goes on by itself when that is over."""
+        """A server is away, or the state's disk is full: it goes on by itself when that is over.
+
+        Raises:
+            ConfigError: at the start; then only a person can mend it.
+        """
+        if isinstance(error, ConfigError) and not self._is_proven:
+            raise error
         self.turns.teller.fail(error)
         self.pace.failed(error)
         self.standing.now(Doing.AWAY, error.reason, error.remedy)
@@ -344,8 +353,8 @@ class Daemon:
             job.end(None, LockedError("another command came in between", "try again"))
         except SyncdError as error:
             self._wanted |= Due(whole="it came to no end")
-            self._failed(error)
             job.end(None, error)
+            self._failed(error)
         except Exception as error:
             self._wanted |= Due(whole="a defect")
             job.end(
@@ -411,6 +420,7 @@ class Daemon:
             SyncdError: they will not do.
         """
         new = self.settings
+        self._is_proven = True  # a mistake that shows later is reported, and does not end a daemon that worked
         self._stop()
         self.turns.close()
         self._set_up()

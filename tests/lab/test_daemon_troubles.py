@@ -224,6 +224,20 @@ def test_settings_that_are_read_again(empty_world: World) -> None:
         assert "draft.psd" not in world.catalog()
 
 
+def test_a_configuration_that_cannot_work(empty_world: World) -> None:
+    """What only a person can mend ends the daemon at its start, with the code and the words of a single run."""
+    world = empty_world
+    world.configure(media_dir=str(world.base / "no such folder"))
+    alone, once = world.syncd(timeout=30), world.syncd("--once")
+    assert alone.code == once.code == 2
+    assert "media_dir" in alone.err
+    world.configure(media_dir=str(world.folder), s3={"url": "s3://another-bucket"})
+    world.write("first.jpg", photo("first"))
+    ended = world.syncd(timeout=30)
+    assert ended.code == 2, ended
+    assert "s3.url" in ended.err
+
+
 def test_its_own_writes_do_not_echo(empty_world: World) -> None:
     """What the daemon fetches is no news to it: Gramps Web is not asked about it."""
     world = empty_world
