@@ -41,16 +41,16 @@ def stamp(state: State, *paths: str, content: str = "x") -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "asked"),
+    ("rel", "asked"),
     [
         ("a.jpg", "a.jpg"), ("A.jpg", "a.JPG"), (NFD, "größe/BÄR.jpg"), ("Größe/Bär.jpg", NFD), ("straße", "STRASSE"),
         ("ὈΔΥΣΣΕΎΣ", "ὀδυσσεύς"), ("x'; --", "x'; --"), ("100 %_*[a].jpg", "100 %_*[A].jpg"),
     ],
 )  # fmt: skip
-def test_links_are_found_by_path(state: State, path: str, asked: str) -> None:
+def test_links_are_found_by_path(state: State, rel: str, asked: str) -> None:
     """In any case and form, as a disk would compare them that keeps neither apart."""
-    put(state, path, "other.jpg")
-    assert handles(state.links_at([MediaPath.of(asked).fold])) == [path]
+    put(state, rel, "other.jpg")
+    assert handles(state.links_at([MediaPath.of(asked).fold])) == [rel]
 
 
 def test_links_are_found_where_their_file_is_ahead(state: State) -> None:
