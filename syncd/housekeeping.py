@@ -19,8 +19,16 @@ ACTIVITY_DAYS = 400
 """How long the record of what was done is kept: more than a year, so that last summer can be looked up."""
 
 
-def recover(media: MediaFolder, state: State) -> list[Notice]:
-    """Put in its place what a crash left under a name of ours; says what was found."""
+def recover(media: MediaFolder, state: State, *, look_into_trash: bool = True) -> list[Notice]:
+    """Put in its place what a crash, or an interruption, left under a name of ours; says what was found.
+
+    To be called before each look: a file that is parked under such a name would look deleted.
+
+    Args:
+        media: the media folder, under its lock.
+        state: where the trash is listed.
+        look_into_trash: whether it may hold more than is listed.
+    """
     notices = []
     for found in media.recover():
         if found.trashed is not None:
@@ -30,7 +38,7 @@ def recover(media: MediaFolder, state: State) -> list[Notice]:
             notices.append(
                 Notice("left by an interrupted run; it is back in the folder", str(found.stands_at))
             )
-    unlisted = media.unlisted_trash({entry.kept_as for entry in state.trash()})
+    unlisted = media.unlisted_trash({entry.kept_as for entry in state.trash()}) if look_into_trash else []
     for entry in unlisted:
         state.add_trash(entry)
     if unlisted:

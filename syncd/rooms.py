@@ -59,7 +59,7 @@ class Task:
     Args:
         full: list everything, whatever the history says.
         near: look only at what changed, as long as that suffices; None: at everything.
-        tidy: put in its place what a crash left, before; and tidy up what has had its time, after.
+        tidy: look for what the trash holds and nobody has listed, before; and tidy up what has had its time, after.
     """
 
     full: bool = False
@@ -171,8 +171,7 @@ class Rooms:
         if not self.dry_run:
             rooms.enter_context(doorstep.lock_folder(settings))
             arrival.check_folder()  # again: another state's first run may have come in between
-            if task.tidy:
-                self._notices += recover(media, state)
+            self._notices += recover(media, state, look_into_trash=task.tidy)
         server = arrival.check_server()
         notices, self._notices = [*self._notices, *_told_of_version(server)], []
         near = task.near if same_rules else None

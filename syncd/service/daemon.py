@@ -296,7 +296,7 @@ class Daemon:
         self._defects = 0
         self._is_proven = True
         if outcome is not None and outcome.stop is not None:
-            self._keep(Due(whole="it was stopped"), Changes())
+            self._keep(wanted | Due(whole="it was stopped"), changes)
             self.pace.stopped()
             self.standing.now(Doing.STOPPED, outcome.stop.reason, outcome.stop.remedy)
             self._plan_check()
@@ -342,21 +342,22 @@ class Daemon:
     def _do_job(self, job: Job) -> None:
         """Do a run that somebody waits for, whatever else holds everything still."""
         self._take_hints()
+        wanted = self._wanted | Due(full=job.full)
         self._wanted, self._changes = NOTHING, Changes()
         self.interruption.clear(self.pause)
         self.pace.at_once()
         self.turns.progress.follower, self.turns.is_awaited = job.progress, True
         try:
-            outcome = self._whole(full=job.full)
+            outcome = self._whole(full=wanted.full, tidy=wanted.tidy)
         except BrokenOff:
-            self._wanted |= Due(whole="it was broken off")
+            self._wanted |= wanted | Due(whole="it was broken off")
             job.end(None, LockedError("another command came in between", "try again"))
         except SyncdError as error:
-            self._wanted |= Due(whole="it came to no end")
+            self._wanted |= wanted | Due(whole="it came to no end")
             job.end(None, error)
             self._failed(error)
         except Exception as error:
-            self._wanted |= Due(whole="a defect")
+            self._wanted |= wanted | Due(whole="a defect")
             job.end(
                 None,
                 Unreachable(f"a defect in syncd ended the run ({type(error).__name__})", "see: syncd status"),
@@ -364,7 +365,7 @@ class Daemon:
             self._defect(error)
         else:
             job.end(outcome)
-            self._ended(outcome, Due(full=job.full), Changes())
+            self._ended(outcome, wanted, Changes())
         finally:
             self.turns.is_awaited = False
             if not job.over.is_set():

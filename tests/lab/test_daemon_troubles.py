@@ -22,6 +22,20 @@ from tests.lab.test_daemon import SOON, quick
 MANY = int(os.environ.get("SYNCD_MANY", "500"))
 """Files that are copied in at once. `SYNCD_MANY=2000` takes Gramps Web some minutes: it indexes each anew."""
 
+PARKER = """
+import os, sys, time
+from pathlib import Path
+from syncd.applier.disk import MediaFolder
+from syncd.ignore import IgnoreRules
+from syncd.ports import SilentProgress
+from syncd.scanner import scan
+root = Path(sys.argv[1])
+found = scan(root, {}, IgnoreRules(), now_ns=time.time_ns(), progress=SilentProgress(), threads=1)
+with MediaFolder(root) as media, media.step_aside(found.snapshot.files[sys.argv[2]]):
+    os.kill(os.getpid(), 9)
+"""
+"""Is killed while a file is parked under a name of ours, as it is for a moment when files change places."""
+
 SLOW_WRITER = """
 import sys, time
 with open(sys.argv[1], "wb", buffering=0) as file:
@@ -201,6 +215,31 @@ def test_killed_and_started_anew(empty_world: World) -> None:
         second.send(signal.SIGCONT)
         second.wait(rests, "it rests")
     assert not (world.desktop.state_dir / "daemon.sock").exists()
+    ends_in_step(world)
+
+
+@pytest.mark.parametrize("start", ["paused", "without its folder"])
+def test_a_file_that_a_crash_left_parked(empty_world: World, start: str) -> None:
+    """However the daemon starts after a crash, what was left under a name of ours is back before anything is looked at."""
+    world = empty_world
+    handles = begin(world, "one.jpg", "two.jpg")
+    quick(world)
+    if start == "paused":
+        with RunningDaemon(world.desktop):
+            assert world.syncd("pause").code == 0
+    subprocess.run([sys.executable, "-c", PARKER, str(world.folder), "one.jpg"], check=False)
+    assert "one.jpg" not in world.desktop.files()
+    away = world.folder.with_name("away")
+    if start == "paused":
+        with RunningDaemon(world.desktop).start(until=lambda live: live.doing is Doing.PAUSED):
+            assert world.sync()["counts"]["unchanged"] == 2
+            assert world.syncd("resume").code == 0
+    else:
+        world.folder.rename(away)
+        with RunningDaemon(world.desktop).start(until=lambda live: live.doing is Doing.STOPPED) as daemon:
+            away.rename(world.folder)
+            daemon.wait(rests, "it goes on")
+    assert {path: item["handle"] for path, item in world.api.by_path().items()} == handles
     ends_in_step(world)
 
 
