@@ -102,12 +102,15 @@ class Pending:
     def _make_room(self) -> None:
         if len(self._changes) < MOST:
             return
-        since = min(change.first for change in self._changes.values())
-        self.everything("very many files changed at once", since)
-        assert self._demand is not None
-        self._demand.crowded = True
-        self._again.clear()
-        self._changes = {path: change for path, change in self._changes.items() if change.opened is not None}
+        if self._demand is None or not self._demand.crowded:
+            since = min(change.first for change in self._changes.values())
+            self.everything("very many files changed at once", since)
+            assert self._demand is not None
+            self._demand.crowded = True
+            self._again.clear()
+            self._changes = {
+                path: change for path, change in self._changes.items() if change.opened is not None
+            }
         if len(self._changes) >= MOST:
             del self._changes[next(iter(self._changes))]
 

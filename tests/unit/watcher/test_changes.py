@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -215,6 +216,30 @@ def test_folders_that_change_places(media: Path, watching: Watching) -> None:
     assert kernel_watches() == lookout.watcher.health.folders == 5
 
 
+def exchange(one: Path, other: Path) -> None:
+    """Let two names change places, in one step."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    at_cwd, exchanging = -100, 2
+    done = libc.renameat2(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), exchanging)
+    assert done == 0, os.strerror(ctypes.get_errno())
+
+
+def test_names_that_are_exchanged(media: Path, watching: Watching) -> None:
+    """Two folders, or files, that change places in one step: both names are told, and both are watched as before."""
+    write(media / "a" / "1" / "x.jpg")
+    write(media / "b" / "2" / "x.jpg")
+    write(media / "x.jpg", b"x")
+    write(media / "y.jpg", b"y")
+    lookout = watching()
+    exchange(media / "a", media / "b")
+    exchange(media / "x.jpg", media / "y.jpg")
+    assert lookout.rest() == {"a", "b", "x.jpg", "y.jpg"}
+    write(media / "a" / "2" / "y.jpg")
+    write(media / "b" / "1" / "y.jpg")
+    assert lookout.rest() == {"a/2/y.jpg", "b/1/y.jpg"}
+    assert kernel_watches() == lookout.watcher.health.folders == 5
+
+
 def test_a_folder_that_is_deleted(media: Path, watching: Watching) -> None:
     """The folder is told, its watches are gone, and one that is made anew under its name is watched."""
     write(media / "a" / "1" / "x.jpg")
@@ -231,7 +256,7 @@ def test_a_folder_that_is_deleted(media: Path, watching: Watching) -> None:
     assert lookout.watcher.health.unwatched == 0
 
 
-def test_two_thousand_folders_copied_in(media: Path, tmp_path: Path, watching: Watching) -> None:
+def test_many_folders_copied_in(media: Path, tmp_path: Path, watching: Watching) -> None:
     """However fast folders appear, afterwards each is watched and all that is in them was told."""
     for number in range(500):
         write(tmp_path / "album" / f"{number % 10}" / f"{number}" / "x.jpg")

@@ -64,20 +64,6 @@ def test_it_ends_while_events_pour_in(media: Path, watching: Watching) -> None:
             assert lookout.watcher.health.folders == 0
 
 
-def test_whatever_pours_in_it_ends_knowing(media: Path, watching: Watching) -> None:
-    """After a storm of folders made, renamed and deleted, every folder that is left is watched by its right name."""
-    lookout = watching()
-    with pouring(media):
-        lookout.until(lambda: len(lookout.paths) > 300 or lookout.scans)
-    lookout.rest()
-    left = sorted(path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_dir())
-    assert len(left) > 50
-    assert lookout.watcher.health.folders == len(left) + 1
-    for folder in left:
-        (media / folder / "last.jpg").touch()
-    assert lookout.rest() == {f"{folder}/last.jpg" for folder in left}
-
-
 def test_it_may_be_stopped_at_any_time(media: Path, watching: Watching) -> None:
     """Before it began, and again after; it can begin anew."""
     lookout = Lookout(media)

@@ -182,6 +182,13 @@ def test_again() -> None:
     pending.touched("a", 101, writing=False)
     assert taken(pending, 103) == {"a"}
     assert taken(pending, 110) == {"b"}
-    pending.again([str(number) for number in range(MOST + 1)], 120, 110)
+    pending.again(["open", "busy"], 112, 110)
+    pending.touched("open", 111, writing=True)
+    pending.touched("busy", 111, writing=False)
+    assert not pending.take(112)
+    assert pending.unsettled(112) == {"open", "busy"}
+    assert taken(pending, 113) == {"busy"}
+    assert taken(pending, 171) == {"open"}
+    pending.again([str(number) for number in range(MOST + 1)], 220, 200)
     assert len(pending) == 0
-    assert pending.take(112).scan
+    assert pending.take(202).scan
