@@ -6,7 +6,10 @@ Whatever is posted twice before it is done is done once.
 from __future__ import annotations
 
 import threading
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 
 from syncd.errors import SyncdError
 from syncd.model.plan import Outcome
@@ -79,29 +82,32 @@ NOTHING = Due()
 
 
 class Agenda:
-    """Where it is posted. The condition's lock may be taken again by a signal's handler in the same thread."""
+    """Where it is posted. A signal's handler may post in the middle of whatever its own thread is at here.
+
+    A lock would not keep the two apart, so there is none: things are only added at one end and taken from the other, each
+    in a single step.
+    """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.RLock())
-        self._due = NOTHING
-        self._poked = False
+        self._posted: deque[Due] = deque()
+        self._woken: SimpleQueue[None] = SimpleQueue()
 
     def post(self, due: Due) -> None:
         """Say that something is due."""
-        with self._changed:
-            self._due |= due
-            self._changed.notify_all()
+        if due not in tuple(self._posted):
+            self._posted.append(due)
+        self.poke()
 
     def poke(self) -> None:
         """Have the main thread look around, without anything being due."""
-        with self._changed:
-            self._poked = True
-            self._changed.notify_all()
+        if self._woken.empty():
+            self._woken.put(None)
 
     def wait(self, seconds: float | None) -> Due:
         """Take what is due, waiting for it for so long at most."""
-        with self._changed:
-            if self._due == NOTHING and not self._poked:
-                self._changed.wait(seconds)
-            due, self._due, self._poked = self._due, NOTHING, False
-            return due
+        with suppress(Empty):
+            self._woken.get(timeout=seconds)
+        due = NOTHING
+        while self._posted:
+            due |= self._posted.popleft()
+        return due

@@ -1,0 +1,224 @@
+"""What is due: posted by anybody at any moment, also in the middle of posting and of waiting, and never lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from syncd.model.plan import Outcome
+from syncd.ports import SilentProgress
+from syncd.service import agenda as agenda_module
+from syncd.service.agenda import NOTHING, Agenda, Due, Job
+
+SOON = 30.0
+"""Nobody ever waits for so long here: who does was not woken."""
+
+
+def job() -> Job:
+    """A run that somebody waits for."""
+    return Job(False, SilentProgress())
+
+
+def test_what_is_posted_is_taken_once() -> None:
+    """And then it is no longer due."""
+    agenda = Agenda()
+    agenda.post(Due(check=True))
+    assert agenda.wait(SOON) == Due(check=True)
+    assert agenda.wait(0) == NOTHING
+
+
+def test_what_is_posted_twice_is_due_once() -> None:
+    """All that was posted meanwhile is taken together; the first reason is told."""
+    agenda, first, second = Agenda(), job(), job()
+    for due in (
+        Due(check=True),
+        Due(whole="one"),
+        Due(whole="other", full=True),
+        Due(check=True),
+        Due(hint=True),
+    ):
+        agenda.post(due)
+    agenda.post(Due(jobs=(first,)))
+    agenda.post(Due(jobs=(second,)))
+    expected = Due(check=True, whole="one", full=True, hint=True, jobs=(first, second))
+    assert agenda.wait(SOON) == expected
+    assert agenda.wait(0) == NOTHING
+
+
+def test_the_same_run_asked_for_by_two_is_two_runs() -> None:
+    """Each of them waits for its own outcome."""
+    agenda, jobs = Agenda(), [job() for _ in range(3)]
+    for one in jobs:
+        agenda.post(Due(jobs=(one,)))
+    assert agenda.wait(SOON).jobs == tuple(jobs)
+
+
+def test_each_kind_is_kept_when_others_join() -> None:
+    """Whatever is put together, nothing of it gets lost."""
+    kinds = [
+        Due(check=True), Due(whole="why"), Due(full=True), Due(tidy=True), Due(hint=True), Due(at_once=True),
+        Due(reload=True), Due(jobs=(job(),)),
+    ]  # fmt: skip
+    together = NOTHING
+    for due in kinds:
+        together |= due
+    assert together == Due(True, "why", True, True, True, True, True, kinds[-1].jobs)
+    assert together.without_jobs() == Due(True, "why", True, True)
+    assert NOTHING | together == together | NOTHING == together
+
+
+def test_without_anything_it_waits_no_longer_than_it_is_told_to() -> None:
+    """And costs nothing meanwhile."""
+    begun, busy = time.monotonic(), time.thread_time()
+    assert Agenda().wait(0.2) == NOTHING
+    assert 0.2 <= time.monotonic() - begun < 5
+    assert time.thread_time() - busy < 0.1
+
+
+@pytest.mark.parametrize("call", [lambda agenda: agenda.post(Due(tidy=True)), lambda agenda: agenda.poke()])
+def test_another_thread_ends_the_wait(call: Callable[[Agenda], None]) -> None:
+    """Also one without an end."""
+    agenda = Agenda()
+    threading.Timer(0.1, call, [agenda]).start()
+    begun = time.monotonic()
+    assert agenda.wait(None) in (Due(tidy=True), NOTHING)
+    assert time.monotonic() - begun < SOON / 2
+
+
+def test_a_poke_is_remembered_until_the_next_wait() -> None:
+    """Whoever pokes while something is done wants to be looked at afterwards, once."""
+    agenda = Agenda()
+    agenda.poke()
+    agenda.poke()
+    begun = time.monotonic()
+    assert agenda.wait(SOON) == NOTHING
+    assert time.monotonic() - begun < SOON / 2
+    assert agenda.wait(0.01) == NOTHING
+
+
+def test_many_threads_lose_nothing() -> None:
+    """Each of what they post is taken exactly once."""
+    agenda, taken = Agenda(), list[Job]()
+    jobs = [[job() for _ in range(300)] for _ in range(6)]
+
+    def post(mine: list[Job]) -> None:
+        for one in mine:
+            agenda.post(Due(jobs=(one,)))
+
+    threads = [threading.Thread(target=post, args=[mine]) for mine in jobs]
+    for thread in threads:
+        thread.start()
+    while len(taken) < 1800:
+        due = agenda.wait(SOON)
+        assert due != NOTHING or any(thread.is_alive() for thread in threads), "it was not told"
+        taken += due.jobs
+    for thread in threads:
+        thread.join()
+    assert {id(one) for one in taken} == {id(one) for mine in jobs for one in mine}
+    assert len(taken) == 1800
+
+
+def test_what_is_posted_without_end_takes_no_memory() -> None:
+    """A cycle may run for hours, and nobody takes anything meanwhile."""
+    agenda = Agenda()
+    for _ in range(5000):
+        agenda.post(Due(hint=True))
+        agenda.poke()
+        agenda.post(Due(check=True))
+    assert len(agenda._posted) <= 4
+    assert agenda.wait(SOON) == Due(check=True, hint=True)
+
+
+# --- signals ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Signals of a timer, which are over afterwards."""
+    before = signal.getsignal(signal.SIGALRM)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_a_signal_that_posts_ends_the_wait(alarm: None) -> None:
+    """Its handler runs in the very thread that waits."""
+    agenda = Agenda()
+    signal.signal(signal.SIGALRM, lambda *_: agenda.post(Due(reload=True)))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    begun = time.monotonic()
+    assert agenda.wait(None) == Due(reload=True)
+    assert time.monotonic() - begun < SOON / 2
+
+
+def test_what_a_signal_raises_comes_out_of_the_wait(alarm: None) -> None:
+    """So the daemon ends; what was due stays due for whoever tidies up."""
+    agenda = Agenda()
+
+    def end(*_: object) -> None:
+        agenda.post(Due(tidy=True))
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    with pytest.raises(KeyboardInterrupt):
+        agenda.wait(None)
+    assert agenda.wait(0) == Due(tidy=True)
+
+
+def test_signals_at_any_moment_are_never_lost(alarm: None) -> None:
+    """Thousands of them, in the middle of waiting, of taking and of posting: each is due afterwards, soon, and nothing locks up."""
+    agenda, posted = Agenda(), list[Job]()
+
+    def handler(*_: object) -> None:
+        posted.append(job())
+        agenda.post(Due(jobs=(posted[-1],)))
+
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    taken: list[Job] = []
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        before = len(posted)
+        begun = time.monotonic()
+        taken += agenda.wait(2.0).jobs
+        assert time.monotonic() - begun < 1.0, f"{len(posted) - before} signals did not end the wait"
+        agenda.post(Due(check=True))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    taken += agenda.wait(0).jobs
+    assert len(taken) == len(posted) > 100
+    assert {id(one) for one in taken} == {id(one) for one in posted}
+
+
+def test_a_signal_in_the_middle_of_a_post(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler posts while its own thread is at posting: both are due."""
+    agenda, joined = Agenda(), Due.__or__
+    once = [Due(reload=True)]
+
+    def interrupted(one: Due, other: Due) -> Due:
+        if once:
+            agenda.post(once.pop())
+        return joined(one, other)
+
+    monkeypatch.setattr(agenda_module.Due, "__or__", interrupted)
+    agenda.post(Due(check=True))
+    agenda.post(Due(tidy=True))
+    assert agenda.wait(SOON) | agenda.wait(0) == Due(check=True, tidy=True, reload=True)
+
+
+# --- jobs ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_tells_how_it_ended() -> None:
+    """Whoever waits for it goes on then."""
+    one = job()
+    assert not one.over.is_set()
+    outcome = Outcome()
+    threading.Timer(0.05, one.end, [outcome]).start()
+    assert one.over.wait(SOON)
+    assert one.outcome is outcome
+    assert one.error is None
