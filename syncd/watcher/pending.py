@@ -103,7 +103,8 @@ class Pending:
         if len(self._changes) < MOST:
             return
         if self._demand is None or not self._demand.crowded:
-            since = min(change.first for change in self._changes.values())
+            closed = (change.first for change in self._changes.values() if change.opened is None)
+            since = min(closed, default=self._last)
             self.everything("very many files changed at once", since)
             assert self._demand is not None
             self._demand.crowded = True

@@ -146,9 +146,21 @@ def test_a_scan_waits_thirty_seconds_at_most() -> None:
         pending.touched(f"{number}", 100 + number / 1000, writing=True)
         if number % 10_000:
             pending.touched(f"{number}", 100 + number / 1000, writing=False)
-    assert pending.due() == 130
+    assert pending.due() == 130.001
     assert pending.take(140).scan
     assert pending.unsettled(140) == {"0", "10000", "20000", "30000", "40000"}
+
+
+def test_a_file_that_is_open_for_long_does_not_hurry_the_scan() -> None:
+    """The 30 s of a scan begin with the changes that it stands for."""
+    pending = Pending(2)
+    for second in range(0, 100, 10):
+        pending.touched("long", second, writing=True)
+    for number in range(MOST + 1):
+        pending.touched(f"{number}", 100 + number / 1000, writing=False)
+    assert pending.due() == 104
+    assert pending.take(104).scan
+    assert pending.unsettled(104) == {"long"}
 
 
 def test_very_many_open_files_stay_within_bounds() -> None:
