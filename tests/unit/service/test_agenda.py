@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +12,7 @@ from syncd.model.plan import Outcome
 from syncd.ports import SilentProgress
 from syncd.service import agenda as agenda_module
 from syncd.service.agenda import NOTHING, Agenda, Due, Job
+from tests.unit.service.signals import signalled
 
 SOON = 30.0
 """Nobody ever waits for so long here: who does was not woken."""
@@ -136,59 +136,43 @@ def test_what_is_posted_without_end_takes_no_memory() -> None:
 # --- signals ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def alarm() -> Iterator[None]:
-    """Signals of a timer, which are over afterwards."""
-    before = signal.getsignal(signal.SIGALRM)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-
-def test_a_signal_that_posts_ends_the_wait(alarm: None) -> None:
+def test_a_signal_that_posts_ends_the_wait() -> None:
     """Its handler runs in the very thread that waits."""
     agenda = Agenda()
-    signal.signal(signal.SIGALRM, lambda *_: agenda.post(Due(reload=True)))
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
-    begun = time.monotonic()
-    assert agenda.wait(None) == Due(reload=True)
-    assert time.monotonic() - begun < SOON / 2
+    with signalled(lambda: agenda.post(Due(reload=True)), after=0.1):
+        begun = time.monotonic()
+        assert agenda.wait(None) == Due(reload=True)
+        assert time.monotonic() - begun < SOON / 2
 
 
-def test_what_a_signal_raises_comes_out_of_the_wait(alarm: None) -> None:
+def test_what_a_signal_raises_comes_out_of_the_wait() -> None:
     """So the daemon ends; what was due stays due for whoever tidies up."""
     agenda = Agenda()
 
-    def end(*_: object) -> None:
+    def end() -> None:
         agenda.post(Due(tidy=True))
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
-    with pytest.raises(KeyboardInterrupt):
+    with signalled(end, after=0.05), pytest.raises(KeyboardInterrupt):
         agenda.wait(None)
     assert agenda.wait(0) == Due(tidy=True)
 
 
-def test_signals_at_any_moment_are_never_lost(alarm: None) -> None:
-    """Thousands of them, in the middle of waiting, of taking and of posting: each is due afterwards, soon, and nothing locks up."""
-    agenda, posted = Agenda(), list[Job]()
+def test_signals_at_any_moment_are_never_lost() -> None:
+    """Thousands of them, in the middle of waiting, of taking and of posting: each is due soon, and nothing locks up."""
+    agenda, posted, taken = Agenda(), list[Job](), list[Job]()
 
-    def handler(*_: object) -> None:
+    def handler() -> None:
         posted.append(job())
         agenda.post(Due(jobs=(posted[-1],)))
 
-    signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
-    taken: list[Job] = []
-    end = time.monotonic() + 1.5
-    while time.monotonic() < end:
-        before = len(posted)
-        begun = time.monotonic()
-        taken += agenda.wait(2.0).jobs
-        assert time.monotonic() - begun < 1.0, f"{len(posted) - before} signals did not end the wait"
-        agenda.post(Due(check=True))
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    with signalled(handler, after=0, every=0.0002):
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            begun = time.monotonic()
+            taken += agenda.wait(3.0).jobs
+            assert time.monotonic() - begun < 2.0, "signals did not end the wait"
+            agenda.post(Due(check=True))
     taken += agenda.wait(0).jobs
     assert len(taken) == len(posted) > 100
     assert {id(one) for one in taken} == {id(one) for one in posted}
