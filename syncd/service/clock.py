@@ -7,6 +7,7 @@ up meanwhile.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import select
 import threading
@@ -44,21 +45,30 @@ class ClockWatch:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._reader, self._writer = os.pipe2(os.O_CLOEXEC)
-        self._thread = threading.Thread(target=self._watch, name="clock", daemon=True)
+        self._thread: threading.Thread | None = None
+        self._writer = -1
 
     def start(self) -> None:
         """Begin."""
+        reader, self._writer = os.pipe2(os.O_CLOEXEC)
+        self._thread = threading.Thread(target=self._watch, args=[reader], name="clock", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End; to be called once, after `start`."""
-        os.write(self._writer, b"x")
-        self._thread.join(1)
-        os.close(self._writer)
-        os.close(self._reader)
+        """End, whether it began or not."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            os.close(self._writer)
+            thread.join(1)
 
-    def _watch(self) -> None:
+    def _watch(self, over: int) -> None:
+        """Watch until the other end of a pipe is closed."""
+        try:
+            self._watch_timer(over)
+        finally:
+            os.close(over)
+
+    def _watch_timer(self, over: int) -> None:
         try:
             timer = _new_timer()
         except (OSError, AttributeError) as error:  # a libc without it
@@ -67,15 +77,19 @@ class ClockWatch:
         try:
             poll = select.poll()
             poll.register(timer, select.POLLIN)
-            poll.register(self._reader, select.POLLIN)
+            poll.register(over, 0)
             while True:
-                _arm(timer)
-                if any(number == self._reader for number, _event in poll.poll()):
-                    return
                 try:
+                    _arm(timer)
+                    if any(number == over for number, _event in poll.poll()):
+                        return
                     os.read(timer, 8)
-                except OSError:  # cancelled: this is the message
-                    self._changed()
+                except BlockingIOError:
+                    continue
+                except OSError as error:
+                    if error.errno != errno.ECANCELED:
+                        raise
+                    self._changed()  # cancelled, perhaps while it was set up again: this is the message
         except OSError as error:
             log.debug("nobody tells any more when the clock is set", error=str(error))
         finally:

@@ -1,7 +1,7 @@
 """When the daemon looks by itself: APScheduler posts to the agenda, and does nothing else.
 
 What was missed while a cycle ran, or while the machine slept, is due once, at once. As APScheduler goes by the clock, all is
-planned anew when that was set.
+planned anew when that was set: for when it was due by a clock that nobody sets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from syncd.service.agenda import Agenda, Due
-from syncd.service.clock import ClockWatch
+from syncd.service.clock import ClockWatch, steady
 
 DAY_SECONDS = 86_400.0
 
@@ -30,14 +30,25 @@ class Schedule:
         agenda: where what is due is posted.
         full_every: seconds between two full looks.
         now: the time, with its zone.
+        clock: steady seconds.
     """
 
     def __init__(
-        self, agenda: Agenda, *, full_every: float, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        agenda: Agenda,
+        *,
+        full_every: float,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = steady,
     ) -> None:
         self._agenda = agenda
-        self._full_every = full_every
         self._now = now
+        self._steady = clock
+        self._regular = {
+            _FULL: (full_every, Due(whole="it is time", full=True)),
+            _TIDY: (DAY_SECONDS, Due(tidy=True)),
+        }
+        self._due_by: dict[str, float] = {}
         # Posting takes no time: the scheduler's own thread does it.
         self._scheduler: Any = BackgroundScheduler(timezone=UTC, executors={"default": DebugExecutor()})
         self._clock = ClockWatch(self.clock_was_set)
@@ -45,14 +56,16 @@ class Schedule:
 
     def start(self) -> None:
         """Begin; the first full look is the caller's."""
-        self._plan()
+        for name in self._regular:
+            self._begin(name)
         self._scheduler.start()
         self._clock.start()
 
     def stop(self) -> None:
-        """End."""
+        """End, whether it began or not."""
         self._clock.stop()
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     def check_in(self, seconds: float) -> None:
         """Plan the next check, in place of the one that is planned."""
@@ -67,11 +80,14 @@ class Schedule:
 
     def full_was_done(self) -> None:
         """Plan the next full look from now on."""
-        self._every(_FULL, self._full_every, Due(whole="it is time", full=True))
+        self._begin(_FULL)
 
     def clock_was_set(self) -> None:
         """Plan all anew, and look at once: the machine may have slept for days."""
-        self._plan()
+        for name in self._regular:
+            if self._due_by[name] <= self._steady():
+                self._post(name)
+            self._plan(name)
         self._agenda.post(Due(check=True, at_once=True))
 
     def next_check(self) -> float | None:
@@ -82,20 +98,27 @@ class Schedule:
         """When the next full look is planned, in Unix seconds."""
         return self._next(_FULL)
 
-    def _plan(self) -> None:
-        self.full_was_done()
-        self._every(_TIDY, DAY_SECONDS, Due(tidy=True))
+    def _begin(self, name: str) -> None:
+        """Count from now on."""
+        self._due_by[name] = self._steady() + self._regular[name][0]
+        self._plan(name)
 
-    def _every(self, name: str, seconds: float, due: Due) -> None:
+    def _plan(self, name: str) -> None:
+        """Plan it for when it is due, and from then on regularly."""
         self._scheduler.add_job(
-            self._agenda.post,
+            self._post,
             "interval",
-            args=[due],
+            args=[name],
             id=name,
-            seconds=seconds,
-            start_date=self._now() + timedelta(seconds=seconds),
+            seconds=self._regular[name][0],
+            start_date=self._now() + timedelta(seconds=max(0.0, self._due_by[name] - self._steady())),
             **_OPTIONS,
         )
+
+    def _post(self, name: str) -> None:
+        every, due = self._regular[name]
+        self._due_by[name] = self._steady() + every
+        self._agenda.post(due)
 
     def _next(self, name: str) -> float | None:
         job = self._scheduler.get_job(name)
