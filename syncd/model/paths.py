@@ -94,6 +94,15 @@ class MediaPath:
         return self.text
 
 
+def is_text(name: str) -> bool:
+    """Whether a name, as the file system gives it, is proper Unicode: only then anything can be known by it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Trouble(StrEnum):
     """What is the matter with a path, in one word for scripts."""
 

@@ -26,6 +26,7 @@ from syncd.model import (
     PathRules,
     Problem,
 )
+from syncd.model.paths import is_text
 from syncd.model.plan import HoldKind
 from syncd.observer.arrival import ASK_AT_MOST, Arrival
 from syncd.observer.contents import Contents
@@ -230,17 +231,9 @@ class Near:
 
 def _paths_of(changes: Changes) -> list[MediaPath]:
     """The changed paths. What is told of an object may be a path as Gramps Web has it, which is none of the folder's."""
-    if not all(map(_is_text, changes.paths)):
+    if not all(map(is_text, changes.paths)):
         raise TooWide("a name is not in UTF-8")
     return [path for path in map(MediaPath.of, sorted(changes.paths)) if is_inside(path)]
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _check_size(neighbours: Neighbourhood) -> None:

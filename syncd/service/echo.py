@@ -11,6 +11,7 @@ from pathlib import Path
 
 from syncd.ignore import IgnoreRules
 from syncd.model import MediaPath
+from syncd.model.paths import is_text
 from syncd.scanner.hashing import same_content
 from syncd.state import State
 
@@ -40,6 +41,8 @@ class _Comparison:
 
     def differs(self, path: str) -> bool:
         """Whether a file, or anything below a folder, is not as it was."""
+        if not is_text(path):
+            return True  # nothing is known of such names; the look at everything tells of them
         try:
             status = os.lstat(self._media_dir / path)
         except OSError:
@@ -80,6 +83,8 @@ class _Comparison:
                 return True
             for entry in entries:
                 rel = f"{folder}/{entry.name}"
+                if not is_text(rel):
+                    return True
                 of = MediaPath.of(rel)
                 is_folder = entry.is_dir(follow_symlinks=False)
                 if self._ignored.matches_text(of.key, is_dir=is_folder):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -261,6 +262,26 @@ def test_settings_that_are_read_again(empty_world: World) -> None:
         world.write("second.jpg", photo("second"))
         wait_until(lambda: "second.jpg" in world.catalog(), "it works", 20)
         assert "draft.psd" not in world.catalog()
+
+
+def test_names_that_are_not_text(empty_world: World) -> None:
+    """Names that are not UTF-8 come, change and go: they are told of, and what has a proper name goes on."""
+    world = empty_world
+    begin(world, "first.jpg")
+    quick(world)
+    bad = os.fsencode(world.folder) + b"/Gr\xfc\xdfe"
+    with RunningDaemon(world.desktop) as daemon:
+        os.mkdir(bad)  # noqa: PTH102  pathlib takes no bytes
+        Path(os.fsdecode(bad), "photo.jpg").write_bytes(photo("in a folder"))
+        Path(os.fsdecode(bad) + ".jpg").write_bytes(photo("bad"))
+        world.write("second.jpg", photo("second"))
+        wait_until(lambda: "second.jpg" in world.catalog(), "what has a proper name is there", 20)
+        wait_until(lambda: world.syncd("status", "--json").code == 1, "it is told", 20)
+        Path(os.fsdecode(bad)).rename(world.folder / "Grüße")
+        Path(os.fsdecode(bad) + ".jpg").unlink()
+        wait_until(lambda: "Grüße/photo.jpg" in world.catalog(), "and so is what was given one", 20)
+        daemon.wait(rests, "it rests")
+    ends_in_step(world)
 
 
 def test_a_configuration_that_cannot_work(empty_world: World) -> None:
