@@ -66,7 +66,7 @@ def large_world(base: Path, files: int) -> Iterator[World]:
         '<?xml version="1.0" encoding="UTF-8"?>\n<database xmlns="http://gramps-project.org/xml/1.7.2/">'
         f'<header><created date="2026-01-01" version="6.0.8"/></header><objects>{objects}</objects></database>'
     )
-    with RcloneS3(base / "s3") as s3:
+    with RcloneS3(base / "s3", folders_for="24h") as s3:
         s3.new_bucket("media")
         server = GrampsWeb(base / "gramps-web", s3=s3)
         server.release.import_tree(export, base / "tree")

@@ -127,13 +127,14 @@ class RcloneS3(S3Server):
         ),
     )
 
-    def __init__(self, folder: Path, *, base_path: str = "") -> None:
-        """`base_path` lets it live below a path such as `/storage/v1/s3`.
+    def __init__(self, folder: Path, *, base_path: str = "", folders_for: str = "1s") -> None:
+        """`base_path` lets it live below a path such as `/storage/v1/s3`; `folders_for` is how long it remembers a folder.
 
-        rclone checks signatures without that path, which no client signs: with a base path it lets everybody in.
+        Without remembering it reads the folder anew for each page of a listing: for 100,000 keys that takes hours. rclone checks signatures without that path, which no client signs: with a base path it lets everybody in.
         """
         super().__init__("rclone serve s3", folder / "rclone.log")
         self.base_path = base_path
+        self.folders_for = folders_for
         self.data = folder / "buckets"
         self.data.mkdir(parents=True, exist_ok=True)
 
@@ -149,7 +150,15 @@ class RcloneS3(S3Server):
         guard = ("--baseurl", self.base_path) if self.base_path else ("--auth-key", keys)
         return [
             *(BIN / "rclone", "serve", "s3", self.data, "--addr", address, *guard),
-            *("--vfs-cache-mode", "off", "--dir-cache-time", "1s", "--config", "/dev/null", "-vv"),
+            *(
+                "--vfs-cache-mode",
+                "off",
+                "--dir-cache-time",
+                self.folders_for,
+                "--config",
+                "/dev/null",
+                "-vv",
+            ),
         ]
 
     def parse(self, line: str) -> S3Request | None:
