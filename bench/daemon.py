@@ -79,6 +79,7 @@ def large_world(base: Path, files: int) -> Iterator[World]:
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(content)
                 (keys / md5(content)).write_bytes(content)
+            s3.forget_folders()
             yield world
             world.close()
 

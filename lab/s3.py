@@ -7,6 +7,7 @@ import functools
 import hashlib
 import re
 import secrets
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,10 @@ class RcloneS3(S3Server):
     def url(self) -> str:
         """Where it listens."""
         return super().url + self.base_path
+
+    def forget_folders(self) -> None:
+        """Have it read all folders anew: somebody wrote there behind its back."""
+        self._signal(signal.SIGHUP)
 
     def command(self) -> Sequence[str | Path]:
         """Debug level: that is where rclone tells each request."""
