@@ -127,10 +127,7 @@ class Cycle:
             guarded = self._remember(plan, guarded)
             if not self._apply(guarded, ledger, observed.bucket.sizes, number):
                 self.web(guarded, ledger).complete(observed.catalog.objects)
-                if self.near is not None:
-                    self.near.finished()
-                else:
-                    self.observer.finished_full()
+                (self.near or self.observer).finished()
                 break
         return replace(self._outcome(plan, guarded, ledger), stop=stop, seconds=time.monotonic() - begun)
 

@@ -154,9 +154,7 @@ class Observer:
         self._seen, self._cursor, self._listed = snapshot, cursor, True
         self._stored = None
         if self.keep:
-            with self.arrival.state.batch():
-                self.arrival.state.replace_objects(snapshot.objects.values())
-                self.arrival.state.set_cursor(cursor)
+            self.arrival.state.replace_objects(snapshot.objects.values())
         return snapshot
 
     def _known_objects(self) -> tuple[CatalogSnapshot | None, Cursor | None]:
@@ -184,10 +182,8 @@ class Observer:
                     objects[handle] = item
             seen = CatalogSnapshot(objects)
         self._seen, self._cursor = seen, cursor
-        if self.keep:
-            with self.arrival.state.batch():
-                self.arrival.state.change_objects(changed)
-                self.arrival.state.set_cursor(cursor)
+        if self.keep and changed:
+            self.arrival.state.change_objects(changed)
         return seen
 
     def _look_at_bucket(self, folder: FolderSnapshot, catalog: CatalogSnapshot) -> BucketSnapshot:
@@ -226,10 +222,16 @@ class Observer:
         self._looked = True
         return found
 
-    def finished_full(self) -> None:
-        """Note that everything was listed, if it was."""
+    def finished(self) -> None:
+        """Note up to where Gramps Web was seen, and that everything was listed, if it was: all of it was seen to.
+
+        Where a run breaks off, the next one is told of the same changes again.
+        """
+        state = self.arrival.state
+        if self.keep and self._cursor != state.cursor():
+            state.set_cursor(self._cursor)
         if self.keep and self._listed:
-            self.arrival.state.set_last_full(time.time())
+            state.set_last_full(time.time())
             if self.arrival.store is not None:
                 with suppress(ServerError):  # leftovers cost a little space; some keys may not list them
                     self.arrival.store.abort_stale_uploads()

@@ -106,7 +106,13 @@ class Bucket:
     def list(self) -> BucketSnapshot:
         """As `Store.list`."""
         assert self.may_list, "the bucket was listed"
+        if self.is_away:
+            raise Unreachable("the bucket does not answer", "try later")
         return BucketSnapshot(dict(self.keys))
+
+    def abort_stale_uploads(self) -> int:
+        """As `Store.abort_stale_uploads`."""
+        return 0
 
     def bring_back(self, checksums: Collection[Checksum], **_: Any) -> Mapping[Checksum, int]:
         """As `Store.bring_back`."""

@@ -516,6 +516,32 @@ def test_what_a_broken_off_look_was_told_is_not_forgotten(scene: Scene, *, wide:
     assert (decided_widely(scene) if wide else decided(scene)) == ["fetch h (new) to b/new.jpg"]
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_look_at_everything_forgets_nothing_either(scene: Scene, *, listed: bool) -> None:
+    """It takes over where the look at a part does not suffice, and may break off as well; it may also list all objects."""
+    if listed:
+        scene.state.set_last_full(1.0)
+        scene.web.may_list = scene.bucket.may_list = True
+    before = scene.state.cursor()
+    scene.web.put(obj("h", "b/new.jpg", "new"))
+    scene.bucket.keys[md5("new")] = 3
+    (scene.root / "z.jpg").rename(scene.root / "moved.jpg")
+    scene.bucket.is_away = True
+    with pytest.raises(TooWide):
+        scene.near("z.jpg", "moved.jpg").observe()
+    with pytest.raises(Unreachable):
+        scene.whole().observe()
+    scene.bucket.is_away = False
+    (scene.root / "moved.jpg").rename(scene.root / "z.jpg")
+    assert scene.state.cursor() == before
+    assert decided(scene, "z.jpg") == ["fetch h (new) to b/new.jpg"]
+    whole = scene.whole()
+    whole.observe()
+    assert scene.state.cursor() == before
+    whole.finished()
+    assert scene.state.cursor() == scene.web.cursor
+
+
 def test_a_second_pass_is_told_what_is_new_only(scene: Scene) -> None:
     """And goes on looking at what the first one was told."""
     scene.web.put(obj("of_z_jpg", "z2.jpg", "three"))
