@@ -48,7 +48,10 @@ class _Comparison:
         except OSError:
             return self._was_there(path)
         if (status.st_mode & 0o170000) == 0o040000:
-            return self._folder_differs(path)
+            try:
+                return self._folder_differs(path)
+            except OSError:
+                return True  # something in it has just gone, or it cannot be listed
         key = MediaPath.of(path).key
         if self._ignored.matches(MediaPath.of(path)):
             return False
@@ -73,11 +76,8 @@ class _Comparison:
         stack = [path]
         while stack:
             folder = stack.pop()
-            try:
-                with os.scandir(self._media_dir / folder) as listing:
-                    entries = list(listing)
-            except OSError:
-                return True
+            with os.scandir(self._media_dir / folder) as listing:
+                entries = list(listing)
             self._left -= len(entries)
             if self._left < 0:
                 return True
