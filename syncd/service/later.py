@@ -68,7 +68,8 @@ class Later:
             before = self._entries.get(key)
             tries = 0 if before is None else before.tries + 1
             kept[key] = _Entry(tries, now + min(first * 2.0 ** min(tries, 30), longest))
-        self._entries = kept
+        soonest = sorted(kept.items(), key=lambda item: item[1].due)  # small looks add up
+        self._entries = dict(soonest[:MOST])
 
     def take(self) -> Changes:
         """What is due now."""
