@@ -37,7 +37,7 @@ class SocketEngine:
     def live(self) -> Live:
         """How things are; never waits."""
         daemon = self._daemon
-        until, health = daemon.pause.until, daemon.watcher.health
+        until, health = daemon.pause.until if daemon.pause.is_on else None, daemon.watcher.health
         return replace(
             daemon.standing.live(),
             pending=daemon.watcher.pending + len(daemon.turns.later),

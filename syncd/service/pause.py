@@ -24,7 +24,7 @@ class Pause:
 
     clock: Callable[[], float] = time.time
     until: float | None = None
-    """Unix seconds; infinite: until somebody resumes; None: there is none."""
+    """Unix seconds; infinite: until somebody resumes; None: there is none. May be over: see `is_on`."""
     _was_on: bool = False
 
     def read(self, state: State) -> None:
