@@ -38,8 +38,9 @@ class LiveProgress:
         with self._lock:
             self._phase, self._files, self._size = phase, 0, 0
             self.beat = time.monotonic()
-        if self.follower is not None:
-            self.follower.phase(phase)
+        follower = self.follower  # a thread may come late, when the cycle is over
+        if follower is not None:
+            follower.phase(phase)
 
     def advance(self, *, files: int = 0, size: int = 0) -> None:
         """Files and bytes that were just dealt with."""
@@ -47,8 +48,9 @@ class LiveProgress:
             self._files += files
             self._size += size
             self.beat = time.monotonic()
-        if self.follower is not None:
-            self.follower.advance(files=files, size=size)
+        follower = self.follower
+        if follower is not None:
+            follower.advance(files=files, size=size)
 
     def standing(self) -> Step:
         """How far it is."""

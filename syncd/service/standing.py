@@ -26,12 +26,19 @@ class Standing:
     reason: str = ""
     remedy: str = ""
     _started: float = field(default_factory=time.time)
+    _before: tuple[Doing, str, float] = (Doing.STARTING, "", 0.0)
+    """What it was before it began to work, why, and since when."""
 
     def now(self, doing: Doing, reason: str = "", remedy: str = "") -> None:
-        """What the daemon is about from now on, and why."""
+        """What the daemon is about from now on, and why; a try that ends as the one before it changes nothing."""
         if (doing, reason) == (self.doing, self.reason):
             return
-        self.doing, self.since, self.reason, self.remedy = doing, time.time(), reason, remedy
+        since = time.time()
+        if doing is Doing.WORKING:
+            self._before = (self.doing, self.reason, self.since)
+        elif doing in (Doing.STOPPED, Doing.AWAY) and (doing, reason) == self._before[:2]:
+            since = self._before[2]
+        self.doing, self.since, self.reason, self.remedy = doing, since, reason, remedy
         self.supervisor.status(self.line())
 
     def line(self) -> str:

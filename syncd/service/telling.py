@@ -23,7 +23,7 @@ class Teller:
     """Tells outcomes and failures; what was told stays told until it is over."""
 
     _failure: Hashable = None
-    _problems: frozenset[Hashable] = frozenset()
+    _problems: frozenset[tuple[str | None, str | None, str]] = frozenset()
     _notices: frozenset[Hashable] = frozenset()
     _held: dict[int, int] = field(default_factory=dict)
     """How many items each set had when it was told."""
@@ -97,7 +97,13 @@ class Teller:
             log.warning(problem.reason, path=problem.path, handle=problem.handle, remedy=problem.remedy)
         if len(new) > _MOST_LINES:
             log.warning("and other problems", number=len(new) - _MOST_LINES, remedy="see: syncd status")
-        self._problems = frozenset(now) if everything else self._problems | frozenset(now)
+        if everything:
+            self._problems = frozenset(now)
+        else:
+            # Of what it did, the problems are over; of all that it did not look at, they are not.
+            done = {(one.path, one.handle) for one in outcome.actions}
+            left = {key for key in self._problems if key[:2] not in done}
+            self._problems = frozenset(left | now.keys())
 
     def _tell_held(self, outcome: Outcome) -> None:
         waiting = {held.id: held for held in outcome.held if not held.approved}
