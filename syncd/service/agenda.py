@@ -94,7 +94,11 @@ class Agenda:
 
     def post(self, due: Due) -> None:
         """Say that something is due."""
-        if due not in tuple(self._posted):
+        try:
+            is_known = due in self._posted
+        except RuntimeError:  # somebody has just added or taken something
+            is_known = False
+        if not is_known:
             self._posted.append(due)
         self.poke()
 

@@ -10,7 +10,6 @@ import pytest
 
 from syncd.model.plan import Outcome
 from syncd.ports import SilentProgress
-from syncd.service import agenda as agenda_module
 from syncd.service.agenda import NOTHING, Agenda, Due, Job
 from tests.unit.service.signals import signalled
 
@@ -178,20 +177,32 @@ def test_signals_at_any_moment_are_never_lost() -> None:
     assert {id(one) for one in taken} == {id(one) for one in posted}
 
 
-def test_a_signal_in_the_middle_of_a_post(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The handler posts while its own thread is at posting: both are due."""
-    agenda, joined = Agenda(), Due.__or__
+@pytest.mark.parametrize("step", ["__or__", "__eq__"])
+@pytest.mark.parametrize("what", ["post", "take"])
+def test_somebody_else_in_the_middle_of_a_post(monkeypatch: pytest.MonkeyPatch, step: str, what: str) -> None:
+    """A handler posts, or the main thread takes, while somebody is at posting, or at taking: nothing gets lost."""
+    agenda, call = Agenda(), getattr(Due, step)
+    taken: list[Due] = []
     once = [Due(reload=True)]
-
-    def interrupted(one: Due, other: Due) -> Due:
-        if once:
-            agenda.post(once.pop())
-        return joined(one, other)
-
-    monkeypatch.setattr(agenda_module.Due, "__or__", interrupted)
     agenda.post(Due(check=True))
+    agenda.post(Due(full=True))
+
+    def interrupted(one: Due, other: object) -> object:
+        if once:
+            due = once.pop()
+            if what == "take":
+                taken.append(agenda.wait(0))
+            agenda.post(due)
+        return call(one, other)
+
+    monkeypatch.setattr(Due, step, interrupted)
     agenda.post(Due(tidy=True))
-    assert agenda.wait(SOON) | agenda.wait(0) == Due(check=True, tidy=True, reload=True)
+    together = agenda.wait(SOON)
+    monkeypatch.undo()
+    assert once == []
+    for due in (*taken, agenda.wait(0)):
+        together |= due
+    assert together == Due(check=True, full=True, tidy=True, reload=True)
 
 
 # --- jobs ---------------------------------------------------------------------------------------------------------
