@@ -198,16 +198,20 @@ class Near:
         with Glance(
             self.arrival.media_dir, self.ignored, progress=self.progress, threads=self.threads
         ) as glance:
-            while neighbours.grow():
-                _check_size(neighbours)
-                stamps = state.stamps_with(neighbours.checksums - asked)
-                asked |= neighbours.checksums
-                neighbours.see(map(MediaPath.of, stamps))
-                stamps |= state.stamps_of(neighbours.paths.keys() - known.keys())
-                known |= stamps
-                glance.look([*neighbours.paths.values()], known, busy, deep=deep)
-                neighbours.see(file.path for file in glance.files.values())
-                neighbours.see_files(glance.files)
+            try:
+                while neighbours.grow():
+                    _check_size(neighbours)
+                    stamps = state.stamps_with(neighbours.checksums - asked)
+                    asked |= neighbours.checksums
+                    neighbours.see(map(MediaPath.of, stamps))
+                    stamps |= state.stamps_of(neighbours.paths.keys() - known.keys())
+                    known |= stamps
+                    glance.look([*neighbours.paths.values()], known, busy, deep=deep)
+                    neighbours.see(file.path for file in glance.files.values())
+                    neighbours.see_files(glance.files)
+            finally:
+                if vouched := glance.vouched(now_ns):
+                    state.put_stamps(vouched)  # what was read need not be read again, whatever follows
             found = glance.scan(now_ns)
         for key, device in glance.empty.items():
             if any(stamp.device != device for stamp, _checksum in state.stamps_below(key).values()):

@@ -110,6 +110,14 @@ class Glance:
         """The files found so far, by key."""
         return self._walk.files
 
+    def vouched(self, now_ns: int) -> list[FolderFile]:
+        """The files read so far that need not be read again, whatever comes of the look.
+
+        Args:
+            now_ns: the time when the look began, in Unix nanoseconds.
+        """
+        return [file for file in self._fresh if can_vouch(file.stamp, now_ns)]
+
     def scan(self, now_ns: int) -> Scan:
         """What was found, as the whole walk tells it.
 
@@ -125,7 +133,7 @@ class Glance:
             raise TooWide("one file answers to two spellings of its name")
         occupied = {key: what for key, what in walk.occupied.items() if key not in walk.files}
         snapshot = FolderSnapshot(walk.files, occupied)
-        vouched = [file for file in fresh.values() if can_vouch(file.stamp, now_ns)]
+        vouched = self.vouched(now_ns)
         unsure = frozenset(fresh) - {file.path.key for file in vouched}
         return Scan(snapshot, walk.to_cache + vouched, [*unsure], unsure=unsure)
 
