@@ -75,6 +75,7 @@ class Rooms:
         settings: the configuration.
         dry_run: not a byte is written anywhere; the state is a copy.
         unsettled: says which paths are being written at this moment, where somebody watches.
+        settle: says for how many seconds after a change another one may follow, where nobody waits.
         patience: seconds for which a request that fails is tried again, before the run gives up.
 
     Raises:
@@ -84,6 +85,7 @@ class Rooms:
     settings: Settings
     dry_run: bool = False
     unsettled: Callable[[], Collection[str]] = frozenset
+    settle: Callable[[], float] = float
     patience: float = PATIENCE
 
     _open: ExitStack = field(default_factory=ExitStack)
@@ -233,6 +235,7 @@ class _Builder:
                 full_check_every=settings.daemon.full_check_every,
                 desktop=rooms.desktop,
                 unsettled=rooms.unsettled,
+                settle=rooms.settle,
             ),
             near=None
             if near is None
@@ -245,6 +248,7 @@ class _Builder:
                 tree_id=server.tree_id,
                 rules=policy.rules,
                 unsettled=rooms.unsettled,
+                settle=rooms.settle,
                 desktop=rooms.desktop,
             ),
             catalog=rooms.catalog,

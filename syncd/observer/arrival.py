@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from syncd.errors import Denied, MovedOn, Refused, StopError
 from syncd.guard import NEEDED_PERMISSIONS, Identity, find_history_stop, find_server_stop
 from syncd.model import FolderFile, MediaObject, MediaPath, Stop
 from syncd.ports import Catalog, FileServer, MediaLocation, NewObject, ServerInfo, Store
+from syncd.scanner import Unrest
 from syncd.state import Binding, State
 
 ASK_AT_MOST = 5
@@ -151,9 +151,15 @@ class Arrival:
         self.arrive(self.catalog.location(item.handle))
         return item
 
-    def busy(self, unsettled: Iterable[str]) -> AbstractSet[str]:
-        """The keys of those of the paths that somebody else is writing to."""
-        return {MediaPath.of(path).key for path in unsettled} - self.placed
+    def unrest(self, unsettled: Iterable[str], settle: float) -> Unrest:
+        """Which files somebody else may be writing to.
+
+        Args:
+            unsettled: the paths of which that is known.
+            settle: seconds after a change in which another one may follow.
+        """
+        busy = {MediaPath.of(path).key for path in unsettled} - self.placed
+        return Unrest(busy, int(settle * 1e9), self.placed)
 
     def find_place(self, objects: Iterable[MediaObject]) -> None:
         """Ask the server where it keeps its media, by one of its objects; an emptied tree keeps them where it did."""

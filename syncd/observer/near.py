@@ -68,6 +68,7 @@ class Near:
         changes: what may have changed.
         tree_id, rules: how new objects get their handles, and what paths in Gramps Web mean here.
         unsettled: says which paths are being written at this moment.
+        settle: says for how many seconds after a change another one may follow.
         threads: how many files are hashed at once.
         desktop: the family tree of Gramps Desktop, if there is one to mind.
     """
@@ -80,6 +81,7 @@ class Near:
     tree_id: str
     rules: PathRules
     unsettled: Callable[[], Collection[str]] = frozenset
+    settle: Callable[[], float] = float
     threads: int = 4
     desktop: DesktopTree | None = None
 
@@ -87,6 +89,8 @@ class Near:
     """Keys of files that were being written."""
     unsure: set[str] = field(default_factory=set)
     """Keys of files that were read in the very moment in which they changed."""
+    young: set[str] = field(default_factory=set)
+    """Keys of files that had changed too lately to be read."""
     _changed: set[str] = field(default_factory=set)
     _former: list[MediaObject] = field(default_factory=list)
     """The changed objects as they were: what waited for one of their names is concerned, too."""
@@ -182,7 +186,7 @@ class Near:
         self.progress.phase(Phase("Looking at the media folder"))
         state = self.arrival.state
         now_ns = time.time_ns()
-        busy = self.arrival.busy(self.unsettled())
+        unrest = self.arrival.unrest(self.unsettled(), self.settle())
         known: dict[str, tuple[FileStamp, Checksum]] = {}
         changed = _paths_of(self.changes)
         for path in changed:
@@ -206,7 +210,7 @@ class Near:
                     neighbours.see(map(MediaPath.of, stamps))
                     stamps |= state.stamps_of(neighbours.paths.keys() - known.keys())
                     known |= stamps
-                    glance.look([*neighbours.paths.values()], known, busy, deep=deep)
+                    glance.look([*neighbours.paths.values()], known, unrest, deep=deep)
                     neighbours.see(file.path for file in glance.files.values())
                     neighbours.see_files(glance.files)
             finally:
@@ -223,7 +227,7 @@ class Near:
             if not snapshot.is_unknown(MediaPath(key, key))
         ]
         self.busy = {key for key, what in snapshot.occupied.items() if what is Occupant.BUSY}
-        self.unsure = set(found.unsure)
+        self.unsure, self.young = set(found.unsure), set(found.young)
         if missing_file(neighbours.links.values(), snapshot) is None and (
             found.fresh or found.vanished or gone
         ):

@@ -48,6 +48,7 @@ class Observer:
         threads: how many files are hashed at once.
         desktop: the family tree of Gramps Desktop, if there is one to mind.
         unsettled: says which paths are being written at this moment, where somebody watches.
+        settle: says for how many seconds after a change another one may follow.
     """
 
     arrival: Arrival
@@ -60,6 +61,7 @@ class Observer:
     threads: int = 4
     desktop: DesktopTree | None = None
     unsettled: Callable[[], Collection[str]] = frozenset
+    settle: Callable[[], float] = float
 
     walked: Walked = field(default_factory=lambda: Walked())  # noqa: PLW0108  defined below
     _looked: bool = False
@@ -119,7 +121,7 @@ class Observer:
             now_ns=time.time_ns(),
             progress=self.progress,
             threads=self.threads,
-            busy=self.arrival.busy(self.unsettled()),
+            unrest=self.arrival.unrest(self.unsettled(), self.settle()),
         )
         self.walked.take(found, time.monotonic() - begun)
         raise_stop(find_inner_stop(self.media_dir, found.inner))
@@ -245,12 +247,14 @@ class Walked:
         folders: the keys of the folders that were walked.
         busy: the keys of files that were being written.
         unsure: the keys of files that were read in the very moment in which they changed.
+        young: the keys of files that had changed too lately to be read.
         seconds: how long the walk took; 0 where there was none.
     """
 
     folders: frozenset[str] = frozenset()
     busy: frozenset[str] = frozenset()
     unsure: frozenset[str] = frozenset()
+    young: frozenset[str] = frozenset()
     seconds: float = 0.0
 
     def take(self, found: Scan, seconds: float) -> None:
@@ -258,7 +262,7 @@ class Walked:
         occupied = found.snapshot.occupied
         self.folders = frozenset(key for key, what in occupied.items() if what is Occupant.FOLDER)
         self.busy = frozenset(key for key, what in occupied.items() if what is Occupant.BUSY)
-        self.unsure = found.unsure
+        self.unsure, self.young = found.unsure, found.young
         self.seconds = seconds
 
 

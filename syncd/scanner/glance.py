@@ -25,8 +25,8 @@ from syncd.model.paths import INTERNAL_NAME
 from syncd.model.values import Checksum
 from syncd.ports import Progress
 from syncd.scanner.hashing import can_vouch
-from syncd.scanner.scan import Scan, check_still_there, opened_folder, read_files
-from syncd.scanner.walk import Folder, Walk
+from syncd.scanner.scan import CALM, Scan, check_still_there, opened_folder, read_files
+from syncd.scanner.walk import Folder, Unrest, Walk
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -79,7 +79,7 @@ class Glance:
         self,
         paths: Iterable[MediaPath],
         known: dict[str, tuple[FileStamp, Checksum]],
-        busy: Container[str] = (),
+        unrest: Unrest = CALM,
         *,
         deep: Container[str] = (),
     ) -> None:
@@ -88,7 +88,7 @@ class Glance:
         Args:
             paths: as named on the disk when they were seen last; repeated ones are not looked at again.
             known: what the stat cache has of them.
-            busy: keys of files that are known to be written at this moment.
+            unrest: which changed files are not read yet.
             deep: keys of those of which all that is below is looked at, too, where they are folders.
         """
         self._known.update(known)
@@ -100,7 +100,7 @@ class Glance:
         if self._walk.inner or self._walk.problems:
             raise TooWide("something in the folder cannot be used")
         self._walk.to_read[:] = {path.key: (path, stamp) for path, stamp in self._walk.to_read}.values()
-        self._fresh += read_files(self._walk, self._progress, self._threads, busy)
+        self._fresh += read_files(self._walk, self._progress, self._threads, unrest)
         self._walk.to_read.clear()
         if self._walk.problems:
             raise TooWide("a file cannot be read")
@@ -135,7 +135,7 @@ class Glance:
         snapshot = FolderSnapshot(walk.files, occupied)
         vouched = self.vouched(now_ns)
         unsure = frozenset(fresh) - {file.path.key for file in vouched}
-        return Scan(snapshot, walk.to_cache + vouched, [*unsure], unsure=unsure)
+        return Scan(snapshot, walk.to_cache + vouched, [*unsure], unsure=unsure, young=frozenset(walk.young))
 
     # --- one path -------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import stat
+import time
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ from syncd.scanner import trouble
 from syncd.scanner.hashing import Reader, Unsettled, can_vouch
 from syncd.scanner.manners import give_way
 from syncd.scanner.mounts import not_mounted, on_absent_disks
-from syncd.scanner.walk import Known, Walk
+from syncd.scanner.walk import Known, Unrest, Walk
+
+CALM = Unrest()
+"""Nobody is known to write anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Scan:
         vanished: keys of rows to drop, because the file is gone or has other bytes.
         inner: folders that bear the marker of a media folder of their own.
         unsure: keys of the files that were read within the grain of time in which they changed.
+        young: keys of the files that were not read because they had changed too lately.
     """
 
     snapshot: FolderSnapshot
@@ -41,6 +46,7 @@ class Scan:
     vanished: list[str]
     inner: tuple[str, ...] = ()
     unsure: frozenset[str] = frozenset()
+    young: frozenset[str] = frozenset()
 
 
 def scan(
@@ -51,7 +57,7 @@ def scan(
     now_ns: int,
     progress: Progress,
     threads: int,
-    busy: Container[str] = (),
+    unrest: Unrest = CALM,
 ) -> Scan:
     """Look through the media folder.
 
@@ -62,7 +68,7 @@ def scan(
         now_ns: the time, in Unix nanoseconds, no later than the call.
         progress: told of the files that are read, with totals.
         threads: how many files are read at once.
-        busy: keys of files that are known to be written at this moment: what changed of them is not read.
+        unrest: which changed files are not read yet.
 
     Raises:
         FolderError: the media folder is missing, cannot be listed, or went away meanwhile.
@@ -75,7 +81,7 @@ def scan(
                 walk.go()
         except OSError as error:
             raise _lost(media_dir, error) from error
-        fresh = read_files(walk, progress, threads, busy)
+        fresh = read_files(walk, progress, threads, unrest)
         check_still_there(media_dir, root)
     for rel in not_mounted(walk):
         walk.occupied[rel] = Occupant.UNREADABLE
@@ -91,7 +97,9 @@ def scan(
         file.path.key for file in fresh if file.path.key in known and not can_vouch(file.stamp, now_ns)
     ]
     unsure = frozenset(file.path.key for file in fresh) - {file.path.key for file in vouched}
-    return Scan(snapshot, walk.to_cache + vouched, gone + outdated, tuple(walk.inner), unsure)
+    return Scan(
+        snapshot, walk.to_cache + vouched, gone + outdated, tuple(walk.inner), unsure, frozenset(walk.young)
+    )
 
 
 def look(media_dir: Path, known: Known, ignored: IgnoreRules) -> FolderSnapshot:
@@ -126,11 +134,13 @@ def find_inner(media_dir: Path, ignored: IgnoreRules) -> tuple[str, ...]:
     return tuple(walk.inner)
 
 
-def read_files(walk: Walk, progress: Progress, threads: int, busy: Container[str] = ()) -> list[FolderFile]:
+def read_files(walk: Walk, progress: Progress, threads: int, unrest: Unrest = CALM) -> list[FolderFile]:
     """Read the files that the cache cannot vouch for and nobody is writing; returns those that held still."""
-    todo = deque((path, stamp) for path, stamp in walk.to_read if path.key not in busy)
-    if len(todo) < len(walk.to_read):
-        walk.occupied.update((path.key, Occupant.BUSY) for path, _stamp in walk.to_read if path.key in busy)
+    now_ns = time.time_ns()
+    walk.young |= {path.key for path, stamp in walk.to_read if unrest.is_young(path.key, stamp, now_ns)}
+    held = {path.key for path, _stamp in walk.to_read if path.key in walk.young or path.key in unrest.busy}
+    walk.occupied.update(dict.fromkeys(held, Occupant.BUSY))
+    todo = deque((path, stamp) for path, stamp in walk.to_read if path.key not in held)
     if not todo:
         return []
     progress.phase(Phase("Reading new files", len(todo), sum(stamp.size for _path, stamp in todo)))

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from syncd.ignore import IGNORE_FILE, IgnoreRules
@@ -18,6 +18,27 @@ from syncd.model import Checksum, FileStamp, FolderFile, MediaPath, Occupant, Pr
 from syncd.model.paths import INTERNAL_NAME, MARKER_FILE
 from syncd.scanner import trouble
 from syncd.scanner.hashing import COARSE_NS, same_content, stamp_of
+
+
+@dataclass(frozen=True, slots=True)
+class Unrest:
+    """Which changed files are not read yet, because somebody may be writing them. The default holds up none.
+
+    Args:
+        busy: keys of files that are known to be written at this moment.
+        settle_ns: so long after a change another one may follow, in nanoseconds.
+        own: keys of files that this very run put where they are.
+    """
+
+    busy: Container[str] = ()
+    settle_ns: int = 0
+    own: Container[str] = ()
+
+    def is_young(self, key: str, stamp: FileStamp, now_ns: int) -> bool:
+        """Whether a file changed so lately that another change may follow."""
+        changed = stamp.ctime_ns or stamp.mtime_ns
+        return key not in self.own and 0 <= now_ns - changed < self.settle_ns
+
 
 Known = Mapping[str, tuple[FileStamp, Checksum]]
 """The stat cache, by `MediaPath.key`."""
@@ -73,6 +94,8 @@ class Walk:
     to_cache: list[FolderFile] = field(default_factory=list)
     inner: list[str] = field(default_factory=list)
     empty: dict[str, tuple[int, int]] = field(default_factory=dict)
+    young: set[str] = field(default_factory=set)
+    """Keys of changed files that were not read because they had changed too lately."""
     _moved: dict[tuple[int, int, int, int], Checksum] | None = None
 
     def go(self) -> None:

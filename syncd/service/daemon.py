@@ -129,6 +129,7 @@ class Daemon:
             self.standing.supervisor.ready(self.standing.line())
             while True:
                 self._turn(self.agenda.wait(self._patience()))
+                self.turns.rest()
         finally:
             self.standing.supervisor.stopping("ending")
             self._stop()

@@ -28,8 +28,11 @@ _Key = tuple[str | None, str | None]
 
 @dataclass(slots=True)
 class _Entry:
+    """How often it was tried, when it is due again, and whether it was handed out since."""
+
     tries: int
     due: float
+    taken: bool = False
 
 
 @dataclass
@@ -66,6 +69,9 @@ class Later:
             }
         for key, (first, longest) in wanted:
             before = self._entries.get(key)
+            if before is not None and not before.taken:
+                kept[key] = before  # it was looked at for another reason: that is no try
+                continue
             tries = 0 if before is None else before.tries + 1
             kept[key] = _Entry(tries, now + min(first * 2.0 ** min(tries, 30), longest))
         soonest = sorted(kept.items(), key=lambda item: item[1].due)  # small looks add up
@@ -76,7 +82,8 @@ class Later:
         now = self.clock()
         due = [key for key, entry in self._entries.items() if entry.due <= now]
         for key in due:
-            self._entries[key].due = now + PROBLEM_SECONDS[1]  # until the run tells
+            entry = self._entries[key]
+            entry.due, entry.taken = now + PROBLEM_SECONDS[1], True  # until the run tells
         return Changes(
             frozenset(path for path, _handle in due if path),
             frozenset(handle for _path, handle in due if handle),

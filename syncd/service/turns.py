@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,7 @@ from syncd.observer import Changes
 from syncd.rooms import Rooms, Task
 from syncd.service.interruption import Interruption
 from syncd.service.later import Later
+from syncd.service.memory import give_memory_back
 from syncd.service.progress import LiveProgress
 from syncd.service.telling import Teller
 from syncd.watcher import Watcher
@@ -54,6 +56,7 @@ class Turns:
     wide: bool = True
     """Whether the last cycle looked at everything."""
 
+    _is_swollen: bool = False
     _rooms: Rooms | None = None
     _open: ExitStack = field(default_factory=ExitStack)
     _desktop_stamp: object = None
@@ -66,7 +69,7 @@ class Turns:
         """
         with ExitStack() as opening:
             self._rooms = opening.enter_context(
-                Rooms(self.settings, unsettled=self._unsettled, patience=PATIENCE)
+                Rooms(self.settings, unsettled=self._unsettled, settle=self._settle, patience=PATIENCE)
             )
             self._open = opening.pop_all()
 
@@ -90,6 +93,10 @@ class Turns:
     def _unsettled(self) -> frozenset[str]:
         """Paths that are left alone for the moment: all that are being written, or as few as possible for one who waits."""
         return self.watcher.writing() if self.is_awaited else self.watcher.unsettled()
+
+    def _settle(self) -> float:
+        """Seconds for which a file is left alone after a change, also where no event told of it."""
+        return 0.0 if self.is_awaited else self.settings.daemon.settle
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -180,10 +187,11 @@ class Turns:
     def _follow_up(self, cycle: Cycle, outcome: Outcome, near: Changes | None) -> None:
         """Note how it ended, and look again later at what could not be done."""
         self.wide = cycle.near is None
+        self._is_swollen |= self.wide
         if outcome.stop is None:
             self.later.note(outcome, cycle.scope, frozenset() if near is None else near.paths)
         if cycle.near is not None:
-            self.watcher.again(cycle.near.unsure, UNSURE_SECONDS)
+            self._look_again(cycle.near.unsure, cycle.near.young)
             if outcome.actions or outcome.problems or outcome.waiting or outcome.stop:
                 with suppress(
                     SyncdError
@@ -191,9 +199,20 @@ class Turns:
                     note_outcome(cycle.state, outcome, Kind.DELTA, time.time())
             return
         walked = cycle.observer.walked
-        self.watcher.again(walked.unsure, UNSURE_SECONDS)
+        self._look_again(walked.unsure, walked.young)
         if walked.seconds:
             self.watcher.scanned(walked.seconds)
             self.watcher.compare(walked.folders)
         with suppress(SyncdError):
             note_whole(cycle.state, outcome)
+
+    def _look_again(self, unsure: AbstractSet[str], young: AbstractSet[str]) -> None:
+        """Have files handed over once more that could not be judged yet."""
+        self.watcher.again(unsure, UNSURE_SECONDS)
+        self.watcher.again(young, self.settings.daemon.settle)
+
+    def rest(self) -> None:
+        """Give back the memory that a look at everything took, once nothing of it is needed any more."""
+        if self._is_swollen:
+            self._is_swollen = False
+            give_memory_back()

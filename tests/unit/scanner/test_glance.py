@@ -21,7 +21,7 @@ from syncd.errors import FolderError
 from syncd.ignore import IgnoreRules
 from syncd.model import Checksum, FileStamp, FolderSnapshot, MediaPath, Occupant
 from syncd.ports import SilentProgress
-from syncd.scanner import Glance, Scan, TooWide, scan
+from syncd.scanner import Glance, Scan, TooWide, Unrest, scan
 from syncd.scanner import glance as glance_module
 from syncd.scanner import hashing as hashing_module
 from syncd.scanner.hashing import Reader, stamp_of
@@ -57,7 +57,7 @@ def glance(
     rules = IgnoreRules.load(root, ["left out", "drafts/"])
     with Glance(root, rules, progress=SilentProgress(), threads=1) as found:
         for paths in asked:
-            found.look(map(MediaPath.of, paths), known or {}, set(busy), deep=set(deep))
+            found.look(map(MediaPath.of, paths), known or {}, Unrest(set(busy)), deep=set(deep))
         return found.scan(time.time_ns() + later)
 
 

@@ -138,15 +138,24 @@ def test_one_that_comes_back_begins_anew(later: Later) -> None:
 
 
 def test_a_look_at_a_part_says_nothing_of_the_rest(later: Later, clock: Clock) -> None:
-    """What it did not look at goes on waiting, with the pause that it had."""
+    """What it did not look at goes on waiting, with the pause that it had; so does what it merely looked at, too."""
     everything(later, waits("a.jpg", "h"), waits("b.jpg", "i"), waits("c.jpg"), waits("d.jpg"))
     clock.now += 2
     a_part(later, waits("a.jpg", "h"), handles=["h", "x"], paths=["c.jpg"])
     assert len(later) == 3
     clock.now += 3
-    assert later.take() == Changes(frozenset({"b.jpg", "d.jpg"}), frozenset({"i"}))
-    clock.now += 7
-    assert later.take() == Changes(frozenset({"a.jpg"}), frozenset({"h"}))
+    assert later.take() == Changes(frozenset({"a.jpg", "b.jpg", "d.jpg"}), frozenset({"h", "i"}))
+
+
+def test_looks_for_other_reasons_are_no_tries(later: Later, clock: Clock) -> None:
+    """However often everything is looked at meanwhile, the pause does not grow: nobody tried this very thing."""
+    for _ in range(20):
+        everything(later, waits("a.jpg"))
+        clock.now += 0.2
+    clock.now += 1
+    assert later.take() == Changes(frozenset({"a.jpg"}))
+    everything(later, waits("a.jpg"))
+    assert later.due_in() == WAITING_SECONDS[0] * 2
 
 
 def test_a_look_at_nothing_changes_nothing(later: Later) -> None:
@@ -167,11 +176,14 @@ def test_whatever_it_waited_for_may_have_come(later: Later, clock: Clock) -> Non
     """Somebody resumed, or the machine woke up: all is looked at now; the pauses go on growing from where they were."""
     for _ in range(6):
         everything(later, waits("a.jpg"), fails("b.jpg"))
+        clock.now += PROBLEM_SECONDS[1]
+        later.take()
+    everything(later, waits("a.jpg"), fails("b.jpg"))
     later.at_once()
     assert later.due_in() == 0
     assert later.take() == Changes(frozenset({"a.jpg", "b.jpg"}))
     everything(later, waits("a.jpg"))
-    assert later.due_in() == WAITING_SECONDS[0] * 2**6
+    assert later.due_in() == min(WAITING_SECONDS[0] * 2**7, WAITING_SECONDS[1])
 
 
 def test_of_very_many_nothing_is_looked_at_again(later: Later) -> None:
