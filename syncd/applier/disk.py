@@ -313,6 +313,11 @@ class MediaFolder:
         with translated(self.root, ".syncd/tmp"):
             return [self._recovered(found) for found in recovery.recover(self._ground, self._day())]
 
+    def parked(self) -> set[str]:
+        """The names of files that are under a name of ours: neither there nor gone."""
+        with translated(self.root, ".syncd/tmp"):
+            return recovery.parked(self._ground)
+
     def unlisted_trash(self, listed: Collection[str]) -> list[TrashEntry]:
         """What lies in the trash beside what is listed: a crash, or the loss of the state, has left it so.
 

@@ -42,9 +42,30 @@ def recover(ground: Ground, day: str) -> list[Found]:
     noted = [f"{TMP}/{name}" for name in _names(ground) if name.endswith(notes.SUFFIX)]
     for rel in sorted(noted, key=lambda rel: not _tells_of_twins(ground, rel)):
         found += _replay(ground, rel, day)
+    noted_still = {note.slot for note in _open_notes(ground)}
     for name in _names(ground):
-        found += _leftover(ground, name, day)
+        if f"{TMP}/{name}" not in noted_still:
+            found += _leftover(ground, name, day)
     return found
+
+
+def _open_notes(ground: Ground) -> list[Note]:
+    """The notes of what has not been put in its place yet."""
+    names = [name for name in _names(ground) if name.endswith(notes.SUFFIX)]
+    read = [notes.read(ground, f"{TMP}/{name}") for name in names]
+    return [note for note in read if note is not None]
+
+
+def parked(ground: Ground) -> set[str]:
+    """The names of files that an interruption left under a name of ours, and that have not been put back yet.
+
+    They are neither there nor gone: nothing may be concluded from their absence.
+    """
+    try:
+        standing = _open_notes(ground)
+    except OSError:
+        return set()  # there is no such folder before the first sync
+    return {text for note in standing for text in (note.path, note.keep_as) if text}
 
 
 def _names(ground: Ground) -> list[str]:
@@ -101,8 +122,8 @@ def _settle(ground: Ground, slot: Spot, note: Note, day: str) -> list[Found]:
         try:
             return [Found(file, put_back(ground, slot, wanted), None)]
         except OSError as error:
-            if error.errno not in (errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM):
-                raise
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise  # a folder that may not be changed now: it stays where it is, and keeps its note
     return [Found(file, None, shelve_ours(ground, slot, file, day))]
 
 

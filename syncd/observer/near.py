@@ -151,6 +151,8 @@ class Near:
             raise TooWide("the two sides have not met yet")
         if state.open_intents():
             raise TooWide("something was begun and not finished")
+        if self.arrival.media.parked():
+            raise TooWide("an interruption has left files half-way")
         if any(held.approved or held.kind is HoldKind.FIRST_SYNC for held in state.held()):
             raise TooWide("something that waited was approved")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from syncd.belonging import find_inner_stop
@@ -20,6 +20,7 @@ from syncd.model import (
     DesktopSnapshot,
     FolderSnapshot,
     MediaObject,
+    MediaPath,
     Occupant,
     Problem,
 )
@@ -28,7 +29,7 @@ from syncd.observer.arrival import Arrival, raise_stop
 from syncd.observer.contents import Contents
 from syncd.observer.observed import Observed
 from syncd.ports import Cursor, DesktopTree, FileServer, Phase, Progress
-from syncd.scanner import Scan, scan
+from syncd.scanner import Scan, scan, trouble
 from syncd.settling import has_unsettled_additions, settle_additions, settle_changes, settle_deletions
 
 TRUSTED_FOR = LEAST_AGE_DAYS * DAY_SECONDS
@@ -129,7 +130,18 @@ class Observer:
             with state.batch():
                 state.drop_stamps(found.vanished)
                 state.put_stamps(found.fresh)
-        return found.snapshot
+        return self._with_parked(found.snapshot)
+
+    def _with_parked(self, folder: FolderSnapshot) -> FolderSnapshot:
+        """The folder, and in it what an interruption left under a name of ours: it is not gone."""
+        keys = {MediaPath.of(text).key for text in self.arrival.media.parked()} - folder.files.keys()
+        if not keys:
+            return folder
+        return replace(
+            folder,
+            occupied={**folder.occupied, **dict.fromkeys(keys, Occupant.UNREADABLE)},
+            problems=(*folder.problems, *map(trouble.left_half_way, sorted(keys))),
+        )
 
     def _look_at_web(self) -> CatalogSnapshot:
         """All objects as they are now: from the feed where it suffices, else listed."""

@@ -1,9 +1,10 @@
-"""A disk mounted inside the media folder that is not mounted now: its files are not deleted, they are elsewhere."""
+"""Disks inside the media folder: what is on one that is not mounted, or under one that is, is not deleted but out of sight."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from syncd.model import MediaPath
 from syncd.scanner.walk import Walk
 
 
@@ -36,6 +37,37 @@ def not_mounted(walk: Walk) -> list[str]:
         for key, devices in missing.items()
         if not devices & then.get(walk.empty[key][0], {walk.empty[key][0]})
     ]
+
+
+def hidden(walk: Walk) -> Mapping[str, Sequence[str]]:
+    """Files that lie under a disk: they were saved at its mount point while it was away, and it is back.
+
+    The other way round than `not_mounted`, and judged by the same company.
+
+    Returns:
+        The keys of the files, by the key of the folder on which the disk is mounted.
+    """
+    if not walk.mounts:
+        return {}
+    then: dict[int, set[int]] = {}
+    missing: dict[str, list[tuple[str, int]]] = {}
+    for key, (stamp, _checksum) in walk.known.items():
+        file = walk.files.get(key)
+        if file is not None:
+            then.setdefault(file.stamp.device, set()).add(stamp.device)
+        elif key not in walk.occupied:
+            mount = next((above for above in MediaPath(key, key).ancestors() if above in walk.mounts), None)
+            if mount is not None:
+                missing.setdefault(mount, []).append((key, stamp.device))
+    found: dict[str, list[str]] = {}
+    for mount, files in missing.items():
+        here, above = walk.mounts[mount]
+        on_this = then.get(here, {here})
+        below = then.get(above, {above}) - on_this
+        keys = [key for key, device in files if device in below]
+        if keys:
+            found[mount] = keys
+    return found
 
 
 def on_absent_disks(walk: Walk) -> Mapping[str, Sequence[str]]:

@@ -20,7 +20,7 @@ from syncd.ports import Phase, Progress
 from syncd.scanner import trouble
 from syncd.scanner.hashing import Reader, Unsettled, can_vouch
 from syncd.scanner.manners import give_way
-from syncd.scanner.mounts import not_mounted, on_absent_disks
+from syncd.scanner.mounts import hidden, not_mounted, on_absent_disks
 from syncd.scanner.walk import Known, Unrest, Walk
 
 CALM = Unrest()
@@ -90,6 +90,9 @@ def scan(
         walk.occupied.update(dict.fromkeys(keys, Occupant.UNREADABLE))
         if walk.occupied.get(rel) is not Occupant.UNREADABLE:
             walk.problems.append(trouble.other_disk(rel, len(keys)))
+    for rel, keys in hidden(walk).items():
+        walk.occupied.update(dict.fromkeys(keys, Occupant.UNREADABLE))
+        walk.problems.append(trouble.under_a_disk(rel, len(keys)))
     snapshot = FolderSnapshot(walk.files, walk.occupied, tuple(walk.problems))
     vouched = [file for file in fresh if can_vouch(file.stamp, now_ns)]
     gone = [key for key in known.keys() - walk.files.keys() if not snapshot.is_unknown(MediaPath(key, key))]

@@ -111,5 +111,23 @@ def other_disk(rel: str, files: int) -> Problem:
     )
 
 
+def left_half_way(rel: str) -> Problem:
+    """A file that an interruption left under a name of ours, and that could not be put back."""
+    return Problem(
+        "an interruption left the file in .syncd/tmp, and it cannot be put back: its folder may not be changed now",
+        f"in the media folder: chmod u+rwx {_parent(rel)}, or mount its disk; the next run puts it back",
+        path=shown(rel),
+    )
+
+
+def under_a_disk(rel: str, files: int) -> Problem:
+    """A folder on which a disk is mounted, and below which files lie that were saved there while it was away."""
+    return Problem(
+        f"{files} {'file' if files == 1 else 'files'} that lay here before a disk was mounted on this folder cannot be seen now",
+        "unmount the disk, move what is in the folder elsewhere, let syncd sync, and mount it again",
+        path=shown(rel),
+    )
+
+
 def _parent(rel: str) -> str:
     return shlex.quote(shown(rel.rpartition("/")[0] or "."))

@@ -82,6 +82,7 @@ class Walk:
         to_cache: files that the cache vouches for but has under another path or device.
         inner: folders below the top that bear the marker of a media folder of their own.
         empty: folders without any entry, by key, with their device and that of the folder above.
+        mounts: folders on which another file system is mounted, by key, with both devices likewise.
     """
 
     root: int
@@ -94,6 +95,7 @@ class Walk:
     to_cache: list[FolderFile] = field(default_factory=list)
     inner: list[str] = field(default_factory=list)
     empty: dict[str, tuple[int, int]] = field(default_factory=dict)
+    mounts: dict[str, tuple[int, int]] = field(default_factory=dict)
     young: set[str] = field(default_factory=set)
     """Keys of changed files that were not read because they had changed too lately."""
     _moved: dict[tuple[int, int, int, int], Checksum] | None = None
@@ -152,6 +154,8 @@ class Walk:
                 raise _VanishedError
             with os.scandir(descriptor) as listing:
                 entries = list(listing)
+            if folder.above is not None and folder.device != folder.above.device:
+                self.mounts[folder.key] = (folder.device, folder.above.device)
             if not entries and folder.above is not None:
                 self.empty[folder.key] = (folder.device, folder.above.device)
             if not all(entry.name.isascii() for entry in entries):

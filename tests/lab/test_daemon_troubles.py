@@ -244,6 +244,25 @@ def test_a_file_that_a_crash_left_parked(empty_world: World, start: str) -> None
     ends_in_step(world)
 
 
+def test_a_file_that_cannot_be_put_back(empty_world: World) -> None:
+    """While what a crash left parked cannot be put back, its object stays; afterwards all goes on."""
+    world = empty_world
+    handles = begin(world, "album/one.jpg", "two.jpg")
+    subprocess.run([sys.executable, "-c", PARKER, str(world.folder), "album/one.jpg"], check=False)
+    locked = subprocess.run(["chattr", "+i", str(world.folder / "album")], check=False, capture_output=True)
+    if locked.returncode != 0:
+        pytest.skip("this file system knows no folders that cannot be changed")
+    try:
+        for _ in range(2):
+            assert "chmod" in world.sync(code=1)["problems"][0]["remedy"]
+            assert {path: item["handle"] for path, item in world.api.by_path().items()} == handles
+    finally:
+        subprocess.run(["chattr", "-i", str(world.folder / "album")], check=True)
+    world.sync()
+    assert {path: item["handle"] for path, item in world.api.by_path().items()} == handles
+    ends_in_step(world)
+
+
 def test_settings_that_are_read_again(empty_world: World) -> None:
     """SIGHUP takes up new settings; bad ones are reported, and the old ones kept."""
     world = empty_world

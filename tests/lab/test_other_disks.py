@@ -104,3 +104,28 @@ def while_it_is_away(world: World, was: dict[str, str]) -> None:
     assert world.catalog().keys() >= there - {"nas/deep/there.jpg"}
     assert list((world.folder / "nas").iterdir()) == []
     ends_at_rest(world, code=1)
+
+
+def test_a_file_that_a_disk_hides(empty_world: World) -> None:
+    """What was saved at a mount point while the disk was away lies under it afterwards: it is told, and not deleted."""
+    world = empty_world
+    disk, nas = world.base / "disk", world.folder / "nas"
+    with mounted(None, disk):
+        (disk / "there.jpg").write_bytes(photo("there"))
+        with mounted(disk, nas):
+            begin(world, "here.jpg")
+        world.write("nas/stray.jpg", photo("stray"))
+        world.sync(code=1)
+        known = handles(world)
+        assert {"here.jpg", "nas/there.jpg", "nas/stray.jpg"} == known.keys()
+        with mounted(disk, nas):
+            document = world.sync(code=1)
+            assert "unmount" in document["problems"][0]["remedy"]
+            assert handles(world) == known
+            ends_at_rest(world, code=1)
+        (nas / "stray.jpg").rename(world.folder / "stray.jpg")
+        world.sync(code=1)
+        with mounted(disk, nas):
+            world.sync()
+            assert handles(world)["stray.jpg"] == known["nas/stray.jpg"]
+            ends_in_step(world)

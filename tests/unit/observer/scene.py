@@ -130,6 +130,14 @@ class Desk:
         return self.snapshot, ()
 
 
+class Unparked:
+    """A folder in which nothing was left under a name of syncd's own."""
+
+    def parked(self) -> set[str]:
+        """Nothing."""
+        return set()
+
+
 @dataclass
 class Scene:
     """Everything that a look needs, in step from the beginning."""
@@ -235,10 +243,10 @@ class Scene:
         )
 
     def arrival(self) -> Arrival:
-        """Whom it is about; the folder's descriptor is not needed by a look."""
+        """Whom it is about; of the folder's descriptor a look asks only what is parked."""
         found = Arrival(
             media_dir=self.root,
-            media=cast("MediaFolder", None),
+            media=cast("MediaFolder", Unparked()),
             state=self.state,
             state_name="desk:state",
             catalog=cast("Catalog", self.web),
