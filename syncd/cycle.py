@@ -312,4 +312,5 @@ class Cycle:
             ),
             bytes_up=ledger.bytes_up,
             bytes_down=ledger.bytes_down,
+            unfinished=ledger.folder_failed,
         )

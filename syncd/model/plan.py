@@ -346,7 +346,8 @@ class Done:
 class Outcome:
     """What a run of cycles did and left, for the command line and the JSON document.
 
-    Sizes in bytes; `seconds` of wall time.
+    Sizes in bytes; `seconds` of wall time. `unfinished`: the media folder as a whole took nothing more (full, read-only), so
+    that much was left undone that no problem names.
     """
 
     dry_run: bool = False
@@ -361,3 +362,4 @@ class Outcome:
     bytes_up: int = 0
     bytes_down: int = 0
     seconds: float = 0.0
+    unfinished: bool = False

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from syncd.control.contract import Doing
-from syncd.errors import ConfigError, LockedError, SyncdError, Unreachable
+from syncd.errors import ConfigError, FolderError, LockedError, SyncdError, Unreachable
 from syncd.model.plan import Outcome
 from syncd.observer import Changes
 from syncd.service.agenda import NOTHING, Due, Job
@@ -171,6 +171,9 @@ class Work:
             self.standing.now(Doing.STOPPED, outcome.stop.reason, outcome.stop.remedy)
             self.checks.plan()
             return
+        if outcome is not None and outcome.unfinished:
+            self._left_undone(outcome, wanted)
+            return
         self.pace.succeeded()
         self.turns.teller.recovered()
         if outcome is not None and (outcome.actions or changes):
@@ -181,6 +184,17 @@ class Work:
         if outcome is not None and not self.turns.has_history():
             self.checks.not_before(REST_SHARE * outcome.seconds)
         self.standing.now(Doing.IDLE)
+
+    def _left_undone(self, outcome: Outcome, wanted: Due) -> None:
+        """The media folder takes nothing more: all of it is tried again by itself, less and less often."""
+        whole = next((one for one in outcome.problems if not one.path and not one.handle), None)
+        reason, remedy = (
+            (whole.reason, whole.remedy) if whole else ("the media folder takes no files now", "")
+        )
+        self.want(wanted | Due(whole="the folder took nothing more"))
+        self.pace.failed(FolderError(reason, remedy))
+        self.standing.now(Doing.AWAY, reason, remedy)
+        self.checks.plan()
 
     def _failed(self, error: SyncdError) -> None:
         """A server is away, or the state's disk is full: it goes on by itself when that is over."""
