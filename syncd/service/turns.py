@@ -119,6 +119,10 @@ class Turns:
         """Whether the history of Gramps Web can tell what changed; without, all objects are compared."""
         return self.rooms.state.cursor() is not None
 
+    def is_bound(self) -> bool:
+        """Whether the place of the media was found, and is the one that is configured."""
+        return self.rooms.state.binding() is not None
+
     def folder_is_there(self) -> bool:
         """Whether the media folder's marker is where it ought to be; where none ought to be yet, too."""
         if self.rooms.state.binding() is None:

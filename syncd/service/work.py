@@ -164,7 +164,7 @@ class Work:
     def _ended(self, outcome: Outcome | None, wanted: Due, changes: Changes) -> None:
         """A look came to its end."""
         self._defects = 0
-        self.is_proven = True
+        self.is_proven = self.is_proven or self.turns.is_bound()
         if outcome is not None and outcome.stop is not None:
             self.want(wanted | Due(whole="it was stopped"), changes)
             self.pace.stopped()

@@ -41,7 +41,6 @@ def test_one_document_on_every_exit(world: World) -> None:
     run(1)
     bad.unlink()
     run(2, "--json", "--ones")
-    run(2, "--json")
     run(2, "check", "--json", "--what")
     run(2, "nonsense", "--json")
     world.configure(medai_dir="/nowhere")

@@ -303,7 +303,7 @@ class Web:
     def close(self):
         pass
 
-doorstep.open_catalog = lambda settings, patience: Web()
+doorstep.open_catalog = lambda settings, patience=60: Web()
 """
 
 

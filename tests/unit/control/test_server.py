@@ -77,10 +77,18 @@ def raw(control: ControlServer) -> socket.socket:
     return connection
 
 
+def _heard(connection: socket.socket) -> bytes:
+    """What comes next; nothing once the other end hung up, also where it did not read all that it was told."""
+    try:
+        return connection.recv(65536)
+    except ConnectionResetError:
+        return b""
+
+
 def lines(connection: socket.socket) -> list[Any]:
     """All that the daemon says until it hangs up."""
     said = b""
-    while piece := connection.recv(65536):
+    while piece := _heard(connection):
         said += piece
     return [json.loads(line) for line in said.splitlines()]
 

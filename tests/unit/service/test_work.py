@@ -46,6 +46,10 @@ class Looks:
         self.done.append(f"near {sorted(changes.paths)}")
         return self.end()
 
+    def is_bound(self) -> bool:
+        """It is."""
+        return True
+
     def has_history(self) -> bool:
         """It has."""
         return True
