@@ -126,8 +126,9 @@ class Cycle:
                 return foreseen(plan, guarded, observed.bucket.sizes, time.monotonic() - begun)
             guarded = self._remember(plan, guarded)
             if not self._apply(guarded, ledger, observed.bucket.sizes, number):
-                self.web(guarded, ledger).complete(observed.catalog.objects)
                 (self.near or self.observer).finished()
+                # Goes by the cursor: what came since it was asked last may be what objects wait for.
+                self.web(guarded, ledger).complete(observed.catalog.objects)
                 break
         return replace(self._outcome(plan, guarded, ledger), stop=stop, seconds=time.monotonic() - begun)
 
