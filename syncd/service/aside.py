@@ -52,6 +52,8 @@ class Aside:
         finally:
             with self._changed:
                 self._asking -= 1
+                if not self._asking and not self._is_out:
+                    self._interruption.clear(self)  # nobody wants it any more, and it never came to that
                 self._changed.notify_all()
 
     def wait(self, supervisor: Supervisor) -> None:
