@@ -142,10 +142,42 @@ class Session:
 
         Raises:
             LockedError: there is one, but it does not answer or is of another version.
+            StopError: it looks after another folder: two configurations share a state file.
         """
         from syncd.control.client import connect
 
-        return connect(self.settings().state_file)
+        daemon = connect(self.settings().state_file)
+        if daemon is not None and daemon.config != self.settings().source:
+            try:
+                self._check_same_pair()
+            except BaseException:
+                daemon.close()
+                raise
+        return daemon
+
+    def _check_same_pair(self) -> None:
+        """See that the state is of the folder that is configured here, and not of another pair's."""
+        from syncd.applier.disk import MediaFolder
+        from syncd.belonging import find_stop, is_another_pair
+        from syncd.errors import FolderError, StopError
+        from syncd.state import State
+
+        settings, marker = self.settings(), None
+        with suppress(FolderError, OSError), MediaFolder(settings.media_dir) as media:
+            marker = media.marker()
+        with State.open(settings.state_file, read_only=True) as state:
+            binding = state.binding()
+        if binding is None or not is_another_pair(marker, binding, settings.media_dir):
+            return
+        stop = find_stop(
+            marker,
+            binding,
+            media_dir=settings.media_dir,
+            state_file=settings.state_file,
+            source=settings.source,
+        )
+        if stop is not None:
+            raise StopError(stop.reason, stop.remedy)
 
     @contextmanager
     def aside(self, *, needed: bool = True) -> Iterator[None]:

@@ -317,6 +317,31 @@ def test_a_configuration_that_cannot_work(empty_world: World) -> None:
     assert "s3.url" in ended.err
 
 
+def test_another_configuration_does_not_get_this_ones_daemon(empty_world: World) -> None:
+    """A second pair that forgot its own state_dir is told so by every command; the first one's daemon goes on."""
+    world = empty_world
+    begin(world, "first.jpg")
+    quick(world)
+    other = world.base / "jones.toml"
+    folder = world.base / "jones"
+    folder.mkdir()
+    other.write_text(world.config_file.read_text().replace(str(world.folder), str(folder)))
+    other.chmod(0o600)
+    with RunningDaemon(world.desktop) as daemon:
+        for command in (["--once"], ["sync"], ["status"], ["pause"], ["resume"], ["approve", "--all"]):
+            run = world.syncd("--config", str(other), *command)
+            assert run.code == 3, run
+            assert "state_dir" in run.err + run.out, run
+        live = daemon.live()
+        assert live is not None
+        assert live.doing is Doing.IDLE
+        same = world.base / "same.toml"
+        same.write_text(world.config_file.read_text())
+        same.chmod(0o600)
+        assert world.syncd("--config", str(same), "sync").code == 0
+    ends_in_step(world)
+
+
 def test_its_own_writes_do_not_echo(empty_world: World) -> None:
     """What the daemon fetches is no news to it: Gramps Web is not asked about it."""
     world = empty_world
