@@ -92,7 +92,7 @@ def test_the_document(desk: Desk) -> None:
         fill(state)
     live = replace(LIVE, doing=Doing.WORKING, phase="Sending files", files=3, all_files=40, next_full=AT + 60)
     engine = FakeEngine(desk.state_file, live_now=live)
-    with running(engine, desk.state_file):
+    with running(engine, desk.state_file, config=desk.config):
         document = desk.syncd("status", "--json").document
     assert document["daemon"] == {
         "doing": "working",
