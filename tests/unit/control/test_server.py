@@ -550,6 +550,7 @@ def test_it_stops_within_a_second(engine: FakeEngine, state_file: Path, said: by
     with running(engine, state_file) as control:
         connection = raw(control)
         connection.sendall(said)
+        assert connection.recv(1, socket.MSG_PEEK)  # it was let in, and greeted
         until(lambda: not said or engine.calls)
         begun = time.monotonic()
         control.stop()
