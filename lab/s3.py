@@ -8,6 +8,7 @@ import hashlib
 import re
 import secrets
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,6 +231,21 @@ class S3Witness:
             for item in page.get("Contents", []):
                 found[item["Key"].removeprefix(self.prefix)] = item["Size"]
         return found
+
+    def settled(self, quiet: float = 0.5, seconds: float = 30.0) -> dict[str, int]:
+        """`keys()` once they stay the same for `quiet` seconds.
+
+        A server is still at work on what a killed client sent: it stores what it has whole and takes away the rest.
+        """
+        end = time.monotonic() + seconds
+        before = self.keys()
+        while time.monotonic() < end:
+            time.sleep(quiet)
+            now = self.keys()
+            if now == before:
+                return now
+            before = now
+        raise LabError(f"the bucket {self.bucket} does not come to rest")
 
     def get(self, key: str) -> bytes:
         """The bytes; KeyError when they are not there."""

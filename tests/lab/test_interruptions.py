@@ -161,6 +161,7 @@ def test_killed_at_every_stage(world: World) -> None:
         assert_real_names_are_whole(world, theirs | mine)
         held = keys(world)
         assert all(item["checksum"] in held for item in world.api.media()), what
+    world.s3.settled()
     world.s3.assert_sound()
     world.sync()
     assert len(world.api.media()) == 7 + 2 * MANY

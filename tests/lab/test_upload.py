@@ -204,23 +204,31 @@ def test_killed_in_the_middle(tmp_path: Path, rclone: RcloneS3) -> None:
         return Run(order, process.returncode, out, err, 0)
 
     assert broken_off(signal.SIGKILL, 20).code == -signal.SIGKILL
-    first = below.keys()
+    first = below.settled()
     assert 20 <= len(first) < 301
     below.assert_sound()
     interrupted = broken_off(signal.SIGINT, len(first) + 20)
     assert interrupted.code == 130
     assert interrupted.json["error"]["reason"] == "interrupted"
-    second = below.keys()
+    second = below.settled()
     assert len(first) < len(second) < 301
     below.assert_sound()
 
     position = rclone.log_position()
     rest = upload(desktop, *order[2:])
-    written = [request.key for request in below.writes_since(position) if request.operation == "PUT"]
-    lacking = checksums.values() - second.keys() - {md5(BIG)}  # which is sent in parts
-    assert sorted(written) == sorted(f"3f2a77c0/{key}" for key in lacking)
-    assert rest["counts"]["uploaded"] == 301 - len(second)
-    assert rest["counts"]["unchanged"] == len(second)
+    requests = below.writes_since(position)
+    written = {request.key for request in requests}
+    lacking = {f"3f2a77c0/{key}" for key in checksums.values() - second.keys()}
+    assert written <= lacking
+    # The server goes on storing what it had whole when the run ended: that can land after it was looked at above.
+    late = lacking - written
+    assert len(late) <= 16  # as many as are sent at a time
+    in_parts = {f"3f2a77c0/{md5(BIG)}"}
+    assert sorted(request.key for request in requests if request.operation == "PUT") == sorted(
+        written - in_parts
+    )
+    assert rest["counts"]["uploaded"] == len(written)
+    assert rest["counts"]["unchanged"] == len(second) + len(late)
     assert below.keys().keys() == set(checksums.values())
     assert witness.keys().keys() == {f"3f2a77c0/{checksum}" for checksum in checksums.values()}
     below.assert_sound()

@@ -407,6 +407,7 @@ def test_without_any_place_the_daemon_works_all_the_same(
     engine: FakeEngine, state_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It only cannot be talked to."""
+    earlier = set(control_threads())  # of a daemon before, whose other end was cut off: they are still ending
     state_file.parent.mkdir()
     monkeypatch.setattr(places, "find_folder", lambda *_given: None)
     control = ControlServer(engine, state_file, {})
@@ -418,7 +419,7 @@ def test_without_any_place_the_daemon_works_all_the_same(
     assert control.start() is False
     assert control.path is None
     control.stop()
-    assert not control_threads()
+    assert earlier.issuperset(control_threads())
 
 
 # --- other ends that misbehave -------------------------------------------------------------------------------------
