@@ -40,6 +40,7 @@ Render = Callable[[Event], str]
 
 BLANK = "***"
 
+_SENTENCES = ("event", "reason", "remedy")
 _FIRST_FIELDS = ("cycle", "path", "handle", "checksum")
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _COLOUR = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
@@ -50,32 +51,39 @@ def configure(
     *,
     verbosity: int = 0,
     quiet: bool = False,
+    reported: bool = True,
     log_format: LogFormat = "auto",
     stream: TextIO | None = None,
     environ: Mapping[str, str] | None = None,
+    in_words: Callable[[str], str] = str,
 ) -> None:
     """Set up structlog and the standard library's logging; may be called again.
 
     Args:
         verbosity: how often `-v` was given. 0 shows warnings (under systemd: information too), 1 information,
             2 everything.
-        quiet: errors only, whatever else is asked for.
+        quiet: only what needs somebody, whatever else is asked for.
+        reported: whether a report says what needs somebody: then `quiet` leaves errors only, else warnings, too.
         log_format: how lines look.
         stream: where they go; None: to whatever `sys.stderr` is at the moment of each line.
         environ: for `JOURNAL_STREAM`, `NO_COLOR` and `TERM`; None: the process's.
+        in_words: what sentences for people go through before they are written.
     """
     import structlog
 
     environ = os.environ if environ is None else environ
     target = sys.stderr if stream is None else stream
     under_systemd = _is_journal(target, environ)
-    level = _level(verbosity, quiet=quiet, under_systemd=under_systemd)
+    level = _level(verbosity, quiet=quiet, reported=reported, under_systemd=under_systemd)
     if log_format == "auto":
         log_format = "journal" if under_systemd else "console"
     render = _renderer(log_format, colours=_wants_colours(target, environ), tracebacks=level <= logging.DEBUG)
     writer = _Writer(stream)
 
     def finish(_logger: object, _method: str, event: Event) -> str:
+        for name in _SENTENCES:
+            if isinstance(event.get(name), str):
+                event[name] = in_words(event[name])
         return render(_cleaned(event))
 
     structlog.configure(
@@ -302,7 +310,9 @@ def _message(event: Event) -> str:
     text = printable(str(event.pop("event", "")))
     names = [name for name in _FIRST_FIELDS if name in event]
     names += [name for name in event if name not in _FIRST_FIELDS]
-    return " ".join([text, *(f"{printable(name)}={_shown(event[name])}" for name in names)])
+    return " ".join(
+        [text, *(f"{printable(name)}={_shown(event[name])}" for name in names if event[name] is not None)]
+    )
 
 
 def _shown(value: object) -> str:
@@ -369,9 +379,9 @@ def _take_exception(_logger: object, _method: str, event: Event) -> Event:
     return format_exc_info(None, "", event)
 
 
-def _level(verbosity: int, *, quiet: bool, under_systemd: bool) -> int:
+def _level(verbosity: int, *, quiet: bool, reported: bool, under_systemd: bool) -> int:
     if quiet:
-        return logging.ERROR
+        return logging.ERROR if reported else logging.WARNING
     if verbosity >= 2:
         return logging.DEBUG
     return logging.INFO if verbosity == 1 or under_systemd else logging.WARNING

@@ -289,6 +289,8 @@ class Examination:
         with daemon:
             live = daemon.live()
         yield Finding("daemon", f"{headline(live)} (process {live.pid})")
+        if live.unwatched:
+            yield _warning("daemon", f"changes in the folder are noticed late, by {live.watching}", "")
 
     def _desktop(self, settings: Settings) -> Iterator[Finding]:
         """The family tree beside syncd, or what keeps it from being read."""

@@ -23,8 +23,8 @@ END_SECONDS = 4.5
 
 def run(session: Session) -> Ending:
     """Stay, watch and sync."""
-    if not session.quiet:
-        session.verbosity = max(1, session.verbosity)  # a log is all that there is to see
+    session.lasts = True
+    session.verbosity = max(1, session.verbosity)
     session.settings()
     daemon = session.service(lambda error: str(write_crash(error, session.crash_folder(), session.redact())))
     with _signals(daemon):

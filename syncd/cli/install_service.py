@@ -14,6 +14,7 @@ import click
 
 from syncd.cli import document
 from syncd.cli.exits import Ending
+from syncd.cli.hints import with_config
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.session import Session
 from syncd.errors import ExitCode
@@ -93,6 +94,8 @@ def _tell(session: Session, done: Installed, *, timer: bool) -> None:
         paper.line(f"wrote {path}")
     if not done.up:
         return
+    if done.reloaded:
+        paper.line("it ran already, and reads its configuration again")
     what = "is enabled; it syncs every five minutes" if timer else "is enabled and runs"
     status = f": {done.standing.status}" if done.standing.status.strip() else ""
     paper.line(f"{done.unit} {what}{status}")
@@ -102,7 +105,8 @@ def _tell(session: Session, done: Installed, *, timer: bool) -> None:
         )
     if not done.lingers:
         paper.line("It runs while you are logged in. To sync at other times, too: loginctl enable-linger")
-    paper.line(f"What it does: syncd status, and journalctl --user --user-unit={_service_of(done.unit)}")
+    status = with_config("syncd status", done.config if session.config is None else None)
+    paper.line(f"What it does: {status}, and journalctl --user --user-unit={_service_of(done.unit)}")
 
 
 def _service_of(unit: str) -> str:
@@ -115,6 +119,7 @@ def _ending(session: Session, done: Installed) -> Ending:
             "unit": done.unit,
             "files": [str(path) for path in done.files],
             "changed": done.changed,
+            "reloaded": done.reloaded,
             "active": done.standing.active,
             "enabled": done.standing.enabled,
             "status": done.standing.status,

@@ -15,6 +15,7 @@ from syncd.cli.report import count, size_in_words
 from syncd.cli.session import Session
 from syncd.control.contract import Doing, Live
 from syncd.errors import NoDaemon
+from syncd.supervised import how_to_restart
 
 if TYPE_CHECKING:
     from syncd.control.client import Daemon
@@ -35,7 +36,7 @@ def the_daemon(session: Session, otherwise: str = "") -> Daemon:
 
     Args:
         session: whose.
-        otherwise: what can be done without one.
+        otherwise: what can be done without one, after a `; `.
 
     Raises:
         NoDaemon: there is none.
@@ -45,7 +46,7 @@ def the_daemon(session: Session, otherwise: str = "") -> Daemon:
     if daemon is None:
         raise NoDaemon(
             f"no daemon is at work on the state file {session.settings().state_file}",
-            f"start it, for example with: systemctl --user start syncd{otherwise}",
+            f"{session.how_to_start()}{otherwise}",
         )
     return daemon
 
@@ -90,7 +91,7 @@ def headline(live: Live) -> str:
         case Doing.STOPPED:
             return f"is stopped {since}: nothing is done until a person has looked"
         case Doing.AWAY:
-            return f"waits {since} for a server that cannot be reached"
+            return f"waits {since}, and tries again by itself"
         case Doing.ASIDE:
             return f"stands aside {since}: another syncd command is at work"
 
@@ -121,7 +122,7 @@ def _details(live: Live) -> Iterator[str]:
     if live.remedy:
         yield f"What to do: {' '.join(live.remedy.splitlines())}"
     if live.pending:
-        yield f"{count(live.pending, 'path')} changed in the folder and will be looked at"
+        yield f"{count(live.pending, 'path')} in the folder will be looked at: something happened there"
     if live.doing not in (Doing.PAUSED, Doing.ASIDE):
         yield from _plans(live)
 
@@ -137,4 +138,5 @@ def _plans(live: Live) -> Iterator[str]:
 def _warnings(live: Live) -> Iterator[str]:
     if live.version != __version__:
         yield f"It is still version {live.version}, and this is {__version__}."
-        yield "Restart it, for example with: systemctl --user restart syncd"
+        remedy = how_to_restart(live.pid)
+        yield f"{remedy[0].upper()}{remedy[1:]}"

@@ -8,6 +8,7 @@ Everything below the command line is imported here and nowhere else in `cli`, in
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from syncd.cli.hints import with_config
 from syncd.cli.paper import Paper
 from syncd.errors import SyncdError
 
@@ -49,6 +51,7 @@ class Session:
         quiet: say only what is new and needs somebody.
         log_format: `console`, `json` or `auto`.
         minds_bucket: the command moves or deletes files in the bucket.
+        lasts: it stays, so that the log is all that there is to see.
         told: the person knows already how this ends; the exit code still says it.
         stood_aside: how things were with the daemon when it let go of state and folder for this command.
     """
@@ -62,6 +65,7 @@ class Session:
     log_format: LogFormat = "auto"
     dry_run: bool = False
     minds_bucket: bool = False
+    lasts: bool = False
     told: bool = False
     stood_aside: Live | None = None
     started: float = field(default_factory=time.monotonic)
@@ -105,7 +109,13 @@ class Session:
         """Settings of one kind; from here on the log is set up and keeps their secrets to itself."""
         from syncd import log
 
-        log.configure(verbosity=self.verbosity, quiet=self.quiet, log_format=self.log_format)
+        log.configure(
+            verbosity=self.verbosity,
+            quiet=self.quiet,
+            reported=not self.lasts,
+            log_format=self.log_format,
+            in_words=lambda text: with_config(text, self.config),
+        )
         settings = load(self.config, os.environ)
         for secret in settings.secrets():
             log.guard_secret(secret)
@@ -154,6 +164,19 @@ class Session:
                 daemon.close()
                 raise
         return daemon
+
+    def how_to_start(self) -> str:
+        """What a person does to have a daemon for this configuration."""
+        from syncd.installing import unit_for
+
+        found = unit_for(self.settings().source, os.environ)
+        if found is None:
+            command = "syncd" if self.config is None else f"syncd --config {shlex.quote(str(self.config))}"
+            return f"start it here with: {command}; or for good with: syncd install-service"
+        unit, command = found
+        if unit.is_timer:
+            return f"{unit.unit} syncs now and then, without a daemon; to have one: syncd install-service"
+        return f"start it with: {command}"
 
     def _check_same_pair(self) -> None:
         """See that the state is of the folder that is configured here, and not of another pair's."""

@@ -2,11 +2,12 @@
 
 For the login exactly one of password and token, for the bucket either a profile or a pair of keys. Two ways
 in one source are a mistake; between sources the higher one wins whole, so that a token in the environment
-replaces the password of the file. systemd's credentials come last.
+replaces the password of the file. systemd's credentials, or the files that it would take them from, come last.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,9 @@ LOGIN = ("password", "password_file", "token", "token_file")
 KEY_ID = ("access_key_id", "access_key_id_file")
 SECRET_KEY = ("secret_access_key", "secret_access_key_file")
 
+CREDENTIALS_SUFFIX = ".credentials"
+"""Of the folder beside the configuration file from which `install-service` has systemd take them."""
+
 SYSTEMD: Mapping[KeyPath, str] = {
     ("gramps", "password"): "gramps-password",
     ("gramps", "token"): "gramps-token",
@@ -28,6 +32,19 @@ SYSTEMD: Mapping[KeyPath, str] = {
     ("s3", "secret_access_key"): "s3-secret-access-key",
 }
 """The names of systemd's credentials (`LoadCredential=`)."""
+
+
+def find_credentials(source: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The folder of credentials: the one that systemd made for this service, else the one beside the configuration file.
+
+    From the latter `install-service` has systemd take them: what is called by hand gets the same.
+    """
+    handed = environ.get("CREDENTIALS_DIRECTORY", "")
+    beside = None if source is None else source.with_suffix(CREDENTIALS_SUFFIX)
+    for folder in (Path(handed) if handed else None, beside):
+        if folder is not None and any(os.path.lexists(folder / name) for name in SYSTEMD.values()):
+            return folder
+    return None
 
 
 @dataclass(slots=True)
@@ -38,17 +55,20 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
 
-def choose_login(layers: Sequence[Layer], environ: Mapping[str, str], main: Layer) -> Findings:
+def choose_login(
+    layers: Sequence[Layer], environ: Mapping[str, str], main: Layer, credentials: Path | None = None
+) -> Findings:
     """Leave one way of logging in among the layers, its secret read.
 
     Args:
         layers: the higher first; changed.
-        environ: for systemd's folder and `~`.
+        environ: for `~`, and to know systemd's folder.
+        credentials: see `find_credentials`.
         main: where a missing login is missed.
     """
     findings = Findings()
     ways = [("gramps", word) for word in LOGIN]
-    source = _highest(layers, ways) or _from_systemd(layers, ways, environ, findings)
+    source = _highest(layers, ways) or _from_credentials(layers, ways, credentials, environ, findings)
     if source is None:
         if not findings.mistakes:
             what = "missing; give gramps.password, password_file, token or token_file"
@@ -65,13 +85,16 @@ def choose_login(layers: Sequence[Layer], environ: Mapping[str, str], main: Laye
     return findings
 
 
-def choose_keys(layers: Sequence[Layer], common: Layer, environ: Mapping[str, str]) -> Findings:
+def choose_keys(
+    layers: Sequence[Layer], common: Layer, environ: Mapping[str, str], credentials: Path | None = None
+) -> Findings:
     """Leave either a profile or one pair of keys among the layers, its secrets read.
 
     Args:
         layers: the higher first; changed.
         common: the layer of the `AWS_…` variables, one of them.
-        environ: for systemd's folder and `~`.
+        environ: for `~`, and to know systemd's folder.
+        credentials: see `find_credentials`.
     """
     findings = Findings()
     key_ways: list[KeyPath] = [("s3", word) for word in (*KEY_ID, *SECRET_KEY)]
@@ -89,7 +112,7 @@ def choose_keys(layers: Sequence[Layer], common: Layer, environ: Mapping[str, st
         # As boto3 has it: AWS_ACCESS_KEY_ID goes before AWS_PROFILE.
     if source is not None:
         _forget(layers, [profile], source)
-    givers = [_choose_key(layers, words, environ, findings) for words in (KEY_ID, SECRET_KEY)]
+    givers = [_choose_key(layers, words, environ, credentials, findings) for words in (KEY_ID, SECRET_KEY)]
     _choose_session_token(layers, common, givers, findings)
     if not findings.mistakes and (givers[0] is None) != (givers[1] is None):
         there = givers[0] or givers[1]
@@ -101,14 +124,18 @@ def choose_keys(layers: Sequence[Layer], common: Layer, environ: Mapping[str, st
 
 
 def _choose_key(
-    layers: Sequence[Layer], words: Sequence[str], environ: Mapping[str, str], findings: Findings
+    layers: Sequence[Layer],
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    credentials: Path | None,
+    findings: Findings,
 ) -> Layer | None:
     """Leave one way of giving one of the two keys; the layer that gives it."""
     ways: list[KeyPath] = [("s3", word) for word in words]
     profiled = any(("s3", "profile") in layer.values for layer in layers)
     source = _highest(layers, ways)
     if source is None and not profiled:
-        source = _from_systemd(layers, ways, environ, findings)
+        source = _from_credentials(layers, ways, credentials, environ, findings)
     if source is not None:
         chosen = _only_way(source, ways, findings)
         _forget(layers, ways, source, but=chosen)
@@ -152,22 +179,30 @@ def _forget(
                 layer.values.pop(way, None)
 
 
-def _from_systemd(
-    layers: Sequence[Layer], ways: Sequence[KeyPath], environ: Mapping[str, str], findings: Findings
+def _from_credentials(
+    layers: Sequence[Layer],
+    ways: Sequence[KeyPath],
+    folder: Path | None,
+    environ: Mapping[str, str],
+    findings: Findings,
 ) -> Layer | None:
-    """Take the credentials that systemd hands over into the lowest layer, if there are any."""
-    folder = environ.get("CREDENTIALS_DIRECTORY", "")
-    if not folder:
+    """Take the credentials of a folder into the lowest layer, if there are any."""
+    if folder is None:
         return None
-    found = Layer(printable(folder), Path(folder))
+    found = Layer(printable(str(folder)), folder)
     for way in ways:
         name = SYSTEMD.get(way)
-        if name is None or not (found.base / name).exists():
+        if name is None or not os.path.exists(folder / name):  # noqa: PTH110  (a folder that nobody may enter has none)
             continue
         try:
-            found.give(way, _secret_of(found.base / name)[0], name)
+            secret, mode = _secret_of(folder / name)
         except ValueError as error:
             findings.mistakes.append(Mistake(found.where, name, str(error)))
+            continue
+        found.give(way, secret, name)
+        if mode & OTHERS_MAY_READ and str(folder) != environ.get("CREDENTIALS_DIRECTORY"):
+            line = f"other users of this machine can read it; run: {chmod(folder / name)}"
+            findings.warnings.append(str(Mistake(found.where, name, line)))
     lowest = layers[-1]
     lowest.values.update(found.values)
     return lowest if found.values else None

@@ -1,7 +1,7 @@
 """Loading: find the sources, lay them over one another, check, and say all mistakes at once.
 
 From high to low: `SYNCD_…` variables, the file, the variables that Gramps Web reads too (`AWS_…`,
-`GRAMPSWEB_MEDIA_BASE_DIR`), systemd's credentials, defaults.
+`GRAMPSWEB_MEDIA_BASE_DIR`), systemd's credentials or the files beside the configuration that they are taken from, defaults.
 
 pydantic-settings would do part of this, but takes as long to import as all the rest, and its errors name
 neither the variable nor the file that a value came from.
@@ -20,7 +20,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from syncd.config.credentials import choose_keys, choose_login
+from syncd.config.credentials import choose_keys, choose_login, find_credentials
 from syncd.config.keys import Kind, all_keys
 from syncd.config.mistakes import (
     ENVIRONMENT,
@@ -110,10 +110,11 @@ def _read(path: Path | None, environ: Mapping[str, str], *, needs_login: bool) -
     mistakes = [mistake for layer in layers for mistake in layer.mistakes]
     warnings: list[str] = []
     findings = []
+    credentials = find_credentials(source, environ)
     if needs_login or "gramps" in sections:
-        findings.append(choose_login(layers, environ, main))
+        findings.append(choose_login(layers, environ, main, credentials))
     if "s3" in sections:
-        findings.append(choose_keys(layers, common, environ))
+        findings.append(choose_keys(layers, common, environ, credentials))
     for finding in findings:
         mistakes += finding.mistakes
         warnings += finding.warnings

@@ -19,10 +19,11 @@ from syncd.control import places
 from syncd.control.codec import load_error, load_live, load_outcome
 from syncd.control.contract import Live
 from syncd.control.relay import BEAT_SECONDS
-from syncd.control.wire import ANSWER_BYTES, PROTOCOL, RESTART, Message, SilentError, Wire, WireError
+from syncd.control.wire import ANSWER_BYTES, PROTOCOL, Message, SilentError, Wire, WireError
 from syncd.errors import LockedError, SyncdError
 from syncd.model.plan import Outcome
 from syncd.ports import Phase, Progress
+from syncd.supervised import how_to_restart
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 6 * BEAT_SECONDS
@@ -147,7 +148,7 @@ class Daemon:
                 answer = self._wire.receive(limit=ANSWER_BYTES, seconds=SILENCE_SECONDS)
             except SilentError as error:
                 self._give_up()
-                raise hung() from error
+                raise hung(self.pid) from error
             except WireError as error:
                 raise self._misunderstood() from error
             if answer is None:
@@ -179,7 +180,7 @@ class Daemon:
 
     def _misunderstood(self) -> LockedError:
         self._give_up()
-        return _of_another_version(self.version)
+        return _of_another_version(self.version, self.pid)
 
 
 def connect(state_file: Path) -> Daemon | None:
@@ -195,7 +196,7 @@ def connect(state_file: Path) -> Daemon | None:
         return Daemon(wire, _greeted(wire, _trusted(state_file)))
     except BlockingIOError as error:
         wire.close()
-        raise hung() from error
+        raise hung(0) from error
     except OSError:
         wire.close()
         return None
@@ -218,18 +219,18 @@ def _greeted(wire: Wire, trusted: AbstractSet[int]) -> Message:
     try:
         hello = wire.receive(limit=ANSWER_BYTES, seconds=CONNECT_SECONDS)
     except SilentError as error:
-        raise hung() from error
+        raise hung(wire.peer_pid()) from error
     except WireError as error:
-        raise _of_another_version("unknown") from error
+        raise _of_another_version("unknown", wire.peer_pid()) from error
     if hello is None:
         raise ConnectionRefusedError  # it is ending
     if hello.get("protocol") != PROTOCOL:
-        raise _of_another_version(str(hello.get("version", "unknown")))
+        raise _of_another_version(str(hello.get("version", "unknown")), wire.peer_pid())
     if "error" in hello:
         try:
             raise load_error(hello["error"])
         except WireError as error:
-            raise _of_another_version(str(hello.get("version", "unknown"))) from error
+            raise _of_another_version(str(hello.get("version", "unknown")), wire.peer_pid()) from error
     return hello
 
 
@@ -262,16 +263,16 @@ class _Shown:
                 self._files, self._size = files, size
 
 
-def hung() -> LockedError:
-    """There is a daemon, but it does not answer."""
-    return LockedError("the daemon that is at work on this state file does not answer", RESTART)
+def hung(pid: int) -> LockedError:
+    """There is a daemon, but it does not answer; its process is 0 where that is not known."""
+    return LockedError("the daemon that is at work on this state file does not answer", how_to_restart(pid))
 
 
-def _of_another_version(version: str) -> LockedError:
+def _of_another_version(version: str, pid: int) -> LockedError:
     return LockedError(
         f"the running daemon is of another version ({version}) than this syncd ({__version__}), and the two do not "
         "understand each other",
-        RESTART,
+        how_to_restart(pid),
     )
 
 

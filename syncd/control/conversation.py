@@ -8,6 +8,7 @@ missed: the work goes on.
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,9 +19,10 @@ import structlog
 from syncd.control.codec import dump_error, dump_live, dump_outcome
 from syncd.control.contract import Engine, Live
 from syncd.control.relay import Relay
-from syncd.control.wire import ANSWER_BYTES, PROTOCOL, RESTART, Message, Wire, WireError, encode
+from syncd.control.wire import ANSWER_BYTES, PROTOCOL, Message, Wire, WireError, encode
 from syncd.errors import LockedError, SyncdError
 from syncd.model.plan import Notice, Outcome
+from syncd.supervised import how_to_restart
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +118,9 @@ class Conversation:
 
     def _answer(self, request: Message) -> None:
         if request.get("protocol") != PROTOCOL:
-            raise LockedError("the running daemon is of another version than this syncd", RESTART)
+            raise LockedError(
+                "the running daemon is of another version than this syncd", how_to_restart(os.getpid())
+            )
         log.debug("asked over the socket", what=str(request.get("do"))[:20])
         match request.get("do"):
             case "live":
@@ -131,7 +135,9 @@ class Conversation:
             case "aside":
                 self._stand_aside()
             case _:
-                raise LockedError("the running daemon does not know what is asked of it", RESTART)
+                raise LockedError(
+                    "the running daemon does not know what is asked of it", how_to_restart(os.getpid())
+                )
 
     def _send_live(self, live: Live) -> None:
         self._wire.send({"live": dump_live(live)}, seconds=SENDING_SECONDS)

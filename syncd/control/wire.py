@@ -16,9 +16,6 @@ PROTOCOL = 1
 ANSWER_BYTES = 1 << 28
 """Of any line of the daemon."""
 
-RESTART = "restart the daemon, for example with: systemctl --user restart syncd"
-"""What to do about one of another version, or one that hangs."""
-
 Message = Mapping[str, Any]
 
 _PIECE = 1 << 16
@@ -46,9 +43,16 @@ class Wire:
 
     def peer_uid(self) -> int:
         """The user at the other end, as the kernel says it."""
+        return self._peer()[1]
+
+    def peer_pid(self) -> int:
+        """The process at the other end; 0 where it cannot be seen from here."""
+        return self._peer()[0]
+
+    def _peer(self) -> tuple[int, int]:
         raw = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        _pid, uid, _gid = _CREDENTIALS.unpack(raw)
-        return int(uid)
+        pid, uid, _gid = _CREDENTIALS.unpack(raw)
+        return int(pid), int(uid)
 
     def send(self, message: Message, *, seconds: float) -> None:
         """Write one line.

@@ -4,7 +4,8 @@
 themselves are in `systemd/`, which is `deploy/systemd` of the project.
 """
 
+from syncd.installing.found import unit_for
 from syncd.installing.manager import Manager
 from syncd.installing.service import Installed, Order, Removed, install, uninstall
 
-__all__ = ["Installed", "Manager", "Order", "Removed", "install", "uninstall"]
+__all__ = ["Installed", "Manager", "Order", "Removed", "install", "uninstall", "unit_for"]

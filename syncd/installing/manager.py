@@ -124,6 +124,10 @@ class Manager:
         started = _call(["systemctl", "--user", "restart" if again else "start", unit], self.environ)
         return started.returncode == 0
 
+    def have_read_again(self, unit: str) -> None:
+        """Have what runs read its configuration again; one that is starting or ending is left alone."""
+        _call(["systemctl", "--user", "reload", unit], self.environ)
+
     def stop(self, units: Sequence[str]) -> None:
         """Stop and disable units; those that are not there are no trouble."""
         for unit in units:

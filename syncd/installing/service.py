@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncd.config import load_settings
+from syncd.config.credentials import CREDENTIALS_SUFFIX
 from syncd.config.sources import absolute, find_file
 from syncd.errors import ConfigError
+from syncd.installing.found import found_units
 from syncd.installing.manager import Manager, Standing
 from syncd.installing.units import CREDENTIALS, INSTANCE, Facts, Service, is_ours, written
 
@@ -84,6 +86,10 @@ class Installed:
     last_words: Sequence[str]
     before: Removed
     unseen: Sequence[str]
+    config: Path | None
+    """The configuration that it names."""
+    reloaded: bool
+    """Whether it ran already, and was told to read its configuration again."""
 
 
 def install(order: Order, manager: Manager, environ: Mapping[str, str]) -> Installed:
@@ -97,6 +103,7 @@ def install(order: Order, manager: Manager, environ: Mapping[str, str]) -> Insta
     facts = _facts(order.program, config, manager, environ)
     texts = {manager.folder / name: written(service, name, facts) for name in service.units}
     _see_that_nothing_is_in_the_way(list(texts), service)
+    _see_that_no_other_has_it(service, config, manager)
     unit = service.units[0]
     changed = {path: text for path, text in texts.items() if _text_of(path) != text}
     before = _take_away(service.other, manager)
@@ -107,6 +114,9 @@ def install(order: Order, manager: Manager, environ: Mapping[str, str]) -> Insta
     runs = manager.standing(unit).active in ("active", "activating", "reloading")
     started = time.time()
     up = manager.start(unit, again=bool(changed) and runs)
+    reloaded = runs and not changed and not service.timer
+    if reloaded:
+        manager.have_read_again(unit)
     standing = manager.standing(unit)
     up = up and standing.active in ("active", "reloading")
     return Installed(
@@ -119,6 +129,8 @@ def install(order: Order, manager: Manager, environ: Mapping[str, str]) -> Insta
         last_words=() if up else manager.last_words(unit, started),
         before=before,
         unseen=unseen_variables(manager, environ),
+        config=config,
+        reloaded=reloaded,
     )
 
 
@@ -198,11 +210,10 @@ def _facts(program: Path, config: Path | None, manager: Manager, here: Mapping[s
         ConfigError: it is not.
     """
     source = config or find_file(None, manager.variables)
-    secrets = (source or Path("/nowhere/syncd.toml")).with_suffix(".credentials")
+    secrets = (source or Path("/nowhere/syncd.toml")).with_suffix(CREDENTIALS_SUFFIX)
     found = [name for name in CREDENTIALS if os.access(secrets / name, os.R_OK)]
-    environ = {**manager.variables, **({"CREDENTIALS_DIRECTORY": str(secrets)} if found else {})}
     try:
-        load_settings(config, environ)
+        load_settings(config, manager.variables)
     except ConfigError as error:
         unseen = unseen_variables(manager, here)
         if not unseen:
@@ -210,6 +221,34 @@ def _facts(program: Path, config: Path | None, manager: Manager, here: Mapping[s
         told = f"{error.remedy}; a service does not see what your shell sets ({', '.join(unseen)}): write it into the file"
         raise ConfigError(error.reason, told) from error
     return Facts(program, config, secrets, found, manager.version)
+
+
+def _see_that_no_other_has_it(service: Service, config: Path | None, manager: Manager) -> None:
+    """Two services for one folder or one state would only get in each other's way.
+
+    Raises:
+        ConfigError: another one has either.
+    """
+    mine = {*service.units, *service.other.units}
+    settings = load_settings(config, manager.variables)
+    for other in found_units(manager.folder):
+        if other.path.name in mine:
+            continue
+        try:
+            theirs = load_settings(other.config, manager.variables)
+        except ConfigError:
+            continue
+        if _same(settings.media_dir, theirs.media_dir):
+            what = f"the folder {settings.media_dir}"
+        elif _same(settings.state_file, theirs.state_file):
+            what = f"the state in {settings.state_file.parent}"
+        else:
+            continue
+        raise ConfigError(
+            f"{other.unit} has {what} already; nothing was done",
+            f"one service for each pair of folder and tree: give this one a media_dir and a state_dir of its own, or take "
+            f"the other away with: {other.uninstall}",
+        )
 
 
 def unseen_variables(manager: Manager, environ: Mapping[str, str]) -> Sequence[str]:

@@ -21,11 +21,14 @@ from syncd.model.paths import MediaPath, handle_for
 from syncd.model.plan import (
     Action,
     AddObject,
+    DeleteObject,
     Fetch,
     Forget,
+    KeepLoser,
     MoveFile,
     Plan,
     Record,
+    RestoreObject,
     TrashFile,
     UpdateObject,
     Upload,
@@ -38,6 +41,11 @@ LARGEST = 4000
 """Paths, contents and objects together: for more, looking at everything is cheaper than looking them up."""
 
 _PLAIN = (Record, Forget, Upload, AddObject, UpdateObject, MoveFile, TrashFile, Fetch)
+_RARE = {
+    DeleteObject: "a file was deleted in the folder",
+    KeepLoser: "both sides changed a file",
+    RestoreObject: "something deleted is to come back",
+}
 _PLAIN_FETCHES = (Why.NEW_OBJECT, Why.EDITED_OBJECT, Why.MOVED_OBJECT)
 
 
@@ -212,10 +220,10 @@ def unfit(plan: Plan, rules: PathRules) -> str | None:
 
 def _unfit(action: Action, rules: PathRules) -> str | None:
     if not isinstance(action, _PLAIN):
-        return f"a rare step: {type(action).__name__}"
+        return _RARE.get(type(action), f"a rare step ({type(action).__name__})")
     if isinstance(action, Fetch):
         if action.why not in _PLAIN_FETCHES or action.aside is not None:
-            return f"a rare fetch: {action.why}"
+            return f"to fetch a file, and this is rare: {action.why}"
         stays = action.replaces is not None and action.replaces.path == action.path
         if not stays and parse_catalog_path(action.object.path, rules) != action.path:
             return "a name beside another one"

@@ -129,6 +129,7 @@ class Daemon:
             self.standing.supervisor.ready(self.standing.line())
             while True:
                 self._turn(self.agenda.wait(self._patience()))
+                self.turns.teller.watched(self.watcher.health)
                 self.turns.rest()
         finally:
             self.standing.supervisor.stopping("ending")
@@ -146,6 +147,8 @@ class Daemon:
         self.schedule.start()
         self._checks.plan()
         self._work.want(Due(whole="the start", full=True, tidy=True))
+        if self.pause.is_on:
+            log.info("still paused", remedy="go on with: syncd resume")
         self.agenda.poke()
 
     def _stop(self) -> None:
@@ -275,6 +278,9 @@ class Daemon:
             self.settings = old
             reason, remedy = error.reason, error.remedy or None
             log.error("the new configuration is not used", reason=reason, remedy=remedy)  # noqa: TRY400  no defect
+            self.standing.rejected = " ".join(reason.split())
+        else:
+            self.standing.rejected = ""
         supervisor.ready(self.standing.line())
 
     def _take_up(self, old: Settings) -> None:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from math import isinf
 from typing import TYPE_CHECKING
 
+import structlog
+
 from syncd.control.contract import Doing, Live
 from syncd.control.told import remember_failure, remember_told
 from syncd.model.plan import Outcome
@@ -16,6 +18,8 @@ from syncd.service.agenda import Due, Job
 
 if TYPE_CHECKING:
     from syncd.service.daemon import Daemon
+
+log = structlog.get_logger(__name__)
 
 
 class SocketEngine:
@@ -56,6 +60,7 @@ class SocketEngine:
         daemon.interruption.ask(daemon.pause)
         daemon.agenda.poke()
         daemon.standing.now(Doing.PAUSED)
+        log.info("paused", seconds=seconds, remedy="go on with: syncd resume")
         return self.live()
 
     def resume(self) -> Live:

@@ -25,6 +25,8 @@ class Standing:
     since: float = field(default_factory=time.time)
     reason: str = ""
     remedy: str = ""
+    rejected: str = ""
+    """Why the configuration that was read again is not used; empty: it is."""
     _started: float = field(default_factory=time.time)
     _before: tuple[Doing, str, float] = (Doing.STARTING, "", 0.0)
     """What it was before it began to work, why, and since when."""
@@ -43,6 +45,10 @@ class Standing:
 
     def line(self) -> str:
         """A line for people."""
+        line = self._line()
+        return f"{line}; the new configuration is not used: {self.rejected}" if self.rejected else line
+
+    def _line(self) -> str:
         at = time.strftime("%H:%M", time.localtime(self.since))
         match self.doing:
             case Doing.IDLE:

@@ -9,6 +9,7 @@ import structlog
 
 from syncd.errors import StopError, SyncdError
 from syncd.model.plan import Outcome
+from syncd.watcher import Health
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,7 @@ class Teller:
     _failure: Hashable = None
     _problems: frozenset[tuple[str | None, str | None, str]] = frozenset()
     _notices: frozenset[Hashable] = frozenset()
+    _is_unwatched: bool = False
     _held: dict[int, int] = field(default_factory=dict)
     """How many items each set had when it was told."""
 
@@ -47,6 +49,16 @@ class Teller:
         lasting = {(notice.path, notice.text) for notice in outcome.notices if notice.lasts}
         self._notices = frozenset(lasting if everything else self._notices | lasting)
         self._tell_held(outcome)
+
+    def watched(self, health: Health) -> None:
+        """Tell once when folders cannot be watched, and when they can be again."""
+        if bool(health.unwatched) == self._is_unwatched:
+            return
+        self._is_unwatched = bool(health.unwatched)
+        if health.unwatched:
+            log.warning("changes are noticed late", reason=health.words, remedy=health.remedy or None)
+        else:
+            log.info("changes are noticed at once", reason=health.words)
 
     def recovered(self) -> None:
         """Tell that a failure is over, if there was one."""
@@ -78,6 +90,8 @@ class Teller:
             log.info(
                 done.kind, path=done.path, handle=done.handle, checksum=done.checksum, why=done.why or None
             )
+        if len(outcome.actions) > _MOST_LINES:
+            log.info("and others", number=len(outcome.actions) - _MOST_LINES)
         log.info(
             "in step",
             **counts,

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from syncd.errors import LockedError, StateError, SyncdError
+from syncd.supervised import how_to_stop
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 
@@ -142,7 +143,7 @@ def _locked(what: str, holder: tuple[int, str] | None) -> LockedError:
     if host == socket.gethostname():
         return LockedError(
             f"another syncd (process {pid}) is at work on {what}",
-            f"wait until it has finished, or stop it: kill {pid}",
+            f"wait until it has finished, or stop it: {how_to_stop(pid)}",
         )
     return LockedError(
         f"another syncd (process {pid} on {host}) is at work on {what}",

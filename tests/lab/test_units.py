@@ -263,6 +263,7 @@ def test_a_service_of_one_s_own(machine: Machine, anna: Callable[..., Any]) -> N
         "unit": "syncd.service",
         "files": [f"{UNITS}/syncd.service"],
         "changed": True,
+        "reloaded": False,
         "active": "active",
         "enabled": True,
         "status": "",
@@ -276,14 +277,59 @@ def test_a_service_of_one_s_own(machine: Machine, anna: Callable[..., Any]) -> N
     done = machine.run("systemd-analyze", "--user", "verify", f"{UNITS}/syncd.service", user="anna")
     assert done.stdout + done.stderr == ""
     again = json.loads(anna("install-service", "--json").stdout)["service"]
-    assert again | {"status": ""} == first | {"changed": False, "status": ""}
+    assert again | {"status": ""} == first | {"changed": False, "reloaded": True, "status": ""}
     assert standing(machine, "syncd", "anna")["MainPID"] == now["MainPID"]
+    wait_until(
+        lambda: "the configuration was read again" in log_of(machine, "syncd.service"), "it to be read again"
+    )
     told = anna("uninstall-service").stdout
     assert told == f"stopped and disabled syncd.service\nremoved {UNITS}/syncd.service\n"
     assert standing(machine, "syncd", "anna")["ActiveState"] == "inactive"
     assert machine.run("find", "/home/anna/.config/systemd", "-not", "-type", "d", user="anna").stdout == ""
     assert machine.path(CONFIG).exists()
     assert anna("uninstall-service").stdout == "There is nothing to uninstall.\n"
+
+
+def test_what_to_type_is_named_by_unit(machine: Machine, anna: Callable[..., Any]) -> None:
+    """Messages say how this very daemon is started and stopped, and name its configuration."""
+    config = "/home/anna/.config/syncd/Smith.toml"
+    machine.put(config, configuration("/home/anna/Smith", "/home/anna/.local/state/smith"), "anna", 0o600)
+    machine.put("/home/anna/Smith/mine.jpg", "mine\n", "anna")
+    machine.put("/home/anna/.config/syncd/Smith.credentials/gramps-password", "hunter2\n", "anna", 0o600)
+    nobody = anna("--config", config, "pause", code=3).stderr
+    assert (
+        f"start it here with: syncd --config {config}; or for good with: syncd --config {config} " in nobody
+    )
+    told = anna("install-service", "--name", "Smith").stdout
+    assert f"What it does: syncd --config {config} status, and journalctl" in told
+    second = anna("--config", config, code=5).stderr
+    assert "or stop it: systemctl --user stop syncd@Smith\n" in second
+    assert "paused" in anna("--config", config, "pause", "--for", "1h").stdout
+    wait_until(
+        lambda: f"go on with: syncd --config {config} resume" in log_of(machine, "syncd@Smith.service"),
+        "the log to name the configuration",
+    )
+    anna("--config", config, "resume")
+    machine.run("systemctl", "--user", "stop", "syncd@Smith", user="anna")
+    stopped = anna("--config", config, "sync", code=3).stderr
+    assert "start it with: systemctl --user start syncd@Smith; or sync without it: " in stopped
+    anna("uninstall-service", "--name", "Smith")
+    machine.run("rm", "-r", "/home/anna/Smith", user="anna")
+
+
+def test_two_services_for_one_folder_are_refused(machine: Machine, anna: Callable[..., Any]) -> None:
+    """Also where only the state is the same; nothing is written."""
+    anna("install-service")
+    state = "/home/anna/.local/state/syncd"
+    for name, media, its_state in (("twin", OWN, f"{state}-2"), ("lodger", "/home/anna/Else", state)):
+        config = f"/home/anna/.config/syncd/{name}.toml"
+        machine.put(config, configuration(media, its_state, 'password = "hunter2"'), "anna", 0o600)
+        refused = anna("install-service", "--name", name, code=2).stderr
+        assert "syncd.service has the " in refused
+        assert "nothing was done" in refused
+        assert "syncd uninstall-service" in refused
+        assert not machine.path(f"{UNITS}/syncd@{name}.service").exists()
+    anna("install-service", "--timer")  # itself in another way is no other
 
 
 def test_from_one_way_to_the_other(machine: Machine, anna: Callable[..., Any]) -> None:

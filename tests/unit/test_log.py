@@ -88,6 +88,36 @@ def test_levels(verbosity: int, quiet: bool, shown: list[str]) -> None:
     assert [message(line).split()[0] for line in stream.getvalue().splitlines()] == shown
 
 
+def test_quiet_where_no_report_follows() -> None:
+    """Warnings are what needs somebody then; also under systemd, and whatever -v says."""
+    stream = io.StringIO()
+    log.configure(verbosity=2, quiet=True, reported=False, stream=stream, environ={})
+    for level in ("info", "warning", "error"):
+        getattr(structlog.get_logger(), level)(level)
+    assert [message(line).split()[0] for line in stream.getvalue().splitlines()] == ["warning", "error"]
+
+
+def test_sentences_go_through_words(tmp_path: Path) -> None:
+    """What a person is told to type can be made right; names of files are left as they are."""
+    stream = io.StringIO()
+    log.configure(verbosity=1, stream=stream, environ={}, in_words=lambda text: text.replace("syncd", "S"))
+    structlog.get_logger().warning("syncd", reason="syncd", remedy="syncd", path="syncd", number=1)
+    assert message(stream.getvalue()).split() == [
+        "warning",
+        "S",
+        "path=syncd",
+        "reason=S",
+        "remedy=S",
+        "number=1",
+    ]
+
+
+def test_what_is_not_known_is_not_written() -> None:
+    """A field without a value says nothing to a person; a machine gets it."""
+    assert message(logged("a", handle=None, path="x")) == "warning  a path=x"
+    assert json.loads(logged("a", handle=None, log_format="json"))["handle"] is None
+
+
 def test_under_systemd_information_and_priorities(tmp_path: Path) -> None:
     """JOURNAL_STREAM that names our stream: the journal's prefixes, and information too."""
     with (tmp_path / "journal").open("w+") as stream:

@@ -153,7 +153,7 @@ def test_without_a_daemon_nothing_is_done(desk: Desk, command: tuple[str, ...]) 
     answer = desk.syncd(*command)
     assert (answer.code, answer.out) == (3, "")
     assert f"no daemon is at work on the state file {desk.state_file}" in answer.err
-    assert "systemctl --user start syncd" in answer.err
+    assert "start it here with: syncd; or for good with: syncd install-service" in answer.err
     assert ("syncd --once" in answer.err) is (command == ("sync",))
     assert desk.syncd(*command, "--json").document["error"]["reason"].startswith("no daemon")
     assert desk.asked == []

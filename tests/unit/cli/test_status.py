@@ -164,7 +164,7 @@ def test_the_document(desk: Desk) -> None:
             replace(LIVE, doing=Doing.STOPPED),
             "is stopped since 14:13: nothing is done until a person has looked.",
         ),
-        (replace(LIVE, doing=Doing.AWAY), "waits since 14:13 for a server that cannot be reached."),
+        (replace(LIVE, doing=Doing.AWAY), "waits since 14:13, and tries again by itself."),
     ],
 )
 def test_the_first_line_says_it_all(monkeypatch: pytest.MonkeyPatch, live: Live, expected: str) -> None:
@@ -203,7 +203,7 @@ def test_why_it_waits_and_what_comes_next(desk: Desk) -> None:
     assert lines[:3] == [
         "Why:        Gramps Web does not answer",
         "What to do: see whether it runs",
-        "12 paths changed in the folder and will be looked at",
+        "12 paths in the folder will be looked at: something happened there",
     ]
     assert lines[3].startswith("It tries again at 2026-09-21 ")
     assert lines[4].startswith("Everything is compared again at ")
@@ -230,7 +230,7 @@ def test_a_daemon_of_before_an_update(desk: Desk) -> None:
     """It goes on as it was until somebody restarts it."""
     assert told(desk, version="0.0.1") == [
         f"It is still version 0.0.1, and this is {__version__}.",
-        "Restart it, for example with: systemctl --user restart syncd",
+        f"Restart the daemon: kill {LIVE.pid}, and start it again",
     ]
 
 

@@ -114,6 +114,25 @@ def test_systemd_hands_over_the_keys(home: Home, good: str, systemd: Callable[..
     assert keys(found) == ("work", None, None, None)
 
 
+def test_what_is_called_by_hand_gets_the_same(home: Home, good: str, systemd: Callable[..., str]) -> None:
+    """The folder from which systemd would take them is beside the configuration; what systemd hands over goes before."""
+    home.secret("syncd.credentials/gramps-token", "hunter2-beside\n")
+    assert login(home.load(NO_LOGIN)) == (None, "hunter2-beside")
+    assert login(home.load(good)) == ("hunter2-password", None)
+    assert home.load(NO_LOGIN).warnings == ()
+    folder = systemd(gramps_token="hunter2-token\n")
+    assert login(home.load(NO_LOGIN, CREDENTIALS_DIRECTORY=folder)) == (None, "hunter2-token")
+    other = str(Path(folder).with_name("of another program"))
+    assert login(home.load(NO_LOGIN, CREDENTIALS_DIRECTORY=other)) == (None, "hunter2-beside")
+
+
+def test_a_credential_that_others_may_read_is_told(home: Home) -> None:
+    """With the command that mends it."""
+    path = home.secret("syncd.credentials/gramps-token", "hunter2-beside\n", mode=0o644)
+    (warning,) = home.load(NO_LOGIN).warnings
+    assert f"gramps-token: other users of this machine can read it; run: chmod 600 {path}" in warning
+
+
 def test_an_empty_credential_is_a_mistake(home: Home, systemd: Callable[..., str]) -> None:
     """It names the credential."""
     folder = systemd(gramps_password="\n")

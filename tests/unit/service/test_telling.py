@@ -13,6 +13,7 @@ from syncd.model.plan import Conflict, Counts, Done, HeldItem, HeldSet, HoldKind
 from syncd.model.values import Problem
 from syncd.service import telling as telling_module
 from syncd.service.telling import Teller
+from syncd.watcher import Health
 from tests.core import md5
 
 Line = tuple[str, str, dict[str, Any]]
@@ -113,11 +114,12 @@ def test_what_was_done_is_told_each_time(teller: Teller, log: Log) -> None:
 
 
 def test_of_very_many_deeds_some_are_told(teller: Teller, log: Log) -> None:
-    """Their number is in the cycle's line."""
+    """Of the others the number, and that of all in the cycle's line."""
     actions = [Done("fetched", f"{number}.jpg") for number in range(500)]
     teller.tell(Outcome(actions=actions, counts=Counts(fetched=500)), everything=True)
     lines = log.take()
-    assert len(lines) == telling_module._MOST_LINES + 1
+    assert len(lines) == telling_module._MOST_LINES + 2
+    assert lines[-2] == ("info", "and others", {"number": 500 - telling_module._MOST_LINES})
     assert lines[-1][2]["fetched"] == 500
 
 
@@ -305,3 +307,20 @@ def test_a_new_set_is_told(teller: Teller, log: Log) -> None:
     teller.tell(Outcome(held=[held(3, "a"), held(5, "b")]), everything=True)
     [(_level, _event, fields)] = log.take()
     assert "syncd approve 5" in fields["remedy"]
+
+
+# --- watches ------------------------------------------------------------------------------------------------------
+
+
+def test_folders_that_cannot_be_watched_are_told_once(teller: Teller, log: Log) -> None:
+    """With what to do, as long as it lasts; and when it is over."""
+    fine = Health("inotify", "the system telling of them", 17)
+    short = Health(
+        "inotify", "looking; 7 of 17 folders cannot be watched", 10, 7, "raise the limit: sysctl x=2"
+    )
+    for health in (fine, short, short, Health("inotify", "looking; 6 of 17", 11, 6, "raise it"), fine, fine):
+        teller.watched(health)
+    assert log.take() == [
+        ("warning", "changes are noticed late", {"reason": short.words, "remedy": short.remedy}),
+        ("info", "changes are noticed at once", {"reason": fine.words}),
+    ]
