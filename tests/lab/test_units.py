@@ -208,6 +208,15 @@ def test_it_is_up_without_its_server_reads_its_configuration_again_and_stops_at_
     server.run("systemctl", "reload", "syncd")
     wait_until(lambda: "the configuration was read again" in log_of(server, "syncd.service"), "it to read it")
     assert standing(server, "syncd")["MainPID"] == before["MainPID"]
+    good = configuration(FAMILY, "/var/lib/syncd")
+    told = "the new configuration is not used"
+    server.put("/etc/syncd/syncd.toml", good.replace("media_dir", "media_dri"))
+    server.run("systemctl", "reload", "syncd")
+    wait_until(lambda: told in standing(server, "syncd")["StatusText"], "the status to tell of the mistake")
+    server.put("/etc/syncd/syncd.toml", good)
+    server.run("systemctl", "reload", "syncd")
+    wait_until(lambda: told not in standing(server, "syncd")["StatusText"], "the mistake to be over")
+    assert standing(server, "syncd")["MainPID"] == before["MainPID"]
     begin = time.monotonic()
     server.run("systemctl", "stop", "syncd")
     assert time.monotonic() - begin < 5
