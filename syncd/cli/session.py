@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from syncd.service.daemon import Daemon as Service
     from syncd.state import State
     from syncd.upload.job import Order, Uploaded
+
+IMPATIENT_SECONDS = 2.0
 
 Loaded = TypeVar("Loaded", "Settings", "UploadSettings")
 
@@ -156,7 +159,8 @@ class Session:
         """
         from syncd.control.client import connect
 
-        daemon = connect(self.settings().state_file)
+        with self._impatient():
+            daemon = connect(self.settings().state_file)
         if daemon is not None and daemon.config != self.settings().source:
             try:
                 self._check_same_pair()
@@ -164,6 +168,19 @@ class Session:
                 daemon.close()
                 raise
         return daemon
+
+    @contextmanager
+    def _impatient(self) -> Iterator[None]:
+        """Say what is waited for when the block takes longer than a person expects."""
+        words = "syncd: waiting for the daemon to answer"
+        timer = threading.Timer(IMPATIENT_SECONDS, lambda: self.err.line(words, style="yellow"))
+        if not self.quiet:
+            timer.daemon = True
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def how_to_start(self) -> str:
         """What a person does to have a daemon for this configuration."""

@@ -70,13 +70,13 @@ def unit_for(source: Path | None, environ: Mapping[str, str]) -> tuple[Found, st
         (one, f"systemctl --user start {_short(one.unit)}") for one in found_units(base / "systemd" / "user")
     ]
     for one, command in mine:
-        if one.config == source or (source is not None and _same(one.config or usual, source)):
+        if one.config == source or (source is not None and is_same(one.config or usual, source)):
             return one, command
     whole = Found(_SYSTEM, _config_of(_SYSTEM)) if _SYSTEM.exists() else None
     if (
         whole is not None
         and source is not None
-        and _same(whole.config or Path("/etc/syncd/syncd.toml"), source)
+        and is_same(whole.config or Path("/etc/syncd/syncd.toml"), source)
     ):
         return whole, f"{'' if os.geteuid() == 0 else 'sudo '}systemctl start syncd"
     return None
@@ -98,5 +98,6 @@ def _config_of(path: Path) -> Path | None:
     return None
 
 
-def _same(one: Path, other: Path) -> bool:
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file or folder."""
     return one == other or os.path.realpath(one) == os.path.realpath(other)

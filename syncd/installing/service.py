@@ -19,7 +19,7 @@ from syncd.config import load_settings
 from syncd.config.credentials import CREDENTIALS_SUFFIX
 from syncd.config.sources import absolute, find_file
 from syncd.errors import ConfigError
-from syncd.installing.found import found_units
+from syncd.installing.found import found_units, is_same
 from syncd.installing.manager import Manager, Standing
 from syncd.installing.units import CREDENTIALS, INSTANCE, Facts, Service, is_ours, written
 
@@ -164,7 +164,7 @@ def _which(
     config = None if named is None else Path(absolute(str(named), Path.cwd(), environ))
     if order.instance is None and config is None:
         return Service(timer=order.timer), None if to_remove else _only_found_here(manager, environ)
-    if order.instance is None and config is not None and _same(config, usual):
+    if order.instance is None and config is not None and is_same(config, usual):
         return Service(timer=order.timer), None
     instance = order.instance
     if instance is None:
@@ -200,7 +200,7 @@ def _only_found_here(manager: Manager, environ: Mapping[str, str]) -> Path | Non
         there = find_file(None, manager.variables)
     except ConfigError:
         there = None
-    return None if here is None or (there is not None and _same(here, there)) else here
+    return None if here is None or (there is not None and is_same(here, there)) else here
 
 
 def _facts(program: Path, config: Path | None, manager: Manager, here: Mapping[str, str]) -> Facts:
@@ -238,9 +238,9 @@ def _see_that_no_other_has_it(service: Service, config: Path | None, manager: Ma
             theirs = load_settings(other.config, manager.variables)
         except ConfigError:
             continue
-        if _same(settings.media_dir, theirs.media_dir):
+        if is_same(settings.media_dir, theirs.media_dir):
             what = f"the folder {settings.media_dir}"
-        elif _same(settings.state_file, theirs.state_file):
+        elif is_same(settings.state_file, theirs.state_file):
             what = f"the state in {settings.state_file.parent}"
         else:
             continue
@@ -322,10 +322,6 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(
             f"{path} cannot be written ({error.strerror})", "make its folder writable for yourself"
         ) from error
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one == other or os.path.realpath(one) == os.path.realpath(other)
 
 
 def _is_text(path: Path) -> bool:

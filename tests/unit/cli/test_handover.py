@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,8 @@ import pytest
 
 from syncd import doorstep
 from syncd.applier.disk import Marker, MediaFolder
-from syncd.cli import once
+from syncd.cli import once, session
+from syncd.control import client
 from syncd.control.contract import Doing
 from syncd.control.server import ControlServer
 from syncd.errors import LockedError, StopError, SyncdError, Unreachable
@@ -31,7 +33,7 @@ from syncd.state import TrashEntry
 from tests.unit.cli.desk import Desk, Document
 from tests.unit.cli.test_commands import BINDING, FakeWeb
 from tests.unit.cli.test_process import environment, on_terminal
-from tests.unit.control.fake import FakeEngine, running
+from tests.unit.control.fake import FakeEngine, bind, running
 
 MD5 = Checksum("0123456789abcdef0123456789abcdef")
 PROBLEM = Problem("the file cannot be read", "chmod u+r it", "a\udcff.jpg", "h1")
@@ -158,6 +160,24 @@ def test_without_a_daemon_nothing_is_done(desk: Desk, command: tuple[str, ...]) 
     assert desk.syncd(*command, "--json").document["error"]["reason"].startswith("no daemon")
     assert desk.asked == []
     assert not desk.state_file.exists()
+
+
+def test_a_daemon_that_does_not_answer_is_not_waited_for_in_silence(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person hears what is waited for, then what to do; -q says neither."""
+    monkeypatch.setattr(client, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(session, "IMPATIENT_SECONDS", 0.05)
+    desk.state_file.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        bind(listener, desk.state_file.with_name("daemon.sock"))
+        listener.listen()
+        answer = desk.syncd("pause")
+        assert answer.code == 5
+        first, *others = answer.err.splitlines()
+        assert first == "syncd: waiting for the daemon to answer"
+        assert f"restart the daemon: kill {os.getpid()}" in "\n".join(others)
+        assert "waiting" not in desk.syncd("pause", "-q").err
 
 
 def test_a_lock_without_a_daemon_is_exit_5(desk: Desk) -> None:
