@@ -98,6 +98,7 @@ class Cycle:
 
     _wrong: frozenset[str] = frozenset()
     """Handles for which the last pass knew that the server has another file than its record says."""
+    _ledger: Ledger | None = None
 
     def run(self) -> Outcome:
         """Make passes until a plan is empty, or nothing moves any more.
@@ -109,7 +110,7 @@ class Cycle:
             ServerError: a server cannot be reached; what was done until then is recorded.
         """
         begun = time.monotonic()
-        ledger = Ledger(self.state, self.name)
+        self._ledger = ledger = Ledger(self.state, self.name)
         plan, guarded = Plan(), Guarded(Plan())
         stop: Stop | None = None
         binding = self.state.binding()
@@ -131,6 +132,20 @@ class Cycle:
                 self.web(guarded, ledger).complete(observed.catalog.objects)
                 break
         return replace(self._outcome(plan, guarded, ledger), stop=stop, seconds=time.monotonic() - begun)
+
+    def so_far(self) -> Outcome:
+        """What was done, of a run that did not come to its end."""
+        ledger = self._ledger
+        if ledger is None:
+            return Outcome()
+        done = tuple(ledger.done)
+        return Outcome(
+            actions=done,
+            conflicts=tuple(self._conflicts),
+            counts=counted(done, unchanged=0, waiting=0),
+            bytes_up=ledger.bytes_up,
+            bytes_down=ledger.bytes_down,
+        )
 
     def _look_and_decide(self) -> tuple[Observed, Plan, Guarded]:
         """Observe, reconcile and guard: near what changed where that suffices, else all there is."""

@@ -106,6 +106,10 @@ def configure(
     logging.getLogger("httpx2").setLevel(logging.INFO if level <= logging.DEBUG else logging.WARNING)
 
 
+_WRAPPED = re.compile(r"""\A\w+\((['"])(.*)\1,?\)\Z""", re.DOTALL)
+"""An exception as Python shows it: what it says is in quotes."""
+
+
 def _told_calmly(event: Event, level: int) -> Event:
     """The retry library warns of every pause before another try. One that helps is no news, and one that does not has an error."""
     import structlog
@@ -117,7 +121,7 @@ def _told_calmly(event: Event, level: int) -> Event:
     return {
         "event": "trying again soon",
         "level": "info",
-        "why": event.get("caused_by"),
+        "why": _WRAPPED.sub(r"\2", str(event.get("caused_by"))),
         "tries": event.get("retry_num"),
         "pause": event.get("wait_for"),
     }

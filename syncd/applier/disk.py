@@ -222,7 +222,7 @@ class MediaFolder:
             prune: remove the folders that it leaves empty.
         """
         self.ensure_internal()
-        with translated(self.root, to.text):
+        with translated(self.root, to.text, file.path.text):
             moved = placing.move(self._ground, file, to)
             if prune:
                 self._ground.prune(file.path.text)

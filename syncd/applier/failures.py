@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from syncd.errors import FolderError, MovedOn
@@ -20,12 +20,13 @@ class Blocked(FolderError):  # noqa: N818 - named as its siblings are
 
 
 @contextmanager
-def translated(root: Path, path: str) -> Iterator[None]:
+def translated(root: Path, path: str, source: str | None = None) -> Iterator[None]:
     """Translate the OS errors of one operation.
 
     Args:
         root: the media folder.
         path: the path concerned, relative to it.
+        source: where a file comes from, likewise.
 
     Raises:
         MovedOn: something has appeared, vanished or changed at the path.
@@ -35,10 +36,10 @@ def translated(root: Path, path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise translate(error, root, path) from error
+        raise translate(error, root, path, source) from error
 
 
-def translate(error: OSError, root: Path, path: str) -> MovedOn | FolderError:
+def translate(error: OSError, root: Path, path: str, source: str | None = None) -> MovedOn | FolderError:
     """The error to raise for an OS error at a path."""
     code = error.errno
     if code == errno.ENOSPC:
@@ -75,12 +76,26 @@ def translate(error: OSError, root: Path, path: str) -> MovedOn | FolderError:
             "rename what is in the way, or the object's path",
         )
     if code in (errno.EACCES, errno.EPERM):
-        above = shlex.quote(str(root / os.path.dirname(path)))  # noqa: PTH120 - text, not a place
-        return Blocked(
-            f"syncd may not change '{path}'", f"chmod u+rwx {above}, or let syncd run as the user who owns it"
-        )
+        return Blocked(f"syncd may not change '{path}'", _how_to_open(root, (path, source or path)))
     if code == errno.EEXIST:
         return MovedOn(f"something else has appeared at '{path}'", "syncd looks again in the next run")
     if code == errno.ENOENT:
         return MovedOn(f"'{path}' is no longer there", "syncd looks again in the next run")
     return Blocked(f"'{path}' cannot be changed ({error.strerror})", "check the disk")
+
+
+def _how_to_open(root: Path, paths: Sequence[str]) -> str:
+    """What lets syncd change the folders of these paths: for the one that it may not write to."""
+    folders = [_nearest(root / path) for path in paths]
+    shut = next((folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)), folders[0])
+    who = "u"
+    with suppress(OSError):
+        status = shut.stat()
+        if status.st_uid != os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}:
+            who = "g"
+    return f"chmod {who}+rwx {shlex.quote(str(shut))}, or let syncd run as the user who owns it"
+
+
+def _nearest(path: Path) -> Path:
+    """The folder of a path, or the nearest one above that is there."""
+    return next((one for one in path.parents if os.path.lexists(one)), path.parent)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -34,7 +36,7 @@ def command(session: Session, *, yes: bool) -> Ending:
     root = session.settings().media_dir
     if not yes:
         see_that_somebody_is_there(session)
-    if not root.is_dir():
+    if not _is_folder(root):
         from syncd.guard import missing_folder_stop  # noqa: PLC0415  (only where it is missing)
 
         stop = missing_folder_stop(root)
@@ -57,6 +59,23 @@ def command(session: Session, *, yes: bool) -> Ending:
             else f"Done. {session.what_follows('compares everything from the beginning')}"
         )
     return Ending(document={"adopted": True})
+
+
+def _is_folder(root: Path) -> bool:
+    """Whether the media folder is there.
+
+    Raises:
+        FolderError: it cannot be known.
+    """
+    try:
+        return stat.S_ISDIR(root.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise FolderError(
+            f"the media folder {root} cannot be looked at: {os.strerror(error.errno or 0).lower()}",
+            "each folder on the way to it must let this user through: setfacl -m u:$USER:x FOLDER, for each of them",
+        ) from error
 
 
 def _tell(

@@ -25,6 +25,8 @@ def command(session: Session, *, numbers: tuple[int, ...], everything: bool, now
     """
     if everything and numbers:
         raise click.UsageError("name the numbers, or say --all")
+    session.needs_secrets = now
+    session.check_pair()
     if not everything and not numbers:
         if now:
             raise click.UsageError("--now goes with a number or --all")

@@ -28,6 +28,8 @@ def command(session: Session) -> Ending:
     Both versions are in the media folder and in Gramps Web. To keep the folder's, move the copy over the original;
     to keep that of Gramps Web, delete the copy; to keep both, do nothing or rename the copy.
     """
+    session.needs_secrets = False
+    session.check_pair()
     folder = session.settings().media_dir
     with session.state() as state:
         found = unsettled(state, folder)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from syncd.cli.exits import Ending, Interrupted, write_crash
 from syncd.cli.session import Session
-from syncd.errors import ExitCode
+from syncd.errors import ExitCode, LockedError
+from syncd.supervised import how_to_stop
 
 if TYPE_CHECKING:
     from syncd.service.daemon import Daemon
@@ -26,6 +27,7 @@ def run(session: Session) -> Ending:
     session.lasts = True
     session.verbosity = max(1, session.verbosity)
     session.settings()
+    _see_that_there_is_none(session)
     daemon = session.service(lambda error: str(write_crash(error, session.crash_folder(), session.redact())))
     with _signals(daemon):
         try:
@@ -33,6 +35,21 @@ def run(session: Session) -> Ending:
         except Interrupted as interrupted:
             return Ending(interrupted.exit_code)
     raise AssertionError("the daemon ended by itself")
+
+
+def _see_that_there_is_none(session: Session) -> None:
+    """One daemon is enough; the lock's own message is of a run that ends.
+
+    Raises:
+        LockedError: there is one.
+    """
+    there = session.daemon()
+    if there is not None:
+        with there:
+            raise LockedError(
+                f"a daemon is at work on this already (process {there.pid})",
+                f"how it is: syncd status\nto end it: {how_to_stop(there.pid)}",
+            )
 
 
 @contextmanager

@@ -46,6 +46,7 @@ def command(session: Session, *, seconds: float | None) -> Ending:
 
     What is under way is broken off cleanly. What is asked for (syncd sync, syncd --once) is done all the same.
     """
+    session.needs_secrets = False
     with the_daemon(session) as daemon:
         live = daemon.pause(seconds)
     if session.wants_report:

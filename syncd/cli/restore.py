@@ -23,6 +23,8 @@ def command(session: Session, *, numbers: tuple[int, ...], now: bool) -> Ending:
 
     What was deleted in the media folder is fetched again, what was deleted in Gramps Web is brought back there.
     """
+    session.needs_secrets = now
+    session.check_pair()
     if not numbers:
         if now:
             raise click.UsageError("--now goes with a number")

@@ -18,6 +18,7 @@ def command(session: Session) -> Ending:
 
     It looks at everything that may have changed meanwhile.
     """
+    session.needs_secrets = False
     with the_daemon(session) as daemon:
         live = daemon.resume()
     if session.wants_report:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from syncd.config import Settings, UploadSettings
     from syncd.control.client import Daemon
     from syncd.control.contract import Live
+    from syncd.installing.found import Found
     from syncd.log import LogFormat
     from syncd.merge.survey import Survey
     from syncd.migration import Migration, Request
@@ -54,6 +56,7 @@ class Session:
         quiet: say only what is new and needs somebody.
         log_format: `console`, `json` or `auto`.
         minds_bucket: the command moves or deletes files in the bucket.
+        needs_secrets: the command asks a server something; without, a login that is missing is no mistake.
         lasts: it stays, so that the log is all that there is to see.
         told: the person knows already how this ends; the exit code still says it.
         stood_aside: how things were with the daemon when it let go of state and folder for this command.
@@ -68,6 +71,7 @@ class Session:
     log_format: LogFormat = "auto"
     dry_run: bool = False
     minds_bucket: bool = False
+    needs_secrets: bool = True
     lasts: bool = False
     told: bool = False
     stood_aside: Live | None = None
@@ -93,7 +97,8 @@ class Session:
         if self._settings is None:
             from syncd.config import load_settings
 
-            self._settings = self._loaded(load_settings, tell_warnings=tell_warnings)
+            load = partial(load_settings, needs_secrets=self.needs_secrets)
+            self._settings = self._loaded(load, tell_warnings=tell_warnings)
         return self._settings
 
     def upload_settings(self) -> UploadSettings:
@@ -142,7 +147,9 @@ class Session:
         from syncd.config import load_settings
         from syncd.service.daemon import Daemon as Service
 
-        return Service(self.settings(), lambda: self._loaded(load_settings), os.environ, crashed)
+        return Service(
+            self.settings(), lambda: self._loaded(load_settings, tell_warnings=False), os.environ, crashed
+        )
 
     def run_once(self, *, full: bool, dry_run: bool, progress: Progress) -> Outcome:
         """One run, to its end."""
@@ -163,7 +170,7 @@ class Session:
             daemon = connect(self.settings().state_file)
         if daemon is not None and daemon.config != self.settings().source:
             try:
-                self._check_same_pair()
+                self.check_pair()
             except BaseException:
                 daemon.close()
                 raise
@@ -184,19 +191,35 @@ class Session:
 
     def how_to_start(self) -> str:
         """What a person does to have a daemon for this configuration."""
-        from syncd.installing import unit_for
-
-        found = unit_for(self.settings().source, os.environ)
+        found = self.unit()
         if found is None:
             command = "syncd" if self.config is None else f"syncd --config {shlex.quote(str(self.config))}"
-            return f"start it here with: {command}; or for good with: syncd install-service"
+            return (
+                f"start it here with: {command}; or for good with: syncd install-service{self._name_option()}"
+            )
         unit, command = found
         if unit.is_timer:
             return f"{unit.unit} syncs now and then, without a daemon; to have one: syncd install-service"
         return f"start it with: {command}"
 
-    def _check_same_pair(self) -> None:
-        """See that the state is of the folder that is configured here, and not of another pair's."""
+    def unit(self) -> tuple[Found, str] | None:
+        """The unit of systemd that this configuration has, and the command that starts it; None: it has none."""
+        from syncd.installing import unit_for
+
+        return unit_for(self.settings().source, os.environ)
+
+    def _name_option(self) -> str:
+        """What `install-service` wants to be told when the file's name is none for a service."""
+        from syncd.installing.units import INSTANCE
+
+        return "" if self.config is None or INSTANCE.fullmatch(self.config.stem) else " --name NAME"
+
+    def check_pair(self) -> None:
+        """See that the state is of the folder that is configured here, and not of another pair's.
+
+        Raises:
+            StopError: it is another pair's: two configurations share a state file.
+        """
         from syncd.applier.disk import MediaFolder
         from syncd.belonging import find_stop, is_another_pair
         from syncd.errors import FolderError, StopError

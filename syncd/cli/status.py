@@ -90,6 +90,7 @@ def command(session: Session) -> Ending:
 
     Where no daemon runs, all that the state file knows.
     """
+    session.needs_secrets = False
     standing = _look(session)
     if session.wants_report:
         _tell(session, standing)
@@ -134,6 +135,11 @@ def _tell(session: Session, standing: Standing) -> None:
         paper.line(f"  {standing.mute.remedy}")
     else:
         paper.line("No daemon is running.", style="bold")
+        found = session.unit()
+        if found is not None and found[0].is_timer:
+            paper.line(f"  {found[0].unit} syncs every five minutes: systemctl --user list-timers")
+        elif found is not None:
+            paper.line(f"  Start it with: {found[1]}")
     paper.line()
     for what, text in _facts(session, standing):
         paper.line(f"{what + ':':<16}{text}")

@@ -20,4 +20,5 @@ def command(session: Session, *, full: bool) -> Ending:
 
     Report and exit code are those of syncd --once. Where no daemon runs nothing is done.
     """
+    session.needs_secrets = False
     return once.hand_over(session, the_daemon(session, "; or sync without it: syncd --once"), full=full)

@@ -3,6 +3,7 @@
 `load_settings` is the way in. Every mistake is one plain line that names the key as the person wrote it.
 """
 
+from syncd.config.credentials import find_credentials
 from syncd.config.durations import format_duration, parse_duration
 from syncd.config.load import check_media_dir, load_settings, load_upload_settings
 from syncd.config.settings import (
@@ -32,6 +33,7 @@ __all__ = [
     "UploadSettings",
     "Watch",
     "check_media_dir",
+    "find_credentials",
     "format_duration",
     "load_settings",
     "load_upload_settings",

@@ -35,13 +35,15 @@ SYSTEMD: Mapping[KeyPath, str] = {
 
 
 def find_credentials(source: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The folder of credentials: the one that systemd made for this service, else the one beside the configuration file.
+    """The folder of credentials: the one beside the configuration file, else the one that systemd made for this service.
 
-    From the latter `install-service` has systemd take them: what is called by hand gets the same.
+    From the first `install-service` has systemd take them. What systemd hands over are copies that it made when it started
+    the service: where the files themselves can be read, a new secret needs no restart, and what is called by hand gets the
+    same.
     """
     handed = environ.get("CREDENTIALS_DIRECTORY", "")
     beside = None if source is None else source.with_suffix(CREDENTIALS_SUFFIX)
-    for folder in (Path(handed) if handed else None, beside):
+    for folder in (beside, Path(handed) if handed else None):
         if folder is not None and any(os.path.lexists(folder / name) for name in SYSTEMD.values()):
             return folder
     return None

@@ -45,17 +45,18 @@ from syncd.config.sources import (
 from syncd.errors import ConfigError
 
 
-def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+def load_settings(path: Path | None, environ: Mapping[str, str], *, needs_secrets: bool = True) -> Settings:
     """Read the whole configuration.
 
     Args:
         path: the file that `--config` names, if it was given.
         environ: the environment.
+        needs_secrets: whether a login that is missing, or cannot be read, is a mistake; else it is left out.
 
     Raises:
         ConfigError: something is wrong: a line for every mistake, none of which holds a secret.
     """
-    read = _read(path, environ, needs_login=True)
+    read = _read(path, environ, needs_login=True, needs_secrets=needs_secrets)
     values, main = read.values, read.main
     state_dir: KeyPath = ("state_dir",)
     if state_dir not in values:
@@ -98,7 +99,9 @@ class _Read:
     warnings: list[str]
 
 
-def _read(path: Path | None, environ: Mapping[str, str], *, needs_login: bool) -> _Read:
+def _read(
+    path: Path | None, environ: Mapping[str, str], *, needs_login: bool, needs_secrets: bool = True
+) -> _Read:
     source = find_file(path, environ)
     variables = read_variables(environ)
     file = read_config_file(source) if source is not None else None
@@ -116,7 +119,7 @@ def _read(path: Path | None, environ: Mapping[str, str], *, needs_login: bool) -
     if "s3" in sections:
         findings.append(choose_keys(layers, common, environ, credentials))
     for finding in findings:
-        mistakes += finding.mistakes
+        mistakes += finding.mistakes if needs_secrets else []
         warnings += finding.warnings
     values = _lay_over(layers, environ, with_s3="s3" in sections)
     return _Read(source, main, values, sections, mistakes, warnings)

@@ -7,6 +7,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,11 @@ from syncd.errors import ConfigError, ExitCode, SyncdError
 
 PATIENCE = 180.0
 """Seconds that a call may take: longer than a unit of ours may take to start."""
+
+SETTLING = 10.0
+"""Seconds that a service may take to say how its first look goes."""
+
+_BEGINNINGS = ("starting", "looking", "Looking", " ")
 
 LINGERING = Path("/var/lib/systemd/linger")
 """Has a file for each account whose units run without anybody being logged in."""
@@ -147,6 +153,16 @@ class Manager:
             result=found.get("Result", ""),
             exit_code=int(code) if code.isdigit() else 0,
         )
+
+    def settled(self, unit: str) -> Standing:
+        """How a unit is once it says more of itself than that it begins: what is wrong shows soon after the start."""
+        end = time.monotonic() + SETTLING
+        while True:
+            found = self.standing(unit)
+            begins = found.active in ("active", "reloading") and found.status.startswith(_BEGINNINGS)
+            if not begins or time.monotonic() > end:
+                return found
+            time.sleep(0.1)
 
     def last_words(self, unit: str, since: float, lines: int = 8) -> Sequence[str]:
         """The last lines that a unit wrote since a moment (Unix seconds); none where they cannot be read."""

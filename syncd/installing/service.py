@@ -117,7 +117,7 @@ def install(order: Order, manager: Manager, environ: Mapping[str, str]) -> Insta
     reloaded = runs and not changed and not service.timer
     if reloaded:
         manager.have_read_again(unit)
-    standing = manager.standing(unit)
+    standing = manager.settled(unit) if up and not service.timer else manager.standing(unit)
     up = up and standing.active in ("active", "reloading")
     return Installed(
         unit,
@@ -128,7 +128,7 @@ def install(order: Order, manager: Manager, environ: Mapping[str, str]) -> Insta
         lingers=manager.lingers,
         last_words=() if up else manager.last_words(unit, started),
         before=before,
-        unseen=unseen_variables(manager, environ),
+        unseen=_missed_variables(config, manager, environ),
         config=config,
         reloaded=reloaded,
     )
@@ -258,6 +258,16 @@ def unseen_variables(manager: Manager, environ: Mapping[str, str]) -> Sequence[s
         for name, value in environ.items()
         if name.startswith(OURS) and name != "SYNCD_CONFIG" and manager.variables.get(name) != value
     )
+
+
+def _missed_variables(config: Path | None, manager: Manager, environ: Mapping[str, str]) -> Sequence[str]:
+    """Those of them with which the service would work with other settings."""
+    unseen = unseen_variables(manager, environ)
+    try:
+        seen = load_settings(config, {**manager.variables, **{name: environ[name] for name in unseen}})
+    except ConfigError:
+        return unseen
+    return unseen if seen != load_settings(config, manager.variables) else ()
 
 
 def _see_that_nothing_is_in_the_way(paths: Sequence[Path], service: Service) -> None:

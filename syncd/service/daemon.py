@@ -22,7 +22,8 @@ from math import inf
 
 import structlog
 
-from syncd.config import Settings
+from syncd import __version__
+from syncd.config import Settings, find_credentials
 from syncd.control.contract import Doing
 from syncd.control.server import ControlServer
 from syncd.errors import LockedError, SyncdError
@@ -47,6 +48,8 @@ log = structlog.get_logger(__name__)
 
 RETURN_SECONDS = 0.5
 """How often it is tried to take the state again after others had it."""
+HAND_OVER_SECONDS = 1.0
+"""Whoever had the state may hand over a run at once (`approve --now`), and wants to see what comes of it."""
 
 
 @dataclass
@@ -126,6 +129,12 @@ class Daemon:
         self.turns.open()
         try:
             self._start()
+            log.info(
+                "syncd begins",
+                version=__version__,
+                media_dir=os.fspath(self.settings.media_dir),
+                gramps_web=self.settings.gramps.url,
+            )
             self.standing.supervisor.ready(self.standing.line())
             while True:
                 self._turn(self.agenda.wait(self._patience()))
@@ -135,6 +144,7 @@ class Daemon:
             self.standing.supervisor.stopping("ending")
             self._stop()
             self.turns.close()
+            log.info("syncd ends")
 
     def reload(self) -> None:
         """Read the configuration again; may be called in a signal's handler."""
@@ -185,6 +195,8 @@ class Daemon:
             self._stand_aside()
         if due.reload:
             self._reload()
+        elif self.standing.doing in (Doing.STOPPED, Doing.AWAY) and (due.jobs or self._is_next_try()):
+            self._read_again(asked=False)  # what is wrong may have been corrected there
         for job in due.jobs:
             with self._work.guarded():
                 self._take_hints()
@@ -205,8 +217,11 @@ class Daemon:
             return
         with self._work.guarded():
             self._take_hints()
-        if self._work.is_wanted and self._work.pace.blocked() == 0:
+        if self._is_next_try():
             self._work.do()
+
+    def _is_next_try(self) -> bool:
+        return self._work.is_wanted and self._work.pace.blocked() == 0 and not self.pause.is_on
 
     def _take_hints(self) -> None:
         """Take in what the watcher told, without what the daemon wrote itself."""
@@ -248,6 +263,7 @@ class Daemon:
             time.sleep(RETURN_SECONDS)
         self.pause.read(self.turns.rooms.state)
         self._work.pace.at_once()
+        self._work.pace.hold(HAND_OVER_SECONDS)
         self._work.want(Due(whole="another command was at work"))
 
     def _is_back(self) -> bool:
@@ -267,21 +283,35 @@ class Daemon:
         """Read the configuration; a bad one is reported, and the old one kept."""
         supervisor = self.standing.supervisor
         supervisor.reloading()
+        self._read_again(asked=True)
+        supervisor.ready(self.standing.line())
+
+    def _read_again(self, *, asked: bool) -> None:
+        """Take up what is new in the configuration; unless somebody asked for it, only that is worth a word."""
         old = self.settings
         try:
             self.settings = self.load()
-            if self.settings == old and self.settings.source == old.source:
-                log.info("the configuration was read again; nothing in it has changed")
-            else:
+            if self.settings != old or self.settings.source != old.source:
                 self._take_up(old)
+            elif asked:
+                remedy = "secrets of systemd's own are new after a restart" if self._has_systemd_s() else None
+                log.info("the configuration was read again; nothing in it has changed", remedy=remedy)
         except SyncdError as error:
             self.settings = old
-            reason, remedy = error.reason, error.remedy or None
-            log.error("the new configuration is not used", reason=reason, remedy=remedy)  # noqa: TRY400  no defect
-            self.standing.rejected = " ".join(reason.split())
+            if not asked:
+                log.debug("the new configuration is not used", reason=error.reason)
+                return
+            remedy = error.remedy.partition("\n")[0].rstrip(":") or None
+            log.error("the new configuration is not used", reason=error.reason, remedy=remedy)  # noqa: TRY400  no defect
+            self.standing.rejected = " ".join(error.reason.split())
         else:
             self.standing.rejected = ""
-        supervisor.ready(self.standing.line())
+            for warning in self.settings.warnings if asked else ():
+                log.warning(warning)
+
+    def _has_systemd_s(self) -> bool:
+        """Whether systemd handed over secrets: copies, made when it started this process."""
+        return find_credentials(None, self.environ) is not None
 
     def _take_up(self, old: Settings) -> None:
         """Begin anew with the settings that were just read; with the old ones where these will not do.

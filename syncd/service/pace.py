@@ -63,6 +63,10 @@ class Pace:
         """Whatever it waits for may have come: the next try may be made now."""
         self._failures, self._not_before, self._pause = 0, 0.0, None
 
+    def hold(self, seconds: float) -> None:
+        """Let so many seconds pass before the next try."""
+        self._not_before = max(self._not_before, self.clock() + seconds)
+
     def blocked(self) -> float:
         """Seconds until the next try may be made; 0: now."""
         return max(0.0, self._not_before - self.clock())

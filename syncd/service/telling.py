@@ -26,6 +26,8 @@ class Teller:
     _failure: Hashable = None
     _problems: frozenset[tuple[str | None, str | None, str]] = frozenset()
     _notices: frozenset[Hashable] = frozenset()
+    _is_at_rest: bool = False
+    """Whether it was told that there is nothing left to do."""
     _is_unwatched: bool = False
     _held: dict[int, int] = field(default_factory=dict)
     """How many items each set had when it was told."""
@@ -38,6 +40,7 @@ class Teller:
             everything: it looked at everything, so that what it does not name is over.
         """
         if outcome.stop is not None:
+            self.tell_part(outcome)
             self.fail(StopError(outcome.stop.reason, outcome.stop.remedy))
             return
         self.recovered()
@@ -49,6 +52,11 @@ class Teller:
         lasting = {(notice.path, notice.text) for notice in outcome.notices if notice.lasts}
         self._notices = frozenset(lasting if everything else self._notices | lasting)
         self._tell_held(outcome)
+
+    def tell_part(self, outcome: Outcome) -> None:
+        """Tell what a cycle did that did not come to its end."""
+        if outcome.actions:
+            self._tell_deeds(outcome, "so far, before it was broken off")
 
     def watched(self, health: Health) -> None:
         """Tell once when folders cannot be watched, and when they can be again."""
@@ -72,20 +80,25 @@ class Teller:
         if what == self._failure:
             log.debug("still so", reason=error.reason)
             return
-        self._failure = what
+        self._failure, self._is_at_rest = what, False
         say = log.error if isinstance(error, StopError) else log.warning
         begin = "stopped: nothing is done" if isinstance(error, StopError) else "tries again by itself"
         say(begin, reason=error.reason, remedy=error.remedy or None)
 
-    def _tell_deeds(self, outcome: Outcome) -> None:
+    def _tell_deeds(self, outcome: Outcome, end: str = "in step") -> None:
         counts = {
             one.name: number
             for one in fields(outcome.counts)
             if one.name not in _QUIET_COUNTS and (number := getattr(outcome.counts, one.name))
         }
         if not counts:
-            log.debug("nothing to do", seconds=round(outcome.seconds, 3))
+            # Once somebody knows that all is well, it goes without saying; what is not well is said in other lines.
+            is_news = not (self._is_at_rest or outcome.problems or outcome.held)
+            say = log.info if is_news else log.debug
+            say("in step", unchanged=outcome.counts.unchanged, seconds=round(outcome.seconds, 3))
+            self._is_at_rest |= is_news
             return
+        self._is_at_rest = True
         for done in outcome.actions[:_MOST_LINES]:
             log.info(
                 done.kind, path=done.path, handle=done.handle, checksum=done.checksum, why=done.why or None
@@ -93,7 +106,7 @@ class Teller:
         if len(outcome.actions) > _MOST_LINES:
             log.info("and others", number=len(outcome.actions) - _MOST_LINES)
         log.info(
-            "in step",
+            end,
             **counts,
             bytes_up=outcome.bytes_up or None,
             bytes_down=outcome.bytes_down or None,

@@ -183,7 +183,11 @@ class Turns:
 
     def _run(self, rooms: Rooms, task: Task) -> Outcome:
         with rooms.cycle(task, self.progress) as (cycle, notices):
-            outcome = cycle.run()
+            try:
+                outcome = cycle.run()
+            except BaseException:
+                self.teller.tell_part(cycle.so_far())
+                raise
             outcome = replace(outcome, notices=(*notices, *outcome.notices))
             self._follow_up(cycle, outcome, task.near)
         return outcome

@@ -115,15 +115,17 @@ def test_systemd_hands_over_the_keys(home: Home, good: str, systemd: Callable[..
 
 
 def test_what_is_called_by_hand_gets_the_same(home: Home, good: str, systemd: Callable[..., str]) -> None:
-    """The folder from which systemd would take them is beside the configuration; what systemd hands over goes before."""
-    home.secret("syncd.credentials/gramps-token", "hunter2-beside\n")
+    """The files that systemd would take them from are beside the configuration; its own are copies, and may be old."""
+    folder = systemd(gramps_token="hunter2-token\n")
+    beside = home.secret("syncd.credentials/gramps-token", "hunter2-beside\n")
     assert login(home.load(NO_LOGIN)) == (None, "hunter2-beside")
     assert login(home.load(good)) == ("hunter2-password", None)
     assert home.load(NO_LOGIN).warnings == ()
-    folder = systemd(gramps_token="hunter2-token\n")
-    assert login(home.load(NO_LOGIN, CREDENTIALS_DIRECTORY=folder)) == (None, "hunter2-token")
+    assert login(home.load(NO_LOGIN, CREDENTIALS_DIRECTORY=folder)) == (None, "hunter2-beside")
     other = str(Path(folder).with_name("of another program"))
     assert login(home.load(NO_LOGIN, CREDENTIALS_DIRECTORY=other)) == (None, "hunter2-beside")
+    beside.unlink()
+    assert login(home.load(NO_LOGIN, CREDENTIALS_DIRECTORY=folder)) == (None, "hunter2-token")
 
 
 def test_a_credential_that_others_may_read_is_told(home: Home) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,8 +68,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
 
 @pytest.fixture
 def teller(log: Log) -> Teller:
-    """One that has told nothing."""
-    return Teller()
+    """One that has told nothing but that all is well."""
+    return Teller(_is_at_rest=True)
 
 
 def problem(path: str, handle: str | None = None, reason: str = "it fails") -> Problem:
@@ -87,6 +88,31 @@ def done(path: str, handle: str = "h") -> Outcome:
     return Outcome(
         actions=[Done("uploaded", path, handle, md5(path), 3, "new")], counts=Counts(uploaded=1), bytes_up=3
     )
+
+
+# --- all is well --------------------------------------------------------------------------------------------------
+
+
+def test_that_all_is_well_is_told_once(log: Log) -> None:
+    """After the start and after a failure; not while something is amiss."""
+    teller = Teller()
+    teller.tell(Outcome(problems=[problem("a.jpg")]), everything=True)
+    assert log.events() == ["it fails"]
+    for _ in range(2):
+        teller.tell(Outcome(counts=Counts(unchanged=7)), everything=True)
+    assert log.take() == [("info", "in step", {"unchanged": 7, "seconds": 0.0})]
+    teller.fail(Unreachable("it is away"))
+    teller.tell(Outcome(), everything=False)
+    assert log.events() == ["tries again by itself", "it goes on", "in step"]
+
+
+def test_what_was_done_until_a_cycle_was_broken_off_is_told(teller: Teller, log: Log) -> None:
+    """It was done all the same; of nothing, nothing is said."""
+    teller.tell_part(Outcome())
+    teller.tell_part(done("a.jpg"))
+    assert log.events() == ["uploaded", "so far, before it was broken off"]
+    teller.tell(replace(done("b.jpg"), stop=Stop("the disk is gone", "plug it in")), everything=True)
+    assert log.events() == ["uploaded", "so far, before it was broken off", "stopped: nothing is done"]
 
 
 # --- deeds --------------------------------------------------------------------------------------------------------
@@ -155,7 +181,7 @@ def test_that_it_goes_on_is_told_and_the_next_failure_too(teller: Teller, log: L
             teller.tell(Outcome(), everything=False)
         else:
             teller.recovered()
-        assert log.events() == ["it goes on"]
+        assert log.events() == (["it goes on", "in step"] if how == "a cycle" else ["it goes on"])
         teller.recovered()
         assert log.events() == []
 
@@ -187,7 +213,7 @@ def test_a_stop_is_an_error(teller: Teller, log: Log) -> None:
         ("error", "stopped: nothing is done", {"reason": "the drive is away", "remedy": "mount it"})
     ]
     teller.tell(Outcome(), everything=True)
-    assert log.events() == ["it goes on"]
+    assert log.events() == ["it goes on", "in step"]
 
 
 # --- problems -----------------------------------------------------------------------------------------------------
