@@ -122,7 +122,7 @@ def _details(live: Live) -> Iterator[str]:
     if live.remedy:
         yield f"What to do: {' '.join(live.remedy.splitlines())}"
     if live.pending:
-        yield f"{count(live.pending, 'path')} in the folder will be looked at: something happened there"
+        yield f"{count(live.pending, 'item')} will be looked at soon, or once more"
     if live.doing not in (Doing.PAUSED, Doing.ASIDE):
         yield from _plans(live)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -73,8 +74,17 @@ class Last:
     failure: Failure | None = None
 
 
-def note_outcome(state: State, outcome: Outcome, kind: Kind, at: float) -> None:
+def note_outcome(
+    state: State, outcome: Outcome, kind: Kind, at: float, looked_at: AbstractSet[str] = frozenset()
+) -> None:
     """Remember how a run ended, in Unix seconds; a stop only stands beside what was.
+
+    Args:
+        state: where.
+        outcome: how.
+        kind: what it looked at.
+        at: when.
+        looked_at: of a delta, the paths (as they are shown) and handles that it looked at.
 
     Raises:
         StateError: it cannot be written.
@@ -88,10 +98,25 @@ def note_outcome(state: State, outcome: Outcome, kind: Kind, at: float) -> None:
     problems = list(outcome.problems)
     number = len(problems)
     if kind is Kind.DELTA and before.outcome is not None:
-        standing = _standing(before.outcome.problems, outcome)
+        standing = _standing(before.outcome.problems, outcome, looked_at)
         number += before.problems - len(before.outcome.problems) + len(standing)
         problems += standing
     _write(state, Last(at, kind, replace(outcome, problems=problems), number))
+
+
+def note_near(state: State, outcome: Outcome, looked_at: AbstractSet[str]) -> None:
+    """As `note_outcome`, now, of a delta; one that neither did nor found anything is only noted where it ends a problem.
+
+    Raises:
+        StateError: it cannot be written.
+    """
+    is_worth_it = bool(outcome.actions or outcome.problems or outcome.waiting or outcome.stop)
+    if not is_worth_it and looked_at:
+        before = read_last(state).outcome
+        problems = () if before is None else before.problems
+        is_worth_it = any(one.path in looked_at or one.handle in looked_at for one in problems)
+    if is_worth_it:
+        note_outcome(state, outcome, Kind.DELTA, time.time(), looked_at)
 
 
 def note_whole(state: State, outcome: Outcome) -> None:
@@ -139,11 +164,11 @@ def read_last(state: State) -> Last:
         return Last()
 
 
-def _standing(problems: Sequence[Problem], outcome: Outcome) -> list[Problem]:
+def _standing(problems: Sequence[Problem], outcome: Outcome, looked_at: AbstractSet[str]) -> list[Problem]:
     """The problems of before that a delta says nothing about."""
-    looked_at: list[Done | Waiting | Problem] = [*outcome.actions, *outcome.waiting, *outcome.problems]
-    paths = {one.path for one in looked_at} - {None, ""}
-    handles = {one.handle for one in looked_at} - {None, ""}
+    told: list[Done | Waiting | Problem] = [*outcome.actions, *outcome.waiting, *outcome.problems]
+    paths = ({one.path for one in told} | looked_at) - {None, ""}
+    handles = ({one.handle for one in told} | looked_at) - {None, ""}
     return [one for one in problems if one.path not in paths and one.handle not in handles]
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 
 import structlog
 
@@ -29,6 +30,7 @@ from syncd.control.server import ControlServer
 from syncd.errors import LockedError, SyncdError
 from syncd.ignore import IGNORE_FILE, IgnoreRules
 from syncd.observer import Changes
+from syncd.scanner.trouble import shown
 from syncd.service.agenda import NOTHING, Agenda, Due
 from syncd.service.aside import Aside
 from syncd.service.checks import Checks
@@ -79,7 +81,10 @@ class Daemon:
 
     _work: Work = field(init=False)
     _checks: Checks = field(init=False)
-    _control: ControlServer = field(init=False)
+    _control: ControlServer | None = None
+    _listens_at: tuple[Path, Path | None] | None = None
+    _rejected: Settings | None = None
+    """Settings that would not do."""
     _ignored: IgnoreRules = field(default_factory=IgnoreRules)
 
     def __post_init__(self) -> None:
@@ -108,9 +113,20 @@ class Daemon:
         self._work = Work(
             self.turns, pace, self._checks, self.standing, self.crashed, before_whole=self._read_ignored
         )
-        self._control = ControlServer(
-            SocketEngine(self), self.settings.state_file, self.environ, config=self.settings.source
-        )
+
+    def _listen(self) -> None:
+        """Be reached where the configuration says; whoever is connected already stays so where that is the same place."""
+        settings, control = self.settings, self._control
+        place = (settings.state_file, settings.source)
+        if control is not None and self._listens_at != place:
+            control.stop()
+            control = None
+        if control is None:
+            self._listens_at = place
+            control = self._control = ControlServer(
+                SocketEngine(self), settings.state_file, self.environ, config=settings.source
+            )
+        control.ensure()
 
     def _read_ignored(self) -> None:
         """What the watcher need not look at; a list that cannot be read is the cycle's to complain about."""
@@ -153,7 +169,7 @@ class Daemon:
     def _start(self) -> None:
         self.pause.read(self.turns.rooms.state)
         self.watcher.start()
-        self._control.start()
+        self._listen()
         self.schedule.start()
         self._checks.plan()
         self._work.want(Due(whole="the start", full=True, tidy=True))
@@ -165,11 +181,14 @@ class Daemon:
         """End all threads; who waits for a run hears first that there will be none."""
         for job in self.agenda.wait(0).jobs:
             job.end(None, ended())
-        for end in (self._control.stop, self.schedule.stop, self.watcher.stop):
-            try:
-                end()
-            except Exception:
-                log.debug("a part of the daemon did not end cleanly", exc_info=True)
+        if self._control is not None:
+            _end(self._control.stop)
+        self._stand_still()
+
+    def _stand_still(self) -> None:
+        """End the threads that tell of what is due."""
+        _end(self.schedule.stop)
+        _end(self.watcher.stop)
 
     def _patience(self) -> float | None:
         """Seconds until something has to be looked at, whatever is told."""
@@ -232,6 +251,11 @@ class Daemon:
                 work.pace.at_once()
         if IGNORE_FILE in hint.paths:
             work.want(Due(whole="the list of ignored names changed"))
+            if self.standing.doing is Doing.STOPPED:
+                work.pace.at_once()
+        self.turns.later.hurry({shown(path) for path in hint.paths})
+        if self.turns.later.take_crowd():
+            work.want(Due(whole="many items wait"))
         if hint.paths and work.wanted.whole is None:
             paths = news(self.settings.media_dir, hint.paths, self.turns.rooms.state, self._ignored)
             work.want(NOTHING, Changes(paths))
@@ -243,7 +267,7 @@ class Daemon:
         if not planned:
             self.schedule.clock_was_set()
         self.watcher.check()
-        self._control.ensure()
+        self._listen()
         if not self.turns.folder_is_there():
             self._work.want(Due(whole="the media folder is not where it was"))
         if self.turns.desktop_changed():
@@ -288,53 +312,88 @@ class Daemon:
 
     def _read_again(self, *, asked: bool) -> None:
         """Take up what is new in the configuration; unless somebody asked for it, only that is worth a word."""
-        old = self.settings
         try:
-            self.settings = self.load()
-            if self.settings != old or self.settings.source != old.source:
-                self._take_up(old)
-            elif asked:
+            new = self.load()
+        except SyncdError as error:
+            if asked:
+                self._tell_rejected(error)
+            else:  # whoever is at it has it told by a command
+                log.debug("the new configuration is not used", reason=error.reason)
+            return
+        if _are_same(new, self.settings):
+            if asked:
                 remedy = "secrets of systemd's own are new after a restart" if self._has_systemd_s() else None
                 log.info("the configuration was read again; nothing in it has changed", remedy=remedy)
-        except SyncdError as error:
-            self.settings = old
-            if not asked:
-                log.debug("the new configuration is not used", reason=error.reason)
-                return
-            remedy = error.remedy.partition("\n")[0].rstrip(":") or None
-            log.error("the new configuration is not used", reason=error.reason, remedy=remedy)  # noqa: TRY400  no defect
-            self.standing.rejected = " ".join(error.reason.split())
-        else:
-            self.standing.rejected = ""
-            for warning in self.settings.warnings if asked else ():
-                log.warning(warning)
+        elif (not asked and _are_same(new, self._rejected)) or not self._take_up(new):
+            return
+        self.standing.rejected = ""
+        for warning in new.warnings if asked else ():
+            log.warning(warning)
+
+    def _tell_rejected(self, error: SyncdError) -> None:
+        reason, remedy = error.reason, error.remedy.partition("\n")[0].rstrip(":") or None
+        log.error("the new configuration is not used", reason=reason, remedy=remedy)
+        self.standing.rejected = " ".join(reason.split())
 
     def _has_systemd_s(self) -> bool:
         """Whether systemd handed over secrets: copies, made when it started this process."""
         return find_credentials(None, self.environ) is not None
 
-    def _take_up(self, old: Settings) -> None:
-        """Begin anew with the settings that were just read; with the old ones where these will not do.
-
-        Raises:
-            SyncdError: they will not do.
-        """
-        new = self.settings
-        self._stop()
+    def _take_up(self, new: Settings) -> bool:
+        """Begin anew with other settings; with the old ones where these will not do. Whether they do."""
+        old, self.settings = self.settings, new
+        self._stand_still()
         self.turns.close()
-        self._set_up()
-        self._work.is_proven = (
-            True  # a mistake that shows later is reported, and does not end a daemon that worked
-        )
+        self._set_up_anew()
         try:
             self.turns.open()
-        except SyncdError:
-            self.settings = old
-            self._set_up()
-            self._work.is_proven = True
-            self.turns.open()
-            self._start()
-            raise
-        assert self.settings is new
+        except SyncdError as error:
+            if not (isinstance(error, LockedError) and new.state_file == old.state_file):
+                self._tell_rejected(error)
+                self._rejected, self.settings = new, old
+                self._set_up_anew()
+            self._open_in_time()  # another run may have come in between, or the old ones will not do any more either
+        else:
+            self._rejected = None
         self._start()
-        log.info("the new configuration is in use", media_dir=os.fspath(new.media_dir))
+        if _are_same(self.settings, old):
+            return False
+        log.info("the new configuration is in use", media_dir=os.fspath(self.settings.media_dir))
+        return True
+
+    def _set_up_anew(self) -> None:
+        self._set_up()
+        # A mistake that shows later is reported, and does not end a daemon that worked.
+        self._work.is_proven = True
+
+    def _open_in_time(self) -> None:
+        """Take the state as soon as that is possible, with whatever the configuration says by then."""
+        supervisor = self.standing.supervisor
+        while not self._is_back():
+            if self.aside.is_wanted:
+                self.standing.now(Doing.ASIDE)
+                self.aside.wait(supervisor)
+            supervisor.alive()
+            time.sleep(RETURN_SECONDS)
+            with suppress(SyncdError):
+                settings = self.load()
+                if not (_are_same(settings, self.settings) or _are_same(settings, self._rejected)):
+                    self.settings = settings
+                    self.standing.rejected = ""
+                    self._set_up_anew()
+
+
+def _are_same(one: Settings, other: Settings | None) -> bool:
+    """Whether two configurations say the same; that something is said which would be so anyway counts, too."""
+    return (
+        other is not None
+        and one == other
+        and (one.source, one.model_fields_set) == (other.source, other.model_fields_set)
+    )
+
+
+def _end(end: Callable[[], None]) -> None:
+    try:
+        end()
+    except Exception:
+        log.debug("a part of the daemon did not end cleanly", exc_info=True)

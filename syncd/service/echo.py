@@ -48,6 +48,9 @@ class _Comparison:
         except OSError:
             return self._was_there(path)
         if (status.st_mode & 0o170000) == 0o040000:
+            of = MediaPath.of(path)
+            if self._state.stamps_of([of.key]) or self._state.links_at([of.fold]):
+                return True  # it was a file
             try:
                 return self._folder_differs(path)
             except OSError:
@@ -70,9 +73,12 @@ class _Comparison:
         )
 
     def _folder_differs(self, path: str) -> bool:
-        known = dict(self._state.stamps_below(MediaPath.of(path).key))
+        of_folder = MediaPath.of(path)
+        known = dict(self._state.stamps_below(of_folder.key))
         if len(known) > self._left:
             return True
+        if any(link.place.key not in known for link in self._state.links_below(of_folder.fold)):
+            return True  # something else stood in the place of its file
         stack = [path]
         while stack:
             folder = stack.pop()

@@ -7,7 +7,7 @@ has a reason that only a person can mend is looked at again, too, for it costs n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from syncd.model.values import Problem
 from syncd.observer import Changes
 
 MOST = 200
-"""Items that are looked at again by themselves. Of more, each full look takes care."""
+"""Items that are looked at again one by one; for more, everything is looked at again."""
 
 WAITING_SECONDS = (5.0, 600.0)
 """The first pause and the longest one for what only time settles."""
@@ -45,6 +45,10 @@ class Later:
 
     clock: Callable[[], float] = time.monotonic
     _entries: dict[_Key, _Entry] = field(default_factory=dict)
+    _crowd: _Entry | None = None
+    """For more of them than are looked at one by one."""
+    _size: int = 0
+    """How many these are."""
 
     def note(self, outcome: Outcome, scope: AbstractSet[str] | None, looked_at: AbstractSet[str]) -> None:
         """Take in how a run ended.
@@ -59,7 +63,10 @@ class Later:
             *_items(outcome.problems, PROBLEM_SECONDS),
         ]
         if len(wanted) > MOST:
+            self._gather(len(wanted), WAITING_SECONDS if outcome.waiting else PROBLEM_SECONDS)
             wanted = []
+        elif scope is None:
+            self._crowd = None
         now, kept = self.clock(), dict[_Key, _Entry]()
         if scope is not None:
             kept = {
@@ -73,9 +80,26 @@ class Later:
                 kept[key] = before  # it was looked at for another reason: that is no try
                 continue
             tries = 0 if before is None else before.tries + 1
-            kept[key] = _Entry(tries, now + min(first * 2.0 ** min(tries, 30), longest))
+            kept[key] = _entry(tries, (first, longest), now)
         soonest = sorted(kept.items(), key=lambda item: item[1].due)  # small looks add up
         self._entries = dict(soonest[:MOST])
+        if len(soonest) > MOST:
+            self._gather(len(soonest), WAITING_SECONDS)
+
+    def _gather(self, size: int, pauses: tuple[float, float]) -> None:
+        """There are too many to look at one by one."""
+        before = self._crowd
+        self._size = size
+        if before is None or before.taken:
+            self._crowd = _entry(0 if before is None else before.tries + 1, pauses, self.clock())
+
+    def take_crowd(self) -> bool:
+        """Whether everything is to be looked at again, for so many are waited for."""
+        now, crowd = self.clock(), self._crowd
+        if crowd is None or crowd.due > now:
+            return False
+        crowd.due, crowd.taken = now + PROBLEM_SECONDS[1], True  # until the run tells
+        return True
 
     def take(self) -> Changes:
         """What is due now."""
@@ -91,17 +115,38 @@ class Later:
 
     def due_in(self) -> float | None:
         """Seconds until something is due; None: nothing ever is."""
-        if not self._entries:
-            return None
-        return max(0.0, min(entry.due for entry in self._entries.values()) - self.clock())
+        entries = self._all()
+        return max(0.0, min(entry.due for entry in entries) - self.clock()) if entries else None
 
     def at_once(self) -> None:
         """Whatever it waited for may have come."""
-        for entry in self._entries.values():
+        for entry in self._all():
             entry.due = self.clock()
 
+    def hurry(self, paths: AbstractSet[str]) -> None:
+        """Something happened at these paths of the folder, as they are shown: what is there or below may be over."""
+        for (path, _handle), entry in self._entries.items():
+            if path and any(one in paths for one in _with_folders(path)):
+                entry.due = self.clock()
+
+    def _all(self) -> list[_Entry]:
+        return [*self._entries.values(), *([self._crowd] if self._crowd is not None else [])]
+
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._entries) if self._crowd is None else max(self._size, len(self._entries))
+
+
+def _entry(tries: int, pauses: tuple[float, float], now: float) -> _Entry:
+    first, longest = pauses
+    return _Entry(tries, now + min(first * 2.0 ** min(tries, 30), longest))
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    """A path, and the folders above it."""
+    yield path
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _items(

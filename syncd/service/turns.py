@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from syncd.config import Settings
-from syncd.control.last import Kind, failures_noted, note_outcome, note_whole
+from syncd.control.last import failures_noted, note_near, note_whole
 from syncd.cycle import Cycle
 from syncd.errors import StateError, StopError, SyncdError
 from syncd.model import Stop
 from syncd.model.plan import Outcome
 from syncd.observer import Changes
 from syncd.rooms import Rooms, Task
+from syncd.scanner.trouble import shown
 from syncd.service.interruption import Interruption
 from syncd.service.later import Later
 from syncd.service.memory import give_memory_back
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0
 """Seconds for which a request that fails is tried again: the daemon tries all of it again by itself, and says so meanwhile."""
+
+_MAKES_ROOM = frozenset(["moved", "trashed", "deleted"])
 
 UNSURE_SECONDS = 2.5
 """After so long a file that was read in the moment in which it changed can be vouched for, wherever it is."""
@@ -199,12 +202,13 @@ class Turns:
         if outcome.stop is None:
             self.later.note(outcome, cycle.scope, frozenset() if near is None else near.paths)
         if cycle.near is not None:
+            if any(done.kind in _MAKES_ROOM for done in outcome.actions):
+                self.later.at_once()  # it may have waited for one of these names
             self._look_again(cycle.near.unsure, cycle.near.young)
-            if outcome.actions or outcome.problems or outcome.waiting or outcome.stop:
-                with suppress(
-                    SyncdError
-                ):  # a note for `syncd status`: that it cannot be written stops nothing
-                    note_outcome(cycle.state, outcome, Kind.DELTA, time.time())
+            # A note for `syncd status`: that it cannot be written stops nothing.
+            with suppress(SyncdError):
+                paths = {shown(path) for path in near.paths} if near is not None else set()
+                note_near(cycle.state, outcome, paths | (cycle.scope or frozenset()))
             return
         walked = cycle.observer.walked
         self._look_again(walked.unsure, walked.young)

@@ -201,8 +201,12 @@ class Work:
         if isinstance(error, ConfigError) and not self.is_proven:
             raise error
         self.turns.teller.fail(error)
-        self.pace.failed(error)
-        self.standing.now(Doing.AWAY, error.reason, error.remedy)
+        if isinstance(error, FolderError):  # nothing that time mends
+            self.pace.stopped()
+            self.standing.now(Doing.STOPPED, error.reason, error.remedy)
+        else:
+            self.pace.failed(error)
+            self.standing.now(Doing.AWAY, error.reason, error.remedy)
         self.checks.plan()
 
     def _defect(self, error: Exception) -> None:

@@ -16,9 +16,11 @@ from lab.daemon import RunningDaemon
 from lab.process import wait_until
 from lab.world import World, md5
 from syncd.control.contract import Doing, Live
+from syncd.service.later import MOST
 from tests.lab.mounting import mounted
 from tests.lab.scenario import begin, ends_in_step, photo
 from tests.lab.test_daemon import SOON, quick
+from tests.lab.test_gramps_desktop import beside
 
 MANY = int(os.environ.get("SYNCD_MANY", "500"))
 """Files that are copied in at once. `SYNCD_MANY=2000` takes Gramps Web some minutes: it indexes each anew."""
@@ -356,4 +358,118 @@ def test_its_own_writes_do_not_echo(empty_world: World) -> None:
         time.sleep(4)
         events = daemon.events(position)
         assert not [event for event in events if event in ("decided", "looking at everything")]
+    ends_in_step(world)
+
+
+def wrong_password(world: World) -> str:
+    """Have the configuration hold one; returns the right one."""
+    right = str(world.desktop.settings["gramps"]["password"])
+    world.configure(gramps={"password": "wrong"})
+    return right
+
+
+def test_a_correction_is_read_by_itself(empty_world: World) -> None:
+    """Who corrects what is wrong in the configuration need not say so: a run asks for it, and each try looks again."""
+    world = empty_world
+    begin(world, "first.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        right = wrong_password(world)
+        daemon.send(signal.SIGHUP)
+        daemon.wait(lambda live: live.doing is Doing.AWAY, "the password to be refused")
+        world.write("second.jpg", photo("second"))
+        world.configure(gramps={"password": right})
+        document = world.sync()  # by the daemon, whose socket stays
+        assert document["counts"]["added"] == 1
+        daemon.wait(rests, "it rests")
+        assert "the new configuration is in use" in daemon.events()
+    ends_in_step(world)
+
+
+def test_neither_the_new_nor_the_old_settings_will_do(empty_world: World) -> None:
+    """Gramps Desktop's family tree appears in the folder, of which both would have to say something: the daemon stays, says
+    so, can be asked, and goes on by itself once one of them does.
+    """
+    world = empty_world
+    begin(world, "first.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        beside(world, "empty")
+        world.configure(ignore=["*.psd"])
+        daemon.send(signal.SIGHUP)
+        daemon.wait(lambda live: live.doing is Doing.AWAY and "new_files" in live.reason, "it to say so")
+        assert "the new configuration is not used" in daemon.events()
+        world.configure(new_files="add")
+        daemon.wait(rests, "it goes on")
+        world.write("later.jpg", photo("later"))
+        wait_until(lambda: "later.jpg" in world.catalog(), "it works", 20)
+    ends_in_step(world)
+
+
+def test_many_objects_whose_files_come_later(empty_world: World) -> None:
+    """As the Gramps Web Sync addon sends them, and the history does not tell of the files: the daemon has them soon."""
+    world = empty_world
+    begin(world, "first.jpg")
+    quick(world)
+    contents = [photo(f"sent later {number}") for number in range(MOST + 20)]
+    with RunningDaemon(world.desktop) as daemon:
+        new = [
+            {
+                "_class": "Media",
+                "path": f"later/{md5(content)}.jpg",
+                "mime": "image/jpeg",
+                "checksum": md5(content),
+            }
+            for content in contents
+        ]
+        world.api.json("POST", "/objects/", json=new)
+        daemon.wait(lambda live: live.pending > MOST, "so many wait")
+        assert world.s3 is not None
+        for content in contents:
+            world.s3.put_content(content)
+        wait_until(lambda: len(world.desktop.files()) == len(contents) + 1, "all are here", 120)
+        daemon.wait(rests, "it rests", 120)
+    ends_in_step(world)
+
+
+def test_a_name_that_is_in_the_way(empty_world: World) -> None:
+    """What waited for it comes as soon as it is free; and a problem that is over is told no longer."""
+    world = empty_world
+    found = begin(world, "blocker", "keep.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        (world.folder / "tab\tname.jpg").write_bytes(photo("tab"))
+        world.api.create("blocker/below.jpg", photo("below"))
+
+        def problems() -> int:
+            return len(world.syncd("status", "--json").json["problems"])
+
+        wait_until(lambda: problems() == 2, "both to be told", 30)
+        (world.folder / "tab\tname.jpg").unlink()
+        world.api.delete(found["blocker"])
+        wait_until(lambda: "blocker/below.jpg" in world.desktop.files(), "what waited", 20)
+        wait_until(lambda: problems() == 0, "they are over", 20)
+        daemon.wait(rests, "it rests")
+    ends_in_step(world)
+
+
+def test_a_folder_takes_the_place_of_a_file(empty_world: World) -> None:
+    """An empty one is a deletion like any other."""
+    world = empty_world
+    begin(world, "one.jpg", "album/two.jpg", "keep.jpg")
+    quick(world)
+    with RunningDaemon(world.desktop) as daemon:
+        (world.folder / "one.jpg").unlink()
+        (world.folder / "one.jpg").mkdir()
+        wait_until(lambda: "one.jpg" not in world.catalog(), "the deletion", 20)
+        photo_of = world.folder / "album" / "two.jpg"
+        photo_of.unlink()
+        photo_of.symlink_to("../keep.jpg")
+        time.sleep(3)
+        daemon.wait(rests, "it rests")
+        assert "album/two.jpg" in world.catalog(), "a link is no deletion"
+        (world.folder / "album").rename(world.base / "away")
+        (world.folder / "album").mkdir()
+        wait_until(lambda: "album/two.jpg" not in world.catalog(), "the other one", 20)
+        daemon.wait(rests, "it rests")
     ends_in_step(world)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lab.daemon import RunningDaemon
+from lab.process import wait_until
 from lab.world import World, md5
 from tests.lab.scenario import (
     begin,
@@ -68,6 +70,25 @@ def test_a_portrait_is_restored(world: World) -> None:
     assert world.api.get(person, "people")["media_list"] == gallery
     assert handles(world)[path] == handle
     ends_in_step(world)
+
+
+@pytest.mark.parametrize("command", ["approve", "restore"])
+def test_what_is_decided_now_is_told_beside_a_daemon(world: World, command: str) -> None:
+    """`--now` shows what comes of it, although the daemon does it; and the daemon's log has it, too."""
+    path, _handle, _person = _portrait(world)
+    with RunningDaemon(world.desktop) as daemon:
+        (world.folder / path).unlink()
+        wait_until(lambda: bool(_held(world)), "it waits for a person", 30)
+        document = world.syncd(command, str(_held(world)[0]), "--now", "--json").json
+        deed = {"approve": "deleted", "restore": "fetched"}[command]
+        assert deeds(document) == [(deed, path)]
+        assert document["counts"][deed] == 1
+        assert deed in daemon.events()
+    ends_in_step(world)
+
+
+def _held(world: World) -> list[int]:
+    return [held["id"] for held in world.syncd("approve", "--json").json["held"]]
 
 
 @pytest.mark.parametrize("on_web", ["always", "never"])

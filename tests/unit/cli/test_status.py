@@ -203,7 +203,7 @@ def test_why_it_waits_and_what_comes_next(desk: Desk) -> None:
     assert lines[:3] == [
         "Why:        Gramps Web does not answer",
         "What to do: see whether it runs",
-        "12 paths in the folder will be looked at: something happened there",
+        "12 items will be looked at soon, or once more",
     ]
     assert lines[3].startswith("It tries again at 2026-09-21 ")
     assert lines[4].startswith("Everything is compared again at ")

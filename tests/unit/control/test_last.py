@@ -14,6 +14,7 @@ from syncd.control.last import (
     Last,
     failures_noted,
     note_failure,
+    note_near,
     note_outcome,
     note_whole,
     read_last,
@@ -104,6 +105,18 @@ def test_a_delta_leaves_other_problems_as_they_were(state: State) -> None:
     assert read_last(state).problems == 3
     note_outcome(state, Outcome(problems=[problem("last.jpg")]), Kind.WALK, 3.0)
     assert names(read_last(state)) == ["last.jpg"]
+
+
+def test_a_delta_that_found_nothing_ends_problems_of_what_it_looked_at(state: State) -> None:
+    """Without them it is not worth a note."""
+    note_outcome(state, Outcome(problems=[problem("a.jpg"), problem("b.jpg", "h")]), Kind.FULL, 1.0)
+    note_near(state, Outcome(), frozenset({"c.jpg", "k"}))
+    note_near(state, Outcome(), frozenset())
+    assert (read_last(state).at, names(read_last(state))) == (1.0, ["a.jpg", "b.jpg"])
+    note_near(state, Outcome(), frozenset({"a.jpg"}))
+    assert (read_last(state).kind, names(read_last(state))) == (Kind.DELTA, ["b.jpg"])
+    note_near(state, Outcome(), frozenset({"h"}))
+    assert read_last(state).problems == 0
 
 
 def test_it_stays_small(state: State) -> None:

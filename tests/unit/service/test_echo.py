@@ -53,6 +53,26 @@ def test_what_is_gone_and_was_not_known_is_no_news(scene: Scene) -> None:
     assert told(scene, "z.jpg", "never.jpg", "never/there.jpg", "a/never") == set()
 
 
+def test_a_folder_in_place_of_a_file_is_news(scene: Scene) -> None:
+    """Also an empty one, and one with nothing in it but what is ignored."""
+    (scene.root / "z.jpg").unlink()
+    (scene.root / "z.jpg").mkdir()
+    assert told(scene, "z.jpg") == {"z.jpg"}
+    scene.write("z.jpg/drafts/new.jpg", "new")
+    assert told(scene, "z.jpg") == {"z.jpg"}
+
+
+def test_a_folder_in_place_of_one_with_a_file_that_was_no_file_is_news(scene: Scene) -> None:
+    """A link stood there, which nothing is known of but what was before it."""
+    (scene.root / "a/b/c/w.jpg").unlink()
+    (scene.root / "a/b/c/w.jpg").symlink_to("nowhere")
+    scene.state.drop_stamps(["a/b/c/w.jpg"])
+    assert told(scene, "a/b/c") == {"a/b/c"}
+    shutil.rmtree(scene.root / "a/b/c")
+    (scene.root / "a/b/c").mkdir()
+    assert told(scene, "a/b/c") == {"a/b/c"}
+
+
 def test_an_edit_is_news(scene: Scene) -> None:
     """Whatever the stamp tells of it: a byte, a time, another file at its place."""
     (scene.root / "z.jpg").write_text("zz")

@@ -186,23 +186,54 @@ def test_whatever_it_waited_for_may_have_come(later: Later, clock: Clock) -> Non
     assert later.due_in() == min(WAITING_SECONDS[0] * 2**7, WAITING_SECONDS[1])
 
 
-def test_of_very_many_nothing_is_looked_at_again(later: Later) -> None:
-    """Each look at everything takes care of a whole tree that has a problem."""
-    everything(later, *(fails(f"{number}.jpg") for number in range(MOST)))
-    assert len(later) == MOST
-    everything(later, *(fails(f"{number}.jpg") for number in range(MOST + 1)))
-    assert later.due_in() is None
+def test_of_very_many_everything_is_looked_at_again(later: Later, clock: Clock) -> None:
+    """One by one would take too long: soon, and less and less often, until they are few again."""
+    crowd = [waits(f"{number}.jpg") for number in range(MOST + 1)]
+    everything(later, *crowd[:MOST])
+    assert not later.take_crowd()
+    everything(later, *crowd)
+    assert len(later) == MOST + 1
+    pauses = []
+    for _ in range(9):
+        pause = later.due_in()
+        assert pause is not None
+        assert not later.take_crowd()
+        clock.now += pause
+        assert later.take_crowd()
+        assert not later.take_crowd()
+        assert later.take() == Changes()
+        pauses.append(pause)
+        everything(later, *crowd)
+    assert pauses == [5, 10, 20, 40, 80, 160, 320, 600, 600]
+    later.at_once()
+    assert later.take_crowd()
+    everything(later, crowd[0])
+    assert len(later) == 1
+    assert later.due_in() == WAITING_SECONDS[0]
 
 
 def test_many_small_looks_do_not_add_up_without_end(later: Later, clock: Clock) -> None:
-    """A full quota rejects file after file: some are tried again, and those first that are due first."""
+    """A full quota rejects file after file: some are tried again, those first that are due first, and of all the rest
+    the look at everything takes care.
+    """
     for number in range(3 * MOST):
         clock.now += 1
         again = [fails(f"{handle[1:]}.jpg", handle) for handle in sorted(later.take().handles)]
         new = fails(f"{number}.jpg", f"h{number}")
         a_part(later, new, *again, handles=[str(item.handle) for item in (new, *again)])
-        assert len(later) <= MOST
+        assert len(later) <= MOST + 1
+    assert later.take_crowd()
     a_part(later, waits("soon.jpg"))
-    assert len(later) == MOST
     clock.now += WAITING_SECONDS[0]
     assert "soon.jpg" in later.take().paths
+    everything(later, fails("0.jpg"))
+    assert len(later) == 1
+
+
+def test_what_happens_in_the_folder_hurries_what_waits_there(later: Later) -> None:
+    """At its own name, or at one of the folders above it; whether it is over, the look says."""
+    everything(
+        later, *(fails(path) for path in ("a/b/c.jpg", "a/b.jpg", "ab/c.jpg", "d.jpg")), fails(None, "h")
+    )
+    later.hurry({"a/b", "d.jpg", "x"})
+    assert later.take() == Changes(frozenset({"a/b/c.jpg", "d.jpg"}))
