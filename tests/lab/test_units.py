@@ -312,7 +312,8 @@ def test_what_to_type_is_named_by_unit(machine: Machine, anna: Callable[..., Any
     told = anna("install-service", "--name", "Smith").stdout
     assert f"What it does: syncd --config {config} status, and journalctl" in told
     second = anna("--config", config, code=5).stderr
-    assert "or stop it: systemctl --user stop syncd@Smith\n" in second
+    assert "a daemon is at work on this already" in second
+    assert "to end it: systemctl --user stop syncd@Smith\n" in second
     assert "paused" in anna("--config", config, "pause", "--for", "1h").stdout
     wait_until(
         lambda: f"go on with: syncd --config {config} resume" in log_of(machine, "syncd@Smith.service"),
