@@ -127,7 +127,7 @@ class Later:
         """Something happened at these paths of the folder, as they are shown: what is there or below may be over."""
         for (path, _handle), entry in self._entries.items():
             if path and any(one in paths for one in _with_folders(path)):
-                entry.due = self.clock()
+                entry.due, entry.tries = self.clock(), -1  # what was tried before says nothing any more
 
     def _all(self) -> list[_Entry]:
         return [*self._entries.values(), *([self._crowd] if self._crowd is not None else [])]

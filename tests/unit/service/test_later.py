@@ -237,3 +237,12 @@ def test_what_happens_in_the_folder_hurries_what_waits_there(later: Later) -> No
     )
     later.hurry({"a/b", "d.jpg", "x"})
     assert later.take() == Changes(frozenset({"a/b/c.jpg", "d.jpg"}))
+
+
+def test_where_something_happens_the_pauses_begin_anew(later: Later) -> None:
+    """A deletion that waits for a file to be finished elsewhere is believed soon after, however much goes on meanwhile."""
+    for _ in range(3):
+        everything(later, waits("a/b.jpg"))
+        assert later.due_in() == WAITING_SECONDS[0]
+        later.hurry({"a"})
+        assert later.take() == Changes(frozenset({"a/b.jpg"}))
