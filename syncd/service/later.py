@@ -123,6 +123,11 @@ class Later:
         for entry in self._all():
             entry.due = self.clock()
 
+    def once_more(self) -> None:
+        """Something was done that they may have waited for: a look in between, which does not count as a try."""
+        for entry in self._all():
+            entry.due, entry.tries = self.clock(), max(entry.tries - 1, -1)
+
     def hurry(self, paths: AbstractSet[str]) -> None:
         """Something happened at these paths of the folder, as they are shown: what is there or below may be over."""
         for (path, _handle), entry in self._entries.items():

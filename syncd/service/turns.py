@@ -203,7 +203,7 @@ class Turns:
             self.later.note(outcome, cycle.scope, frozenset() if near is None else near.paths)
         if cycle.near is not None:
             if any(done.kind in _MAKES_ROOM for done in outcome.actions):
-                self.later.at_once()  # it may have waited for one of these names
+                self.later.once_more()  # it may have waited for one of these names
             self._look_again(cycle.near.unsure, cycle.near.young)
             # A note for `syncd status`: that it cannot be written stops nothing.
             with suppress(SyncdError):

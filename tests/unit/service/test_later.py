@@ -239,6 +239,20 @@ def test_what_happens_in_the_folder_hurries_what_waits_there(later: Later) -> No
     assert later.take() == Changes(frozenset({"a/b/c.jpg", "d.jpg"}))
 
 
+def test_a_look_in_between_is_no_try(later: Later, clock: Clock) -> None:
+    """The pause stays as long as it was."""
+    everything(later, waits("a.jpg"))
+    for _ in range(2):
+        clock.now += 20
+        later.take()
+        everything(later, waits("a.jpg"))
+    assert later.due_in() == WAITING_SECONDS[0] * 4
+    later.once_more()
+    assert later.take() == Changes(frozenset({"a.jpg"}))
+    everything(later, waits("a.jpg"))
+    assert later.due_in() == WAITING_SECONDS[0] * 4
+
+
 def test_where_something_happens_the_pauses_begin_anew(later: Later) -> None:
     """A deletion that waits for a file to be finished elsewhere is believed soon after, however much goes on meanwhile."""
     for _ in range(3):
