@@ -35,10 +35,13 @@ def command_to(verb: str, pid: int, proc: Path = _PROC) -> str | None:
     unit = group.rpartition("/")[2]
     if not unit.endswith(".service"):
         return None
-    name = unit.removesuffix(".service")
-    if _USERS.search(group):
-        return f"systemctl --user {verb} {name}"
-    return f"{'' if os.geteuid() == 0 else 'sudo '}systemctl {verb} {name}"
+    return systemctl(verb, unit, is_own=_USERS.search(group) is not None)
+
+
+def systemctl(verb: str, unit: str, *, is_own: bool) -> str:
+    """The command for a unit of one's own account, or of the whole system."""
+    whose = "systemctl --user" if is_own else "systemctl" if os.geteuid() == 0 else "sudo systemctl"
+    return f"{whose} {verb} {unit.removesuffix('.service')}"
 
 
 def how_to_stop(pid: int) -> str:

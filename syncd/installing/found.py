@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncd.config.sources import xdg_folder
+from syncd.supervised import systemctl
 
 _SYSTEM = Path("/etc/systemd/system/syncd.service")
 
@@ -66,24 +67,17 @@ def unit_for(source: Path | None, environ: Mapping[str, str]) -> tuple[Found, st
     if base is None:
         return None
     usual = base / "syncd" / "syncd.toml"
-    mine = [
-        (one, f"systemctl --user start {_short(one.unit)}") for one in found_units(base / "systemd" / "user")
-    ]
-    for one, command in mine:
+    for one in found_units(base / "systemd" / "user"):
         if one.config == source or (source is not None and is_same(one.config or usual, source)):
-            return one, command
+            return one, systemctl("start", one.unit, is_own=True)
     whole = Found(_SYSTEM, _config_of(_SYSTEM)) if _SYSTEM.exists() else None
     if (
         whole is not None
         and source is not None
         and is_same(whole.config or Path("/etc/syncd/syncd.toml"), source)
     ):
-        return whole, f"{'' if os.geteuid() == 0 else 'sudo '}systemctl start syncd"
+        return whole, systemctl("start", whole.unit, is_own=False)
     return None
-
-
-def _short(unit: str) -> str:
-    return unit.removesuffix(".service")
 
 
 def _config_of(path: Path) -> Path | None:
