@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncd.config import load_settings
+from syncd.config import Settings, load_settings
 from syncd.config.credentials import CREDENTIALS_SUFFIX
 from syncd.config.sources import absolute, find_file
 from syncd.errors import ConfigError
@@ -100,10 +100,11 @@ def install(order: Order, manager: Manager, environ: Mapping[str, str]) -> Insta
         ServiceError: systemd does not do what it is asked.
     """
     service, config = _which(order, manager, environ)
-    facts = _facts(order.program, config, manager, environ)
+    settings = _settings(config, manager, environ)
+    facts = _facts(order.program, config, manager)
     texts = {manager.folder / name: written(service, name, facts) for name in service.units}
     _see_that_nothing_is_in_the_way(list(texts), service)
-    _see_that_no_other_has_it(service, config, manager)
+    _see_that_no_other_has_it(service, settings, manager)
     unit = service.units[0]
     changed = {path: text for path, text in texts.items() if _text_of(path) != text}
     before = _take_away(service.other, manager)
@@ -128,7 +129,7 @@ def install(order: Order, manager: Manager, environ: Mapping[str, str]) -> Insta
         lingers=manager.lingers,
         last_words=() if up else manager.last_words(unit, started),
         before=before,
-        unseen=_missed_variables(config, manager, environ),
+        unseen=_missed_variables(config, settings, manager, environ),
         config=config,
         reloaded=reloaded,
     )
@@ -203,34 +204,37 @@ def _only_found_here(manager: Manager, environ: Mapping[str, str]) -> Path | Non
     return None if here is None or (there is not None and is_same(here, there)) else here
 
 
-def _facts(program: Path, config: Path | None, manager: Manager, here: Mapping[str, str]) -> Facts:
-    """What the units need to know, after a look whether the configuration is good for a service.
+def _settings(config: Path | None, manager: Manager, here: Mapping[str, str]) -> Settings:
+    """The configuration, as a service will see it.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: it is not good for one.
     """
-    source = config or find_file(None, manager.variables)
-    secrets = (source or Path("/nowhere/syncd.toml")).with_suffix(CREDENTIALS_SUFFIX)
-    found = [name for name in CREDENTIALS if os.access(secrets / name, os.R_OK)]
     try:
-        load_settings(config, manager.variables)
+        return load_settings(config, manager.variables)
     except ConfigError as error:
         unseen = unseen_variables(manager, here)
         if not unseen:
             raise
         told = f"{error.remedy}; a service does not see what your shell sets ({', '.join(unseen)}): write it into the file"
         raise ConfigError(error.reason, told) from error
+
+
+def _facts(program: Path, config: Path | None, manager: Manager) -> Facts:
+    """What the units need to know."""
+    source = config or find_file(None, manager.variables)
+    secrets = (source or Path("/nowhere/syncd.toml")).with_suffix(CREDENTIALS_SUFFIX)
+    found = [name for name in CREDENTIALS if os.access(secrets / name, os.R_OK)]
     return Facts(program, config, secrets, found, manager.version)
 
 
-def _see_that_no_other_has_it(service: Service, config: Path | None, manager: Manager) -> None:
+def _see_that_no_other_has_it(service: Service, settings: Settings, manager: Manager) -> None:
     """Two services for one folder or one state would only get in each other's way.
 
     Raises:
         ConfigError: another one has either.
     """
     mine = {*service.units, *service.other.units}
-    settings = load_settings(config, manager.variables)
     for other in found_units(manager.folder):
         if other.path.name in mine:
             continue
@@ -260,14 +264,16 @@ def unseen_variables(manager: Manager, environ: Mapping[str, str]) -> Sequence[s
     )
 
 
-def _missed_variables(config: Path | None, manager: Manager, environ: Mapping[str, str]) -> Sequence[str]:
+def _missed_variables(
+    config: Path | None, settings: Settings, manager: Manager, environ: Mapping[str, str]
+) -> Sequence[str]:
     """Those of them with which the service would work with other settings."""
     unseen = unseen_variables(manager, environ)
     try:
         seen = load_settings(config, {**manager.variables, **{name: environ[name] for name in unseen}})
     except ConfigError:
         return unseen
-    return unseen if seen != load_settings(config, manager.variables) else ()
+    return unseen if seen != settings else ()
 
 
 def _see_that_nothing_is_in_the_way(paths: Sequence[Path], service: Service) -> None:

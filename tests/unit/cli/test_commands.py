@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -347,6 +350,22 @@ def bound(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
         state.put_links([Link("h1", "oma.jpg", MediaPath.of("oma.jpg"), MD5)])
     MediaFolder(desk.media).write_marker(Marker("f" * 32, "elsewhere:/state.sqlite"))
     return desk
+
+
+def test_adopt_says_who_bars_the_way(bound: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder in a home that this user may not enter is no defect."""
+    plain = Path.stat
+
+    def stat(path: Path, **options: Any) -> os.stat_result:
+        if path == bound.media:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return plain(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    answer = bound.syncd("adopt", "--yes")
+    assert answer.code == 3
+    assert f"the media folder {bound.media} cannot be looked at: permission denied" in answer.err
+    assert "setfacl" in answer.err
 
 
 def test_adopt_binds_anew(bound: Desk) -> None:
