@@ -195,6 +195,8 @@ def test_killed_in_the_middle(tmp_path: Path, rclone: RcloneS3) -> None:
     file = export(tmp_path / "family.gramps", checksums, desktop.folder)
     order = ["upload", "--json", "--tree-file", str(file), "--tree-id", "3f2a77c0"]
     below = witness.below("3f2a77c0/")
+    # Half a minute for the small files alone: however slowly this looks on, the runs end in the middle of them.
+    desktop.configure(limit_up="200 kB")
 
     def broken_off(number: signal.Signals, after: int) -> Run:
         process = desktop.start(*order)
@@ -214,6 +216,7 @@ def test_killed_in_the_middle(tmp_path: Path, rclone: RcloneS3) -> None:
     assert len(first) < len(second) < 301
     below.assert_sound()
 
+    desktop.configure(limit_up=None)
     position = rclone.log_position()
     rest = upload(desktop, *order[2:])
     requests = below.writes_since(position)
