@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from syncd.bucket.loop import Loop
-from syncd.workers import Workers, each, in_order, interrupt, result_of, shield
+from syncd.shield import shield
+from syncd.workers import Workers, each, in_order, result_of
 
 
 class Stopped(BaseException):
@@ -30,7 +31,7 @@ def signalled(after: float) -> Iterator[None]:
         if not over.wait(after):
             os.kill(os.getpid(), signal.SIGUSR2)
 
-    before = signal.signal(signal.SIGUSR2, lambda _number, _frame: interrupt(Stopped()))
+    before = signal.signal(signal.SIGUSR2, lambda _number, _frame: shield.interrupt(Stopped()))
     thread = threading.Thread(target=send)
     try:
         with shield:
@@ -98,7 +99,7 @@ def test_an_interruption_behind_the_shield_comes_at_its_end() -> None:
     def stand() -> None:
         with shield:
             with shield:
-                interrupt(Stopped())
+                shield.interrupt(Stopped())
                 steps.append("inner")
             steps.append("outer")
         steps.append("never")
@@ -123,7 +124,7 @@ def test_a_shield_of_another_thread_shields_nothing_here() -> None:
     thread.start()
     up.wait(10)
     with pytest.raises(Stopped):
-        interrupt(Stopped())
+        shield.interrupt(Stopped())
     down.set()
     thread.join()
 
