@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from syncd.bucket.loop import Loop
+from syncd.control.relay import Relay
+from syncd.pacing import Line
 from syncd.shield import shield
 from syncd.workers import Workers, each, in_order, result_of
 
@@ -90,6 +92,33 @@ def test_a_wait_for_the_loop_can_be_interrupted_at_any_instant() -> None:
     assert hammered(work, times=200) > 100
     assert loop.run(quick()) == 1
     loop.close()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("what", ["progress", "turns"])
+def test_what_others_wait_for_stays_free(what: str) -> None:
+    """Whoever looks on at a run, or waits for a turn on the line, is let in after any number of interruptions."""
+    relay, line = Relay(), Line(1_000_000)
+
+    def work() -> None:
+        for _ in range(10_000_000):
+            if what == "progress":
+                relay.advance(size=1)
+            else:
+                line.wake()
+
+    assert hammered(work, times=600) > 400
+    stop = threading.Event()
+
+    def come() -> None:
+        relay.line()
+        with line.turn(stop):
+            pass
+
+    other = threading.Thread(target=come, daemon=True)
+    other.start()
+    other.join(10)
+    assert not other.is_alive()
 
 
 def test_an_interruption_behind_the_shield_comes_at_its_end() -> None:
