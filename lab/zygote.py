@@ -6,6 +6,8 @@ signals is tested on the installed command.
 
 from __future__ import annotations
 
+import base64
+import gc
 import json
 import os
 import signal
@@ -18,6 +20,9 @@ from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
+
+from pydantic import SecretStr
 
 from lab.process import ROOT, LabError, plain_environment
 from lab.world import Desktop, Run
@@ -66,9 +71,18 @@ class Zygote:
         self._process.communicate()
 
     def syncd(
-        self, desktop: Desktop, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120
+        self,
+        desktop: Desktop,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 120,
+        defect: str | None = None,
     ) -> Run:
-        """Run `syncd arguments` on a desktop to its end; LabError after `timeout` seconds, with nothing left running."""
+        """Run `syncd arguments` on a desktop to its end; LabError after `timeout` seconds, with nothing left running.
+
+        With `defect` the command ends in an exception, after all that it did, that says this and every secret which the process
+        then holds.
+        """
         begin = time.monotonic()
         out, err = self._folder / "out", self._folder / "err"
         job = {
@@ -78,6 +92,7 @@ class Zygote:
             "out": str(out),
             "err": str(err),
             "timeout": timeout,
+            "defect": defect,
         }
         with self._turn:
             assert self._process.stdin is not None
@@ -103,6 +118,8 @@ def main() -> None:
         child = os.fork()
         if not child:
             _become(job)
+            if job["defect"]:
+                _break(commands.cli, job["defect"])
             os._exit(commands.run(job["arguments"], owns_process=True))
         print(json.dumps(_code_of(child, job["timeout"])), flush=True)
 
@@ -120,6 +137,30 @@ def _become(job: Mapping[str, Any]) -> None:
     ):
         os.dup2(os.open(path, flags), number)
     sys.argv = ["syncd", *job["arguments"]]
+
+
+def _break(group: Any, words: str) -> None:
+    """Have the command end in a defect."""
+    invoke = group.invoke
+
+    def invoke_and_break(context: Any) -> None:
+        try:
+            invoke(context)
+        finally:
+            raise RuntimeError("\n".join([words, *map(_quoted, _secrets_held())]))
+
+    group.invoke = invoke_and_break
+
+
+def _secrets_held() -> set[str]:
+    held = [thing for thing in gc.get_objects() if isinstance(thing, SecretStr)]
+    return {secret.get_secret_value() for secret in held}
+
+
+def _quoted(secret: str) -> str:
+    """As exceptions, requests and addresses quote it."""
+    basic = base64.b64encode(f"editor:{secret}".encode()).decode()
+    return f"{secret} {secret!r} {json.dumps(secret)} {quote(secret)} https://me:{quote(secret, safe='')}@host Authorization: Basic {basic}"
 
 
 def _code_of(child: int, seconds: float) -> int | None:

@@ -46,8 +46,9 @@ class Liar:
         side = self._sides[str(flow.client_conn.sockname[1])]
         call = name_of(side, flow.request.method, flow.request.path)
         fault = self._lie_about(side, call)
-        self._heard.append({"side": side, "call": call, "fault": fault})
-        flow.metadata.update(side=side, fault=fault)
+        heard = {"side": side, "call": call, "fault": fault, "tokens": []}
+        self._heard.append(heard)
+        flow.metadata.update(side=side, fault=fault, heard=heard)
         if f"continuation-token={ROUND}" in flow.request.path:
             flow.response = self._first_page.copy()
         elif fault is not None and fault in INSTEAD:
@@ -60,6 +61,9 @@ class Liar:
 
     def response(self, flow: mitm.HTTPFlow) -> None:
         """The server's answer is whole, and has not been passed on yet."""
+        heard = flow.metadata.get("heard", {"call": ""})
+        if heard["call"].startswith("POST token/") and flow.response is not None:
+            heard["tokens"] = re.findall(r'_token": *"([^"]+)"', flow.response.text or "")
         mangle = MANGLE.get(flow.metadata.get("fault") or "")
         if mangle is not None and flow.response is not None:
             flow.response.decode(strict=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import httpx2
@@ -26,11 +26,12 @@ class Lie:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A call that came, and the lie that befell it."""
+    """A call that came, the lie that befell it, and the tokens that the server gave for it."""
 
     side: str
     call: str
     fault: str | None
+    tokens: Sequence[str] = field(default=(), compare=False)
 
 
 class LyingNetwork(Server):
