@@ -112,7 +112,7 @@ class Arena:
     _adding = threading.Lock()  # trees are added to a server one at a time
 
     def family(self, kind: str) -> Family:
-        """A family of that kind, with changes to carry over; one that lasts has been through two rounds."""
+        """A family of that kind, with changes to carry over; one that lasts is kept."""
         made = self._families.get(kind)
         if made is None:
             made = self._families[kind] = self._new(kind)
@@ -124,7 +124,7 @@ class Arena:
         with self._adding:
             folder = self.folder / f"family-{next(self._numbers)}"
             made = KINDS[kind].of(self.servers[KINDS[kind].on_disk], self.network, self._zygote, folder)
-        for _ in range(2 if KINDS[kind].lasts else 0):
+        for _ in range(KINDS[kind].rounds):
             made.change()
             wrong = list(come_to_rest(made, Seen.now(made)))
             assert not wrong, wrong

@@ -122,6 +122,7 @@ class InStep(Family):
         else:
             self.world.s3.put_content(content, "image/jpeg")
             self.world.api.edit(handle, checksum=md5(content))
+        self.world.api.edit(handle, desc=f"edited {number} times")  # changed twice: a near look asks for it
         self.expected[name] = content
 
 
@@ -131,6 +132,17 @@ class Listed(InStep):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.arguments = ("--full",)
+
+
+class ByToken(InStep):
+    """The same, and logged in with the sync token of a device."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        with self.world.api_as("editor") as editor:
+            label = {"label": "desktop"}
+            token = editor.json("POST", "/users/-/access-tokens/sync/tokens/", 200, 201, json=label)["token"]
+        self.world.configure(gramps={"username": None, "password": None, "token": token})
 
 
 class Newcomer(Family):
@@ -159,14 +171,15 @@ class Kind:
 
     Args:
         make: makes one.
-        template: of its tree.
         on_disk: whether its Gramps Web keeps files on its own disk.
         lasts: whether it lives through many lies; else each has a family of its own.
+        rounds: that a new one has been through before the first lie, so that each of its runs makes every call.
     """
 
     make: Callable[[World, LyingNetwork, str, Zygote], Family]
     on_disk: bool = False
     lasts: bool = True
+    rounds: int = 0
 
     def of(self, server: GrampsWeb, network: LyingNetwork, zygote: Zygote, base: Path) -> Family:
         """A new family."""
@@ -175,11 +188,12 @@ class Kind:
 
 
 KINDS = {
-    "near": Kind(InStep),
-    "full": Kind(Listed),
+    "near": Kind(InStep, rounds=2),
+    "full": Kind(Listed, rounds=2),
     "first": Kind(Newcomer, lasts=False),
     "large": Kind(Large),
-    "disk": Kind(InStep, on_disk=True),
-    "disk full": Kind(Listed, on_disk=True),
+    "token": Kind(ByToken),
+    "disk": Kind(InStep, on_disk=True, rounds=2),
+    "disk full": Kind(Listed, on_disk=True, rounds=2),
     "disk first": Kind(Newcomer, on_disk=True, lasts=False),
 }

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx2
 
-from lab.process import LAB, ROOT, Server, answers, free_port
+from lab.process import LAB, ROOT, LabError, Server, answers, free_port
 
+MITMDUMP = LAB / "mitmproxy" / "bin" / "mitmdump"
 ADDON = Path(__file__).with_name("addon.py")
 
 
@@ -54,6 +55,8 @@ class LyingNetwork(Server):
 
     def command(self) -> Sequence[str | Path]:
         """One mode a server; nothing of it goes to a home folder."""
+        if not MITMDUMP.exists():
+            raise LabError(f"{MITMDUMP} is missing: script/setup --lab makes it")
         modes = [
             f"--mode=reverse:{url}@127.0.0.1:{self._ports[name]}" for name, (_, url) in self._servers.items()
         ]
@@ -65,7 +68,7 @@ class LyingNetwork(Server):
             "flow_detail": "0",
         }
         settings = [f"--set={name}={value}" for name, value in options.items()]
-        return [LAB / "mitmproxy" / "bin" / "mitmdump", *modes, *settings, "-s", ADDON]
+        return [MITMDUMP, *modes, *settings, "-s", ADDON]
 
     def environment(self) -> Mapping[str, str]:
         """The addon reads the names of calls and lies from this package."""

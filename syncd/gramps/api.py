@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from syncd.errors import Denied, MovedOn, Refused, ServerError, Unexpected
-from syncd.gramps.http import READ_SECONDS, Answer, Body, Transport
+from syncd.gramps.http import READ_SECONDS, Answer, Body, Transport, refused_before
 from syncd.gramps.login import Access, Login
 
 Result = TypeVar("Result")
@@ -89,7 +89,7 @@ class Api:
         answer = send(access)
         if is_token_refused(answer):
             answer = send(self.login.access(instead_of=access.token))
-        if answer.status in expect:
+        if answer.status in expect and not answer.is_foreign:
             return answer
         raise failure(answer)
 
@@ -144,6 +144,8 @@ def is_token_refused(answer: Answer) -> bool:
 def failure(answer: Answer) -> ServerError:
     """What a status that nobody expected means."""
     status, said = answer.status, answer.message
+    if answer.is_foreign:
+        return refused_before(answer)
     if status in (401, 422) and is_token_refused(answer):
         return Denied("Gramps Web no longer accepts the login", "check the account in Gramps Web")
     if status == 403:

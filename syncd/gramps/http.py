@@ -77,6 +77,18 @@ class Answer:
                         return " ".join(found[key].split())[:300]
         return f"HTTP status {self.status}"
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a refusal by something before Gramps Web, which itself refuses in JSON.
+
+        That a page is not found there, say, tells nothing of what is in the tree.
+        """
+        is_json = self.headers.get("Content-Type", "").startswith("application/json")
+        return self.status in _REFUSALS and not is_json
+
+
+_REFUSALS = {400, 401, 403, 404, 405, 409, 412, 416}
+
 
 class _Transient(Exception):  # noqa: N818 - never leaves this module
     """One attempt failed in a way that may pass."""
@@ -319,6 +331,14 @@ def _plain(url: str) -> str:
     """An address without query, user and password, fit for a message."""
     parsed = httpx2.URL(url)
     return str(parsed.copy_with(query=None, fragment=None, userinfo=b""))
+
+
+def refused_before(answer: Answer) -> Unexpected:
+    """The error for a refusal that is not Gramps Web's."""
+    return Unexpected(
+        f"something before Gramps Web refuses a request (HTTP status {answer.status})",
+        "look at the proxy, the firewall or the login page of the network that stands before Gramps Web",
+    )
 
 
 def not_gramps_web(url: str) -> Unexpected:

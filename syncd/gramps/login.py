@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from syncd.errors import Denied, Refused, Unexpected
-from syncd.gramps.http import Answer, Transport, not_gramps_web
+from syncd.gramps.http import Answer, Transport, not_gramps_web, refused_before
 
 REQUEST_EVERY = 1.1
 """Seconds between two token requests of this process."""
@@ -140,13 +140,19 @@ class Login:
         return self._read(*answer)
 
     def _post(self, path: str, payload: Mapping[str, str], bearer: str | None = None) -> tuple[Answer, float]:
-        """Ask for a token; the answer, and when it was asked for. Asking again does no harm."""
+        """Ask for a token; the answer, and when it was asked for. Asking again does no harm.
+
+        Raises:
+            Unexpected: not Gramps Web refuses, but something before it.
+        """
         _pace.wait(self._clock, self._sleep)
         asked = self._clock()
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         answer = self._transport.send(
             "POST", f"{self.base}/{path}", payload=payload, headers=headers, repeatable=True
         )
+        if answer.is_foreign:
+            raise refused_before(answer)
         return answer, asked
 
     def _read(self, answer: Answer, asked: float) -> Access:

@@ -168,6 +168,7 @@ def location(api: Api, handle: str, expected: Expected | None = None) -> MediaLo
     Raises:
         MovedOn: the object is gone.
         Refused: the object has no checksum, and nothing can be learnt from it.
+        Unexpected: it is not Gramps Web that answers; taken for it, the bucket would seem to be a mistake.
     """
     known = get(api, handle)
     if known is None:
@@ -188,12 +189,24 @@ def location(api: Api, handle: str, expected: Expected | None = None) -> MediaLo
             "look at its log; before version 3.21 it does so while its media folder does not exist, which the first"
             " file that is added in Gramps Web makes",
         ) from error
+    if answer.status in (200, 206) and not _is_its_file(known, answer.headers):
+        raise Unexpected(
+            "something before Gramps Web answers in its place, with a page instead of a media file",
+            "look at the proxy, the firewall or the login page of the network that stands before Gramps Web",
+        )
     if known.digest is None and answer.status not in (200, 206):
         raise _tells_nothing()
     if answer.status in (200, 206, 403, 404, 416):
         return MediaLocation(None)
     assert known.digest is not None
     return parse_location(answer.headers.get("location", ""), known.digest, expected)
+
+
+def _is_its_file(known: MediaObject, headers: Mapping[str, str]) -> bool:
+    """Whether Gramps Web serves this object's file: under its checksum as the ETag, or at least as what it is."""
+    tag = headers.get("ETag", "").removeprefix("W/").strip('"').lower()
+    kind = headers.get("Content-Type", "").partition(";")[0].strip()
+    return tag == known.digest or (kind == known.mime and kind != "text/html")
 
 
 def _tells_nothing() -> Refused:

@@ -53,6 +53,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     "test_guide": ("the guide's commands and settings", ()),
     "test_ignoring": ("which files of the folder count", ()),
     "test_limits": ("how fast bytes travel", ()),
+    "test_lying_network": ("what a proxy makes of answers, whichever release gives them", ()),
     "test_modes": ("what the rules make of one and the same answers", ()),
     "test_odd_files": ("sizes, names and kinds of files in the folder", ()),
     "test_orphans": (
@@ -85,6 +86,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
             "test_two_that_start_together",
         ),
     ),
+    "test_secrets": ("what syncd writes", ()),
     "test_several": (
         "two writers in the very same moment can jam Gramps Web 3.10 until it is restarted (docs/servers.md)",
         ("test_both_add_edit_move_and_delete_at_once", "test_a_storm"),

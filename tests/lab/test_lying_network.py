@@ -36,7 +36,7 @@ def test_each_lie_once(arena: Arena) -> None:
     assert not wrong, f"SYNCD_LIES={seed}\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize("kind", ["full", "first", "large", "disk", "disk first"])
+@pytest.mark.parametrize("kind", ["full", "first", "large", "token", "disk", "disk first"])
 def test_every_call_is_lied_about(arena: Arena, kind: str) -> None:
     """A run makes no call that the matrix knows nothing of, and all that it lies about in such a family."""
     calls = arena.record(kind)

@@ -575,14 +575,56 @@ def test_references_are_stripped_everywhere() -> None:
     assert without_references(form, "h") == {"media_list": [other], "event": {"media_list": []}, "ref": "h"}
 
 
-@pytest.mark.parametrize("status", [200, 404])
-def test_media_on_the_servers_disk(server: FakeServer, gramps: Connect, status: int) -> None:
+GONE = {"code": 404, "status": "Not Found"}
+PAGE = "<!doctype html><h1>Welcome to the Wi-Fi of the station</h1>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx2.Response(200, content=b"bytes", headers={"ETag": SUM}),
+        httpx2.Response(206, content=b"b", headers={"Content-Type": "image/jpeg"}),
+        httpx2.Response(404, json=GONE),
+    ],
+)
+def test_media_on_the_servers_disk(server: FakeServer, gramps: Connect, answer: httpx2.Response) -> None:
     """No redirect: the server keeps files itself; they are not read."""
     server.objects["h"] = media("h", "a.jpg", SUM)
-    server.intercept = lambda request: (
-        httpx2.Response(status, content=b"bytes") if request.url.path.endswith("/file") else None
-    )
+    server.intercept = lambda request: answer if request.url.path.endswith("/file") else None
     assert gramps().location("h") == MediaLocation(None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx2.Response(200, html=PAGE),
+        httpx2.Response(200),
+        httpx2.Response(403, html=PAGE),
+        httpx2.Response(404, html=PAGE),
+    ],
+)
+def test_a_page_before_the_server_is_no_disk(
+    server: FakeServer, gramps: Connect, answer: httpx2.Response
+) -> None:
+    """Taken for a server with a disk of its own, it had people take the bucket out of their configuration."""
+    server.objects["h"] = media("h", "a.jpg", SUM)
+    server.intercept = lambda request: answer if request.url.path.endswith("/file") else None
+    with pytest.raises(Unexpected, match="something before Gramps Web"):
+        gramps().location("h")
+
+
+def test_a_proxys_404_is_no_deletion(server: FakeServer, gramps: Connect) -> None:
+    """Only Gramps Web itself, which says so in JSON, is believed that an object is gone: its file would go to the trash."""
+    server.objects["h"] = media("h")
+    server.note()
+    server.record(0, "h", None, raw(media("h")))
+    server.record(1, "h", raw(media("h")), raw(media("h")))  # changed twice: it is asked for
+    client = gramps()
+    server.intercept = once(lambda _: httpx2.Response(404, html=PAGE), "GET", "/media/h")
+    with pytest.raises(Unexpected, match="something before Gramps Web"):
+        client.changes(Cursor(1, 1001.0))
+    assert set(client.changes(Cursor(1, 1001.0)).changed) == {"h"}
+    assert client.changes(Cursor(1, 1001.0)).changed["h"] is not None
 
 
 @pytest.mark.parametrize("status", [200, 206, 307, 403, 404, 500])
@@ -590,7 +632,14 @@ def test_location_needs_a_checksum(server: FakeServer, gramps: Connect, status: 
     """An object without one tells nothing, so that another must be asked, unless the server has its file on its disk."""
     server.objects["h"] = media("h")
     server.intercept = lambda request: (
-        httpx2.Response(status, content=b"bytes", headers={"Location": "http://s3/media/"})
+        httpx2.Response(
+            status,
+            content=b"bytes",
+            headers={
+                "Location": "http://s3/media/",
+                "Content-Type": "image/jpeg" if status < 300 else "application/json",
+            },
+        )
         if request.url.path.endswith("/file")
         else None
     )

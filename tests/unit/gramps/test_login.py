@@ -327,3 +327,12 @@ def test_login_request_is_json(server: FakeServer, gramps: Connect) -> None:
     (request,) = server.asked("POST", "/token/")
     assert json.loads(request.content) == {"username": "ann", "password": SECRET}
     assert not request.url.query
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_proxys_refusal_is_no_wrong_password(server: FakeServer, gramps: Connect, status: int) -> None:
+    """Gramps Web refuses in JSON; a page in HTML is of something before it, and the password may well be right."""
+    page = httpx2.Response(status, html="<!doctype html><h1>Forbidden</h1>")
+    server.intercept = lambda request: page if request.url.path.endswith("/token/") else None
+    with pytest.raises(Unexpected, match="something before Gramps Web"):
+        gramps().connect()
