@@ -22,6 +22,8 @@ _WORDS = {
     "transactions",
     "history",
     "tags",
+    "users",
+    "-",
 }
 _LISTS = {"GET media/", "LIST"}
 _HISTORY = "GET transactions/history/"
