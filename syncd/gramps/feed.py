@@ -131,13 +131,15 @@ class FeedReader:
         """The media objects that changed after a cursor, as they are now.
 
         Two writers' transactions may be numbered in the other order than they were carried out in; so what
-        several transactions changed is read with `get`.
+        several transactions changed is read with `get`. What that does not find, and nobody deleted, is not believed to be
+        gone: the feed is incomplete then.
         """
         transactions = self.since(since)
         if transactions is None:
             return Feed({}, self.newest(), complete=False)
         changed: dict[str, MediaObject | None] = {}
         added: dict[str, MediaObject] = {}
+        deleted: set[str] = set()
         times: Counter[str] = Counter()
         complete = True
         for transaction in transactions:
@@ -148,6 +150,7 @@ class FeedReader:
             for change in media:
                 if change.kind == DELETE:
                     changed[change.handle] = None
+                    deleted.add(change.handle)
                 elif change.new is not None:
                     changed[change.handle] = media_object(change.new)
                     if change.kind == ADD:
@@ -158,7 +161,11 @@ class FeedReader:
         if len(several) > MAX_LOOKED_AT:
             complete = False
         else:
-            changed.update({handle: get(handle) for handle in several})
+            for handle in several:
+                changed[handle] = get(handle)
+                if changed[handle] is None and handle not in deleted:
+                    del changed[handle]
+                    complete = False
         return Feed(changed, transactions[-1].cursor if transactions else since, complete, added)
 
     def named_since(self, moment: float) -> frozenset[Checksum]:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -31,6 +32,8 @@ SERVER_FAULTS = 3
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
+SLOWEST = 1000
+"""Bytes a second, on average, below which an answer is given up after its first minute."""
 
 Body = Callable[[], "bytes | Iterable[bytes]"]
 Result = TypeVar("Result")
@@ -311,10 +314,23 @@ _SIGNS = {
 """What the system's words mean, where the exception below got lost on the way."""
 
 
+def steadily(response: httpx2.Response) -> Iterator[bytes]:
+    """The decoded body, in the pieces in which it comes, as long as it does not drip: a run would never end.
+
+    A limit of time for each piece does not see that, and one for all would be too short for a large tree on a slow line.
+    """
+    begun, received = time.monotonic(), 0
+    for chunk in response.iter_bytes():
+        received += len(chunk)
+        if time.monotonic() - begun > READ_SECONDS + received / SLOWEST:
+            raise _Transient("the answer of Gramps Web comes too slowly")
+        yield chunk
+
+
 def _read(response: httpx2.Response) -> bytes:
     """The decoded body, at most `MAX_BODY` bytes."""
     received = bytearray()
-    for chunk in response.iter_bytes():
+    for chunk in steadily(response):
         received += chunk
         if len(received) > MAX_BODY:
             raise TooLong("an answer of Gramps Web is far too long", "check that gramps.url is a Gramps Web")

@@ -11,7 +11,7 @@ import httpx2
 from syncd.errors import MovedOn, Refused, Unexpected
 from syncd.gramps.api import Api
 from syncd.gramps.forms import Form, media_object
-from syncd.gramps.http import Stumbled
+from syncd.gramps.http import Stumbled, steadily
 from syncd.gramps.places import Expected, parse_location
 from syncd.model import MediaObject
 from syncd.model.references import Record
@@ -85,7 +85,7 @@ def _read_listing(
         raise _incomplete("it does not say how many there are")
     total = int(announced)
     found: dict[str, MediaObject] = {}
-    body = _Body(response.iter_bytes(65536), limit=(total + 16) * MAX_OBJECT_BYTES)
+    body = _Body(steadily(response), limit=(total + 16) * MAX_OBJECT_BYTES)
     try:
         for item in ijson.items(body, "item", use_float=True):
             read = media_object(item)

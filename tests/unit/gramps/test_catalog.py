@@ -613,6 +613,21 @@ def test_a_page_before_the_server_is_no_disk(
         gramps().location("h")
 
 
+def test_what_nobody_deleted_is_not_gone(server: FakeServer, gramps: Connect) -> None:
+    """An object that is not found, of which the history tells edits alone: everything is listed before its file goes."""
+    server.objects["h"] = media("h")
+    server.note()
+    for _ in range(2):
+        server.record(1, "h", raw(media("h")), raw(media("h")))
+    client = gramps()
+    server.intercept = once(lambda _: httpx2.Response(404, json=GONE), "GET", "/media/h")
+    feed = client.changes(Cursor(1, 1001.0))
+    assert (dict(feed.changed), feed.complete) == ({}, False)
+    server.record(2, "h", raw(server.objects.pop("h")), None)
+    feed = client.changes(Cursor(1, 1001.0))
+    assert (dict(feed.changed), feed.complete) == ({"h": None}, True)
+
+
 def test_a_proxys_404_is_no_deletion(server: FakeServer, gramps: Connect) -> None:
     """Only Gramps Web itself, which says so in JSON, is believed that an object is gone: its file would go to the trash."""
     server.objects["h"] = media("h")

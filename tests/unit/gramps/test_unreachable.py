@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import httpx2
 import pytest
 
 from syncd.errors import Unreachable
+from syncd.gramps import http
 from syncd.gramps.http import Transport
 
 
@@ -80,3 +82,19 @@ def test_other_causes(make: Callable[[], httpx2.TransportError], cause: str) -> 
 
     text = reason("https://family.example", httpx2.MockTransport(fail))
     assert text.startswith(f"Gramps Web at https://family.example:443 cannot be reached: {cause}")
+
+
+class Drip(httpx2.SyncByteStream):
+    """A blank at a time, for ever."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            time.sleep(0.02)
+            yield b" "
+
+
+def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece comes in time and the answer never ends: after its first minute it must come at some pace."""
+    monkeypatch.setattr(http, "READ_SECONDS", 0.1)
+    dripping = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Drip()))
+    assert reason("http://127.0.0.1", dripping) == "the answer of Gramps Web comes too slowly"
