@@ -186,12 +186,14 @@ class Ground:
                 raise
 
     def prune(self, rel: str, *, stop: str = "") -> None:
-        """Remove the folders above a path as far as they are empty; never the media folder (nor `stop`)."""
+        """Remove the folders above a path as far as they are empty; never the media folder (nor `stop`).
+
+        An empty folder that is back after a power failure does no harm: nobody waits for the disk here.
+        """
         while (rel := rel.rpartition("/")[0]) and rel != stop:
             try:
                 with self.shape, self.at(rel) as spot:
                     syscalls.remove_folder(spot.folder, spot.name)
-                    syscalls.sync_folder(spot.folder)
             except OSError:
                 return
 

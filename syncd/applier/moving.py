@@ -123,6 +123,7 @@ def step_aside(ground: Ground, file: FolderFile) -> Iterator[Parked]:
         slot = private if os.fstat(private.folder).st_dev == os.fstat(source.folder).st_dev else near
         with notes.noted(ground, notes.Note(slot.text, file.path.text, keep_as=file.path.text)):
             syscalls.move_inside(source.folder, source.name, slot.folder, slot.name)
+            syscalls.sync_folder(slot.folder)  # before its old name is given to another
             parked = Parked(ground, slot, file)
             try:
                 if not moved_only(file.stamp, slot.stamp()):
@@ -131,4 +132,5 @@ def step_aside(ground: Ground, file: FolderFile) -> Iterator[Parked]:
             finally:
                 if not parked.settled:
                     put_back(ground, slot, file.path)
+                syscalls.sync_folder(slot.folder)
                 syscalls.sync_folder(source.folder)

@@ -102,6 +102,9 @@ def _place(ground: Ground, slot: Spot, ready: Ready, wish: Wish) -> Outcome:
                 syscalls.exchange(slot.folder, slot.name, target.folder, target.name)
                 if not moved_only(replaces.stamp, slot.stamp()):
                     _swap_back(ground, slot, target, mine, path)
+                syscalls.sync_folder(
+                    slot.folder
+                )  # the old file's name first: at no moment has the disk none for it
                 syscalls.sync_folder(target.folder)
                 outcome = _dispose(ground, slot, replaces, wish)
         except syscalls.UnsupportedError:
@@ -117,6 +120,7 @@ def _place_in_steps(
     aside = slot.beside(name)
     with notes.noted(ground, notes.Note(aside.text, replaces.path.text, wish.keep_text)):
         syscalls.move_inside(target.folder, target.name, aside.folder, aside.name)
+        syscalls.sync_folder(aside.folder)  # before its old name is given to another
         if not moved_only(replaces.stamp, aside.stamp()):
             put_back(ground, aside, replaces.path)
             raise changed(target.text)

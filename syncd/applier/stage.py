@@ -246,6 +246,7 @@ def copy_near(ground: Ground, source: Spot, near: Spot, checksum: Checksum) -> N
         try:
             _copy_to(source, part, checksum)
             syscalls.move_inside(part.folder, part.name, near.folder, near.name)
+            syscalls.sync_folder(near.folder)  # before the note goes: nobody would take the first name away
         except Exception:
             if part.stamp() is not None:
                 syscalls.unlink(part.folder, part.name)

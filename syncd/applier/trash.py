@@ -66,14 +66,18 @@ def leave(source: Spot, spot: Spot) -> None:
 
 
 def shelve_ours(ground: Ground, source: Spot, file: FolderFile, day: str) -> str:
-    """Move a person's file that has one of our names to the trash, which may be on another disk."""
+    """Move a person's file that has one of our names to the trash, which may be on another disk.
+
+    Its name of ours is gone from the disk before the note about it goes: nobody would know any more whose it is.
+    """
     try:
-        return shelve(ground, source, file.path, day)
+        kept = shelve(ground, source, file.path, day)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    kept = _shelve_copy(ground, source, replace(file, stamp=source.stamp() or file.stamp), day)
-    syscalls.unlink(source.folder, source.name)
+        kept = _shelve_copy(ground, source, replace(file, stamp=source.stamp() or file.stamp), day)
+        syscalls.unlink(source.folder, source.name)
+    syscalls.sync_folder(source.folder)
     return kept
 
 
@@ -129,6 +133,8 @@ def remove_copied(ground: Ground, file: FolderFile) -> None:
 def purge(ground: Ground, kept_as: str, checksum: Checksum | None = None) -> None:
     """Delete a file of the trash for good, and the folders that it leaves empty.
 
+    One that is back after a power failure is found by `unlisted`: nobody waits for the disk here.
+
     Raises:
         MovedOn: it does not have the checksum; it stays.
     """
@@ -136,7 +142,6 @@ def purge(ground: Ground, kept_as: str, checksum: Checksum | None = None) -> Non
         if checksum is not None and spot.checksum() != checksum:
             raise changed(kept_as)
         syscalls.unlink(spot.folder, spot.name)
-        syscalls.sync_folder(spot.folder)
     ground.prune(kept_as, stop=TRASH)
 
 

@@ -167,7 +167,10 @@ def _set_aside(path: Path, suffixes: Sequence[str]) -> Path | None:
 
 
 def _create(path: Path) -> None:
-    """Put a new state at `path`, complete or not at all. Somebody else's that appears meanwhile stays."""
+    """Put a new state at `path`, complete or not at all. Somebody else's that appears meanwhile stays.
+
+    Its name is on the disk with the first transaction: SQLite syncs the folder for its log.
+    """
     with closing(_memory()) as memory:
         migrate(memory)
         content = memory.serialize()
@@ -184,7 +187,6 @@ def _create(path: Path) -> None:
             return
         except OSError:  # a file system without hard links
             temporary.rename(path)
-        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
