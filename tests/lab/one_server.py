@@ -52,6 +52,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     ),
     "test_guide": ("the guide's commands and settings", ()),
     "test_ignoring": ("which files of the folder count", ()),
+    "test_killed_everywhere": ("counts the calls of syncd", ()),
     "test_limits": ("how fast bytes travel", ()),
     "test_modes": ("what the rules make of one and the same answers", ()),
     "test_odd_files": ("sizes, names and kinds of files in the folder", ()),
@@ -65,6 +66,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     ),
     "test_other_disks": ("file systems of the folder", ()),
     "test_paths": ("names that cannot be used in the folder", ()),
+    "test_power_loss": ("about what syncd asks of its disk", ()),
     "test_stops": (
         "about the media folder, the state file and their locks",
         (
