@@ -51,6 +51,11 @@ class RunningDaemon:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there (it may be stopped by a signal)."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, *, until: Callable[[Live], bool] | None = None, seconds: float = 60.0) -> Self:
         """Start it and wait until it is at rest, or in another state."""
         with self.log_file.open("wb") as log:
