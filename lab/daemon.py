@@ -58,6 +58,12 @@ class RunningDaemon:
 
     def start(self, *, until: Callable[[Live], bool] | None = None, seconds: float = 60.0) -> Self:
         """Start it and wait until it is at rest, or in another state."""
+        self.launch()
+        self.wait(until or (lambda live: live.doing is Doing.IDLE), "the daemon is at rest", seconds)
+        return self
+
+    def launch(self) -> None:
+        """Start it, without waiting for anything."""
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -71,8 +77,6 @@ class RunningDaemon:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait(until or (lambda live: live.doing is Doing.IDLE), "the daemon is at rest", seconds)
-        return self
 
     def live(self) -> Live | None:
         """What it tells of itself; None while it cannot be asked."""

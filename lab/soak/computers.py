@@ -55,16 +55,17 @@ class Computer:
         return self.desktop.base.name
 
     def start(self) -> None:
-        """Start the daemon, whatever the servers do, and wait until it can be asked."""
+        """Start the daemon, whatever the servers do."""
         environment = self.clock.environment if self.clock else None
         self.daemon = RunningDaemon(self.desktop, env=environment)
-        self.daemon.start(until=lambda live: True, seconds=120)  # noqa: ARG005
+        self.daemon.launch()
         self.starts += 1
 
     def end(self, *, politely: bool) -> None:
-        """End the daemon: with SIGTERM, which it must follow, or as a power cut does."""
+        """End the daemon: with SIGTERM, which it must follow once it is up, or as a power cut does."""
         if self.daemon is None:
             return
+        politely = politely and self.live() is not None
         self.ends["SIGTERM" if politely else "SIGKILL"] += 1
         if politely:
             self.daemon.stop()

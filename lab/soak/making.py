@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MIB = 1 << 20
@@ -35,7 +37,7 @@ NAMES = (
 
 @dataclass
 class Maker:
-    """Makes contents and names. No two contents are equal, but for empty ones.
+    """Makes contents and names. No two contents are equal, but for empty ones. Any thread may ask.
 
     Args:
         seed: is in every content.
@@ -44,15 +46,14 @@ class Maker:
 
     seed: int
     big: bool = True
-    _serial: int = 0
+    _serials: Iterator[int] = field(default_factory=itertools.count)
 
     def content(self, rng: random.Random) -> bytes:
         """Bytes that nobody else has; now and then none at all."""
-        self._serial += 1
         kind = rng.random()
         if kind < 0.02:
             return b""
-        text = b"\xff\xd8\xff\xe0 seed %d serial %d " % (self.seed, self._serial)
+        text = b"\xff\xd8\xff\xe0 seed %d serial %d " % (self.seed, self.number())
         if kind < 0.04 and self.big:
             return text + rng.randbytes(rng.randrange(*BIG))
         if kind < 0.1:
@@ -61,13 +62,11 @@ class Maker:
 
     def path(self, rng: random.Random) -> str:
         """A name that nobody has, in one of a few folders."""
-        self._serial += 1
-        return rng.choice(FOLDERS) + rng.choice(NAMES).format(self._serial)
+        return rng.choice(FOLDERS) + rng.choice(NAMES).format(self.number())
 
     def number(self) -> int:
         """A number that nobody has."""
-        self._serial += 1
-        return self._serial
+        return next(self._serials)
 
 
 @dataclass

@@ -35,7 +35,7 @@ class Pace:
     """How fast things happen: seconds between two deeds on average, how often a fault comes instead of one."""
 
     seconds: float = 0.6
-    faults: float = 0.12
+    faults: float = 0.15
 
 
 @dataclass
@@ -85,6 +85,7 @@ class Soak:
 
     def close(self) -> None:
         """End the daemons, the lines and the disks."""
+        self.visitors.close()
         for computer in self.computers:
             computer.close()
 
@@ -107,7 +108,7 @@ class Soak:
         if choice < self.pace.faults:
             self.faults.begin(rng)
         elif choice < 0.4:
-            self.visitors.do(rng)
+            self.visitors.begin(rng)
             self._unjam(())
         else:
             people = rng.choice(self.computers).people
@@ -138,6 +139,7 @@ class Soak:
         """Put everything right, wait for rest, and hold what is there against the ledger."""
         begun = time.monotonic()
         self.faults.end_all()
+        self.visitors.wait()
         for computer in self.computers:
             computer.people.go_on_writing(to_the_end=True)
         self.visitors.send_missing()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx2
@@ -39,6 +40,8 @@ class Visitors:
     """Handles of objects that somebody made and whose file is yet to be sent → it."""
 
     def __post_init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "visitors")
+        self._now: Future[None] | None = None
         self.deeds: Sequence[tuple[int, Callable[[random.Random], None]]] = (
             (4, self.upload),
             (4, self.create),
@@ -49,6 +52,22 @@ class Visitors:
             (5, self.refer),
             (1, self.refer_no_more),
         )
+
+    def begin(self, rng: random.Random) -> None:
+        """Begin one deed, unless the one before is still waiting for its answer."""
+        if self._now is None or self._now.done():
+            self.wait()
+            self._now = self._thread.submit(self.do, rng)
+
+    def wait(self) -> None:
+        """Until the last deed has its answer."""
+        if self._now is not None:
+            self._now.result()
+            self._now = None
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()
 
     def do(self, rng: random.Random) -> None:
         """One deed. A server that is away or gives up is an answer, too."""
