@@ -11,7 +11,7 @@ from lab.soak.ledger import EMPTY, Content, Ledger
 from lab.soak.seen import FolderSeen, Seen, Vitals
 from lab.soak.violation import Kind, Violation
 
-MORE_FILES = 48
+MORE_FILES = 96
 """Open files more than at first that a daemon may have at rest: connections to both servers are kept for a while."""
 MORE_THREADS = 16
 MORE_MEMORY = 64 << 20
