@@ -20,7 +20,7 @@ from pathlib import Path
 from lab.gramps_web import GrampsWeb
 from lab.process import LabError
 from lab.s3 import RcloneS3
-from lab.soak.figures import figures
+from lab.soak.figures import commit, figures
 from lab.soak.soak import Pace, Soak
 from lab.soak.violation import Kind, Violation
 from lab.world import World
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.seed is None:
         options.seed = int(time.time())
-    print(f"seed {options.seed}", flush=True)
+    tree = commit()
+    print(f"seed {options.seed}, tree {tree}", flush=True)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="syncd-soak-")))
         world = stack.enter_context(_world(folder, options.server))
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         soak.end_daemons()
         if violations and options.keep is not None:
             _keep(folder, soak, options.keep)
-        document = json.dumps(figures(soak, options.server, violations), indent=1, ensure_ascii=False)
+        document = json.dumps(figures(soak, options.server, tree, violations), indent=1, ensure_ascii=False)
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(document + "\n")

@@ -13,12 +13,12 @@ from lab.soak.soak import Soak
 from lab.soak.violation import Violation
 
 
-def figures(soak: Soak, server: str, violations: Sequence[Violation]) -> dict[str, Any]:
-    """The document: `memory_mb` and the like are lists of one figure an audit, for each daemon process."""
+def figures(soak: Soak, server: str, tree: str, violations: Sequence[Violation]) -> dict[str, Any]:
+    """The document. `tree` is the commit that ran, by `commit` at the beginning; `memory_mb` and the like are lists of one figure an audit, for each daemon process."""
     counts = soak.ledger.counts
     return {
         "seed": soak.seed,
-        "commit": commit(),
+        "commit": tree,
         "server": server,
         "gramps_web": soak.world.api.metadata()["gramps_webapi"]["version"],
         "desktops": len(soak.computers),
