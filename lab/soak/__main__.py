@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.seed is None:
         options.seed = int(time.time())
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # servers end, disks go
     tree = commit()
     print(f"seed {options.seed}, tree {tree}", flush=True)
     with ExitStack() as stack:
