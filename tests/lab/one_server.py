@@ -89,8 +89,9 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     ),
     "test_several": (
         "two writers in the very same moment can jam Gramps Web 3.10 until it is restarted (docs/servers.md)",
-        ("test_both_add_edit_move_and_delete_at_once", "test_a_storm"),
+        ("test_both_add_edit_move_and_delete_at_once",),
     ),
+    "test_soak": ("several writers at once, as in test_several", ()),
     "test_trees": (
         "about configurations and the address of the bucket",
         (
