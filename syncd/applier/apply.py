@@ -66,7 +66,8 @@ class Applier:
         Raises:
             ServerError: when a server is unreachable or refuses us as a whole; what was done is recorded.
         """
-        todo, failed = [], []
+        todo: list[Action] = []
+        failed: list[Action] = []
         for action in actions:
             (failed if self._ledger.has_failed(action) else todo).append(action)
         try:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncd.applier import syscalls
+from syncd.applier.failures import unreadable
 from syncd.errors import FolderError, MovedOn
 from syncd.model import Checksum, FileStamp
 from syncd.model.paths import INTERNAL_NAME
@@ -65,10 +66,17 @@ class Spot:
         return Spot(self.folder, name, f"{self.text.rpartition('/')[0]}/{name}".lstrip("/"))
 
     def checksum(self) -> Checksum:
-        """The checksum of the regular file there."""
+        """The checksum of the regular file there.
+
+        Raises:
+            Unreadable: it cannot be read to its end.
+            OSError: it cannot be opened.
+        """
         descriptor = self.open()
         try:
             return checksum_of(descriptor)
+        except OSError as error:
+            raise unreadable(error, f"'{self.text}'") from error
         finally:
             os.close(descriptor)
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
 from syncd.applier import notes, syscalls
-from syncd.applier.failures import translate, translated
+from syncd.applier.failures import translate, translated, unreadable
 from syncd.applier.ground import TMP, Ground, Spot, changed, random_name
 from syncd.errors import FolderError, Unexpected
 from syncd.model import Checksum, FileStamp
@@ -144,11 +144,12 @@ class Incoming:
 
         Raises:
             Unexpected: the bytes do not have the checksum.
+            Unreadable: what lies on the disk cannot be read.
             FolderError: the disk is full or gone.
         """
         rel = f"{TMP}/{self._checksum}.{self._name}{READY}"
         with translated(self._ground.root, "a new file"):
-            found = checksum_of(self._descriptor) if read_again else self._target.digest.hexdigest()
+            found = self._read_again() if read_again else self._target.digest.hexdigest()
             if found != self._checksum:
                 raise Unexpected(
                     f"the bytes that arrived do not have the checksum {self._checksum}",
@@ -160,6 +161,12 @@ class Incoming:
             stamp = stamp_of(os.fstat(self._descriptor))
         self._close()
         return Ready(self._ground, rel, self._checksum, stamp)
+
+    def _read_again(self) -> Checksum:
+        try:
+            return checksum_of(self._descriptor)
+        except OSError as error:
+            raise unreadable(error, "the copy of the file") from error
 
     def _close(self) -> None:
         if self._open:
@@ -215,7 +222,8 @@ def copy(ground: Ground, source: Spot, stamp: FileStamp, checksum: Checksum) -> 
 
     Raises:
         MovedOn: the source is not, or does not stay, as expected.
-        OSError: it cannot be read.
+        Unreadable: it cannot be read to its end.
+        OSError: it cannot be opened.
     """
     descriptor = source.open()
     try:
@@ -224,7 +232,7 @@ def copy(ground: Ground, source: Spot, stamp: FileStamp, checksum: Checksum) -> 
         with Incoming(ground, checksum, stamp.size) as part:
             cloned = syscalls.clone(descriptor, part.descriptor)
             if not cloned:
-                transfer(descriptor, part.file)
+                transfer(descriptor, part.file, source.text)
             if stamp_of(os.fstat(descriptor)) != stamp:
                 raise changed(source.text)
             try:
@@ -257,7 +265,7 @@ def _copy_to(source: Spot, target: Spot, checksum: Checksum) -> None:
     try:
         copied = syscalls.create(target.folder, target.name, 0o666)
         with os.fdopen(copied, "wb", buffering=0):
-            transfer(descriptor, copied)
+            transfer(descriptor, copied, source.text)
             syscalls.sync_file(copied)
     finally:
         os.close(descriptor)
@@ -271,13 +279,25 @@ def discard_near(near: Spot, checksum: Checksum) -> None:
         syscalls.unlink(near.folder, near.name)
 
 
-def transfer(descriptor: int, target: int | BinaryIO) -> None:
-    """Write all of an open file to another."""
+def transfer(descriptor: int, target: int | BinaryIO, path: str) -> None:
+    """Write all of an open file to another.
+
+    Raises:
+        Unreadable: it cannot be read to its end; `path` names it.
+        OSError: the other cannot be written.
+    """
     buffer = memoryview(bytearray(CHUNK))
     offset = 0
-    while count := os.preadv(descriptor, [buffer], offset):
+    while count := _read(descriptor, buffer, offset, path):
         if isinstance(target, int):
             syscalls.write(target, buffer[:count])
         else:
             target.write(buffer[:count])
         offset += count
+
+
+def _read(descriptor: int, buffer: memoryview, offset: int, path: str) -> int:
+    try:
+        return os.preadv(descriptor, [buffer], offset)
+    except OSError as error:
+        raise unreadable(error, f"'{path}'") from error

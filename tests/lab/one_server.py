@@ -29,6 +29,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
         "about disks, watches, clocks and signals; servers that are away are so for any release",
         (),
     ),
+    "test_damaged_disks": ("about disks of the folder that fail", ()),
     "test_desktop_tree": ("reads the family tree of a Gramps Desktop, without any server", ()),
     "test_failures": (
         "about the bucket and its configuration",

@@ -126,7 +126,7 @@ OVER = Fetch(
 )
 def test_without_the_bytes_nothing_names_or_replaces_them(ledger: Ledger, resting: Any) -> None:
     """A file that could not be sent: no later pass adds, changes or brings back its object, or replaces the file."""
-    source = resting.replaces if isinstance(resting, Fetch) else resting.file
+    source = getattr(resting, "replaces", None) or resting.file
     actions = [Upload(source, Why.NEW_FILE), resting]
     assert run(ledger, actions, source.path.text) == []
     assert run(Ledger(ledger.state, "another"), actions, passes=1) != []
