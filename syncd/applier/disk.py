@@ -90,7 +90,7 @@ class MediaFolder:
     def __del__(self) -> None:
         self._ground.close()
 
-    # --- identity and space ---------------------------------------------------------------------------------------
+    # --- identity -------------------------------------------------------------------------------------------------
 
     def marker(self) -> Marker | None:
         """The folder's marker; None when it has none.
@@ -113,11 +113,6 @@ class MediaFolder:
             with translated(self.root, TRASH):
                 self._ground.ensure_internal()
             self._prepared = True
-
-    def free_space(self) -> int:
-        """Bytes that may still be written."""
-        with translated(self.root, ""):
-            return stage.free_space(self._ground)
 
     # --- reading --------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from syncd.applier import syscalls
 from syncd.applier.failures import unreadable
+from syncd.applier.room import Room
 from syncd.errors import FolderError, MovedOn
 from syncd.model import Checksum, FileStamp
 from syncd.model.paths import INTERNAL_NAME
@@ -97,12 +98,17 @@ class Ground:
 
     Args:
         root: its path; the path itself may lead through links.
+        room: what may still be written.
         shape: held while folders are made and filled, or removed, so that no thread removes what another made.
     """
 
     root: Path
+    room: Room = field(init=False)
     shape: threading.RLock = field(default_factory=threading.RLock)
     _fd: int = -1
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.root)
 
     @property
     def fd(self) -> int:
