@@ -22,12 +22,15 @@ PAGE = 4096
 @contextmanager
 def filled(folder: Path, what: str) -> Iterator[None]:
     """Leave no room on the disk of a folder: not a byte, or not a name."""
-    made: list[Path] = []
+    names = (folder / f"filler-{number}" for number in itertools.count())
+    made = [next(names)]
     try:
-        with suppress(OSError):
-            for number in itertools.count():
-                made.append(folder / f"filler-{number}")
-                made[-1].write_bytes(b"" if what == "names" else bytes(PAGE))
+        with suppress(OSError), made[0].open("wb", buffering=0) as file:
+            while what == "bytes":
+                file.write(bytes(PAGE))
+            while True:
+                made.append(next(names))
+                made[-1].touch()
         left = os.statvfs(folder)
         assert (left.f_favail if what == "names" else left.f_bavail) == 0
         yield
