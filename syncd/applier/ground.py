@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncd.applier import syscalls
+from syncd.applier.failures import unreadable
+from syncd.applier.room import Room
 from syncd.errors import FolderError, MovedOn
 from syncd.model import Checksum, FileStamp
 from syncd.model.paths import INTERNAL_NAME
@@ -65,10 +67,17 @@ class Spot:
         return Spot(self.folder, name, f"{self.text.rpartition('/')[0]}/{name}".lstrip("/"))
 
     def checksum(self) -> Checksum:
-        """The checksum of the regular file there."""
+        """The checksum of the regular file there.
+
+        Raises:
+            Unreadable: it cannot be read to its end.
+            OSError: it cannot be opened.
+        """
         descriptor = self.open()
         try:
             return checksum_of(descriptor)
+        except OSError as error:
+            raise unreadable(error, f"'{self.text}'") from error
         finally:
             os.close(descriptor)
 
@@ -89,12 +98,17 @@ class Ground:
 
     Args:
         root: its path; the path itself may lead through links.
+        room: what may still be written.
         shape: held while folders are made and filled, or removed, so that no thread removes what another made.
     """
 
     root: Path
+    room: Room = field(init=False)
     shape: threading.RLock = field(default_factory=threading.RLock)
     _fd: int = -1
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.root)
 
     @property
     def fd(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from syncd.applier import notes, stage, syscalls
+from syncd.applier.failures import Unreadable
 from syncd.applier.ground import TRASH, Ground, Spot, changed, moved_only, random_name
 from syncd.model import Checksum, FolderFile, MediaPath
 from syncd.model.paths import free_name
@@ -160,7 +161,11 @@ def unlisted(ground: Ground, listed: Collection[str]) -> Iterator[tuple[FolderFi
         with ground.at(kept_as) as spot:
             stamp = spot.stamp()
             if stamp is not None:
-                yield FolderFile(MediaPath.of(rel), stamp, spot.checksum()), kept_as
+                try:
+                    file = FolderFile(MediaPath.of(rel), stamp, spot.checksum())
+                except Unreadable:
+                    continue  # it stays where it is, and the others are listed
+                yield file, kept_as
 
 
 def _bury_across(ground: Ground, file: FolderFile, source: Spot, day: str) -> str:

@@ -106,8 +106,18 @@ def _open(path: Path, what: str, failure: type[SyncdError]) -> int:
     except OSError as error:
         raise failure(
             f"{what} cannot be locked: {path} cannot be opened ({error.strerror or error})",
-            f"make {path} and its folder writable for the user that runs syncd",
+            _how_to_open(path, error),
         ) from error
+
+
+def _how_to_open(path: Path, error: OSError) -> str:
+    if error.errno == errno.EROFS:
+        return (
+            "its disk is read-only, as after an error or by an adapter's lock switch: mount it writable again"
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"free some space, or names: df -h {path.parent}; df -i {path.parent}"
+    return f"make {path} and its folder writable for the user that runs syncd"
 
 
 def _is_still_there(path: Path, descriptor: int) -> bool:

@@ -12,11 +12,11 @@ from lab import mounting
 
 
 @contextmanager
-def mounted(source: Path | None, target: Path, *, in_use: bool = True) -> Iterator[None]:
+def mounted(source: Path | None, target: Path, *, in_use: bool = True, size: str = "") -> Iterator[None]:
     """`lab.mounting.mounted`; skips the test where that is not allowed."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(mounting.mounted(source, target, in_use=in_use))
+            stack.enter_context(mounting.mounted(source, target, in_use=in_use, size=size))
         except mounting.NotAllowedError:
             pytest.skip("needs the right to mount")
         yield
