@@ -241,7 +241,7 @@ def copy_near(ground: Ground, source: Spot, near: Spot, checksum: Checksum) -> N
     Raises:
         OSError: it cannot be copied, or does not have the checksum.
     """
-    part = near.beside(f".syncd-{random_name()}{PART}")
+    part = near.beside(f"{notes.NEAR}{random_name()}{PART}")
     with notes.noted(ground, notes.Note(part.text, near.text, unfinished=True)):
         try:
             _copy_to(source, part, checksum)

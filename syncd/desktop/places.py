@@ -24,7 +24,7 @@ DATABASE = "sqlite.db"
 FLATPAK = ".var/app/org.gramps_project.Gramps"
 """Where Flatpak puts what Gramps takes for the XDG folders."""
 
-LARGEST_INI = 1024 * 1024
+LARGEST_INI = 256 * 1024
 LARGEST_NAME = 64 * 1024
 """Bytes."""
 

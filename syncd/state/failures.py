@@ -54,6 +54,17 @@ def full(path: Path) -> StateError:
     )
 
 
+def senseless() -> StateError:
+    """It is sound as a database, and holds what syncd never writes.
+
+    SQLite does not tell: it leaves out what columns may hold when it checks a file that is open for reading only.
+    """
+    return StateError(
+        "the state file holds what makes no sense: another program has written to it",
+        "move state.sqlite in the state folder (state_dir) away; the next run compares both sides anew, deleting nothing",
+    )
+
+
 def _from_sqlite(error: sqlite3.Error, path: Path) -> StateError:
     code = _code(error)
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _has_no_room(path)):
