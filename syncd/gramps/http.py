@@ -219,7 +219,10 @@ class Transport:
     @contextlib.contextmanager
     def _open(self, request: httpx2.Request, *, safe: bool) -> Iterator[httpx2.Response]:
         """One attempt; statuses that may pass are raised."""
-        response = self._client.send(request, stream=True)
+        try:
+            response = self._client.send(request, stream=True)
+        except ValueError as error:  # the library looks where a redirect leads, though nobody follows it
+            raise Unexpected("Gramps Web sends us nowhere", "look at the proxy before it") from error
         with contextlib.closing(response):
             status = response.status_code
             if status in (429, 503) or (status >= 500 and safe):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import httpx2
 import stamina
@@ -341,7 +341,12 @@ def _upload(api: Api) -> object:
     like = NewObject("h1", "a.jpg", Checksum(MD5), "image/jpeg", desc="a", private=False, tags=())
     with tempfile.NamedTemporaryFile() as file:
         made, _ = upload_first(
-            api, FeedReader(api), Path(file.name), Checksum(MD5), "image/jpeg", closed=threading.Event()
+            api,
+            FeedReader(api),
+            cast("BinaryIO", file),
+            Checksum(MD5),
+            "image/jpeg",
+            closed=threading.Event(),
         )
     return describe(api, made, like)
 
