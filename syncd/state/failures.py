@@ -21,6 +21,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _from_sqlite(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite's complaint quotes what is damaged
+        raise _from_sqlite(_unspeakable(), path) from error
 
 
 @contextmanager
@@ -31,6 +33,12 @@ def translated_os(path: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise _from_os(error, path) from error
+
+
+def _unspeakable() -> sqlite3.Error:
+    error = sqlite3.DatabaseError("what is wrong with it is no text")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def is_damage(error: sqlite3.Error) -> bool:
