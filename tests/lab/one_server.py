@@ -51,6 +51,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
         ("test_a_tree_that_cannot_be_read", "test_a_choice_is_asked_for"),
     ),
     "test_guide": ("the guide's commands and settings", ()),
+    "test_hostile_objects": ("what syncd makes of handles that are no names", ()),
     "test_ignoring": ("which files of the folder count", ()),
     "test_limits": ("how fast bytes travel", ()),
     "test_modes": ("what the rules make of one and the same answers", ()),
