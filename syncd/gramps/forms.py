@@ -163,7 +163,7 @@ def _is_change(item: Any) -> bool:
     return (
         isinstance(item, dict)
         and all(isinstance(item.get(key), str) for key in ("type", "_class", "handle"))
-        and all(item.get(key) is None or isinstance(item[key], dict) for key in ("old", "new"))
+        and all(key in item and isinstance(item[key], dict | None) for key in ("old", "new"))
     )
 
 
