@@ -17,8 +17,8 @@ from tests.fuzz.hunt import hunt, quiet
 from tests.fuzz.parser import Parser
 from tests.fuzz.registry import CORPUS, PARSERS
 
-EXAMPLES = int(os.environ.get("SYNCD_EXAMPLES", "1")) * 15
-SMALL, LARGE = 5_000, 40_000
+EXAMPLES = int(os.environ.get("SYNCD_EXAMPLES", "1")) * 10
+SMALL, LARGE = 2_000, 16_000
 """Bytes of an input that grows."""
 NOTHING = 0.05, 4 << 20
 """Seconds and bytes that may be spent on any input without a reason being asked for."""
