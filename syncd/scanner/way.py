@@ -5,6 +5,7 @@ A folder that somebody swaps for a link between two looks cannot lead a look, or
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,17 @@ from contextlib import contextmanager
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+LONGEST = 4096
+"""Bytes: as for the kernel, where a path is given in one. Nobody else could open what lies deeper, and the way grows long."""
+
+
 def open_folder(root: int, rel: str) -> int:
     """A descriptor of a folder; `rel` is `""` for the one at `root`.
 
     Raises:
-        OSError: ENOENT, or ENOTDIR where a link or a file is in the way.
+        OSError: ENOENT, ENOTDIR where a link or a file is in the way, or ENAMETOOLONG.
     """
+    _check_length(rel)
     descriptor = os.open(".", FOLDER, dir_fd=root)
     try:
         for part in rel.split("/") if rel else ():
@@ -37,6 +43,7 @@ def way_to(root: int, rel: str) -> Iterator[tuple[int, str]]:
     Raises:
         OSError: as `open_folder`.
     """
+    _check_length(rel)
     above, _, name = rel.rpartition("/")
     if not above:
         yield root, name
@@ -46,3 +53,8 @@ def way_to(root: int, rel: str) -> Iterator[tuple[int, str]]:
         yield descriptor, name
     finally:
         os.close(descriptor)
+
+
+def _check_length(rel: str) -> None:
+    if len(os.fsencode(rel)) >= LONGEST:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), rel)
