@@ -149,7 +149,7 @@ class Ground:
             OSError: ENOENT, or ENOTDIR where a link or a file is in the way.
         """
         *above, name = rel.split("/")
-        if any(part in ("", ".", "..") for part in (*above, name)):
+        if any(part in ("", ".", "..") for part in (*above, name)) or not _can_be_named(rel):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), rel)
         folder = os.dup(self.fd)
         try:
@@ -210,6 +210,14 @@ class Ground:
                     syscalls.remove_folder(spot.folder, spot.name)
             except OSError:
                 return
+
+
+def _can_be_named(rel: str) -> bool:
+    """Whether the system can be asked for such a path at all; what a state or a note holds need not be one."""
+    try:
+        return b"\0" not in os.fsencode(rel)
+    except UnicodeEncodeError:
+        return False
 
 
 def _enter(folder: int, part: str, *, create: bool) -> tuple[int, str]:

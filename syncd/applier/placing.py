@@ -116,7 +116,7 @@ def _place_in_steps(
     ground: Ground, slot: Spot, target: Spot, replaces: FolderFile, wish: Wish
 ) -> tuple[str | None, FolderFile | None]:
     """Without an exchange: the old file steps aside, the new one takes its place. For an instant there is none."""
-    name = f"{random_name()}{ASIDE}" if slot.text.startswith(TMP) else f".syncd-{random_name()}.part"
+    name = f"{random_name()}{ASIDE}" if slot.text.startswith(TMP) else f"{notes.NEAR}{random_name()}.part"
     aside = slot.beside(name)
     with notes.noted(ground, notes.Note(aside.text, replaces.path.text, wish.keep_text)):
         syscalls.move_inside(target.folder, target.name, aside.folder, aside.name)
@@ -168,7 +168,7 @@ def _place_across(ground: Ground, ready: Ready, wish: Wish) -> Outcome:
     """The path is on another disk than `.syncd`: bring the bytes beside it first."""
     create = wish.replaces is None
     with ground.at(wish.path.text, create=create) as target, ground.at(ready.rel) as source:
-        near = target.beside(f".syncd-{random_name()}.part")
+        near = target.beside(f"{notes.NEAR}{random_name()}.part")
         with notes.noted(ground, notes.Note(near.text, wish.path.text, wish.keep_text, ready.checksum)):
             try:
                 stage.copy_near(ground, source, near, ready.checksum)

@@ -238,7 +238,7 @@ def copy_near(ground: Ground, source: Spot, near: Spot, checksum: Checksum) -> N
     """
     stamp = source.stamp()
     require(ground.root / near.text, free_space(near.folder), 0 if stamp is None else stamp.size)
-    part = near.beside(f".syncd-{random_name()}{PART}")
+    part = near.beside(f"{notes.NEAR}{random_name()}{PART}")
     with notes.noted(ground, notes.Note(part.text, near.text, unfinished=True)):
         try:
             _copy_to(source, part, checksum)

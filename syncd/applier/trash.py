@@ -121,7 +121,7 @@ def remove_copied(ground: Ground, file: FolderFile) -> None:
     """
     with ground.at(file.path.text) as source:
         source.require(file.stamp)
-        aside = source.beside(f".syncd-{random_name()}.part")
+        aside = source.beside(f"{notes.NEAR}{random_name()}.part")
         with notes.noted(ground, notes.Note(aside.text, file.path.text, keep_as=file.path.text)):
             syscalls.move_inside(source.folder, source.name, aside.folder, aside.name)
             if not moved_only(file.stamp, aside.stamp()):

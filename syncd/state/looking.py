@@ -105,6 +105,8 @@ def _look_once(path: Path, copy_to: sqlite3.Connection | None) -> Found:
             return found
     except FileNotFoundError:
         return Found()  # gone between two looks: the signature tells
+    except UnicodeDecodeError:  # SQLite's complaint quotes what is damaged
+        return Found(damage="what is wrong with it is no text")
     except sqlite3.Error as error:
         if is_damage(error):
             return Found(damage=str(error))

@@ -57,6 +57,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
         "about what the guard lets pass",
         ("test_a_marker_that_was_copied", "test_deletions_that_trickle", "test_every_file_is_touched"),
     ),
+    "test_hostile_objects": ("what syncd makes of handles that are no names", ()),
     "test_ignoring": ("which files of the folder count", ()),
     "test_killed_everywhere": ("counts the calls of syncd", ()),
     "test_limits": ("how fast bytes travel", ()),
