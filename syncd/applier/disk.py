@@ -28,7 +28,7 @@ from typing import BinaryIO, Self
 
 from syncd.applier import marker as markers
 from syncd.applier import moving, placing, recovery, stage, syscalls, trash
-from syncd.applier.failures import Blocked, translate, translated
+from syncd.applier.failures import Blocked, translate, translated, unreadable
 from syncd.applier.ground import TRASH, Ground, Spot, changed
 from syncd.applier.marker import Marker
 from syncd.applier.moving import Parked
@@ -149,14 +149,22 @@ class MediaFolder:
 
     @contextmanager
     def open_verified(self, file: FolderFile) -> Iterator[BinaryIO]:
-        """The bytes of a file that is still the one that was scanned."""
+        """The bytes of a file that is still the one that was scanned.
+
+        Raises:
+            MovedOn: it is not.
+            Blocked: it cannot be read, now or while it is: a damaged sector, say. Nothing is wrong with the others.
+        """
         with translated(self.root, file.path.text), self._ground.at(file.path.text) as spot:
             descriptor = spot.open()
             if stamp_of(os.fstat(descriptor)) != file.stamp:
                 os.close(descriptor)
                 raise changed(file.path.text)
-        with os.fdopen(descriptor, "rb") as source:
-            yield source
+        try:
+            with os.fdopen(descriptor, "rb") as source:
+                yield source
+        except OSError as error:
+            raise unreadable(error, file.path.text) from error
 
     # --- bytes that arrive ----------------------------------------------------------------------------------------
 

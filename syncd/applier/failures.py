@@ -39,6 +39,14 @@ def translated(root: Path, path: str, source: str | None = None) -> Iterator[Non
         raise translate(error, root, path, source) from error
 
 
+def unreadable(error: OSError, path: str) -> Blocked:
+    """The error to raise for a file that was opened and cannot be read to its end."""
+    return Blocked(
+        f"'{path}' cannot be read ({error.strerror})",
+        "the disk may be failing: copy the file from a backup, and have a look at the disk",
+    )
+
+
 def translate(error: OSError, root: Path, path: str, source: str | None = None) -> MovedOn | FolderError:
     """The error to raise for an OS error at a path."""
     code = error.errno
