@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -44,6 +43,7 @@ from syncd.ports import Catalog, Cursor
 from syncd.reconciler import Inputs, reconcile
 from syncd.scanner import TooWide
 from syncd.state import State
+from syncd.workers import in_order
 
 log = structlog.get_logger(__name__)
 
@@ -213,9 +213,9 @@ class Cycle:
             return {}
         handles = [action.expected.handle for action in plan.actions if isinstance(action, DeleteObject)]
         unasked = [handle for handle in handles if handle not in self._referrers]
-        with ThreadPoolExecutor(READERS) as readers:
-            # Asked once a run: the applier asks again before it deletes.
-            self._referrers.update(zip(unasked, readers.map(self._ask_references, unasked), strict=True))
+        # Asked once a run: the applier asks again before it deletes.
+        found = in_order(self._ask_references, unasked, threads=READERS, name="references")
+        self._referrers.update(zip(unasked, found, strict=True))
         return {handle: self._referrers[handle] for handle in handles}
 
     def _ask_references(self, handle: str) -> Mapping[str, int]:

@@ -7,7 +7,6 @@ was hashed, and what is fetched stands under no real name before it is verified 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from syncd.gramps.mime import mime_of
 from syncd.model import Checksum
 from syncd.model.plan import Done, Fetch, KeepLoser, Upload
 from syncd.ports import Progress, Store
+from syncd.workers import each
 
 _Item = TypeVar("_Item")
 
@@ -154,24 +154,12 @@ class Transfers:
         self._progress.advance(size=size)
 
     def _each(self, items: Iterable[_Item], work: Callable[[_Item], None]) -> None:
-        """Do all items, several at once; an error that ends the run ends this, and what was not begun is left.
-
-        Only a few items wait in the pool at any time, so that an interruption need not wait for thousands.
-        """
-        under_way: set[Future[None]] = set()
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="transfer") as pool:
-            try:
-                for item in items:
-                    if self._ledger.fatal is not None:
-                        break
-                    under_way.add(pool.submit(work, item))
-                    if len(under_way) >= 2 * self._threads:
-                        finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                        for future in finished:
-                            future.result()
-                for future in under_way:
-                    future.result()
-            except BaseException:
-                self._store.close()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+        """Do all items, several at once; an error that ends the run ends this, and what was not begun is left."""
+        each(
+            items,
+            work,
+            threads=self._threads,
+            name="transfer",
+            is_over=lambda: self._ledger.fatal is not None,
+            give_up=self._store.close,
+        )

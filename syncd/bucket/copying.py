@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from syncd.bucket.failures import Abandoned, S3Error
@@ -21,6 +20,7 @@ from syncd.bucket.reading import changed
 from syncd.bucket.session import Session
 from syncd.bucket.stored import StoredKey
 from syncd.errors import ServerError
+from syncd.workers import in_order
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
@@ -133,8 +133,8 @@ class Copying:
             return {"PartNumber": number, "ETag": etag}
 
         try:
-            with ThreadPoolExecutor(_AT_ONCE, "syncd-copy") as pool:
-                parts = list(pool.map(copy_part, range(1, -(-source.size // step) + 1)))
+            numbers = range(1, -(-source.size // step) + 1)
+            parts = in_order(copy_part, numbers, threads=_AT_ONCE, name="syncd-copy")
             session.call(
                 client.complete_multipart_upload,
                 Bucket=bucket,

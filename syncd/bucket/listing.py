@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from syncd.bucket.failures import Abandoned
 from syncd.bucket.session import Session
 from syncd.errors import Unexpected
 from syncd.model import Checksum
+from syncd.workers import each
 
 _CHECKSUM = re.compile(r"[0-9a-f]{32}")
 _HEX = "0123456789abcdef"
@@ -41,9 +41,13 @@ def list_sizes(session: Session, closed: threading.Event, workers: int) -> dict[
         return found
     # What was found so far is found again: simpler than to go on from there, and not much.
     everything: dict[Checksum, int] = {}
-    with ThreadPoolExecutor(min(workers, len(_HEX)), "syncd-list") as pool:
-        for part, _whole in pool.map(lambda digit: _collect(session, prefix + digit, closed), _HEX):
-            everything |= part
+    each(
+        _HEX,
+        lambda digit: _collect(session, prefix + digit, closed),
+        threads=min(workers, len(_HEX)),
+        name="syncd-list",
+        settled=lambda _digit, part: everything.update(part[0]),
+    )
     return everything
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import structlog
@@ -21,6 +20,7 @@ from syncd.bucket.upkeep import QUARANTINE, Upkeep
 from syncd.errors import MovedOn
 from syncd.merge.orphans import Resident
 from syncd.model import Checksum
+from syncd.workers import in_order
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +135,5 @@ def bring_along(
             return key.size
         return None
 
-    with ThreadPoolExecutor(_AT_ONCE, "syncd-along") as pool:
-        sizes = zip(found, pool.map(bring, found), strict=True)
+    sizes = zip(found, in_order(bring, found, threads=_AT_ONCE, name="syncd-along"), strict=True)
     return {checksum: size for checksum, size in sizes if size is not None}

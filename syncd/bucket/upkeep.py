@@ -19,10 +19,9 @@ import hashlib
 import re
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from syncd.bucket.copying import Copying
 from syncd.bucket.failures import Abandoned, Fault, S3Error
@@ -33,6 +32,9 @@ from syncd.bucket.stored import StoredKey
 from syncd.bucket.verdicts import translate
 from syncd.errors import MovedOn, ServerError, Unexpected
 from syncd.pacing import Line
+from syncd.workers import in_order
+
+T = TypeVar("T")
 
 QUARANTINE = "syncd-quarantine/"
 """Below a tree's prefix: where its orphans wait to be deleted. Keys there belong to no other tree."""
@@ -147,17 +149,16 @@ class Upkeep:
             ServerError: the bucket cannot be used; some keys may be deleted by then.
         """
         failed: dict[str, str] = {}
-        with ThreadPoolExecutor(self._workers, "syncd-upkeep") as pool:
-            for start in range(0, len(keys), _BATCH):
-                batch = keys[start : start + _BATCH]
-                there: list[StoredKey] = []
-                for key, now in zip(batch, pool.map(lambda key: self.look(key.key), batch), strict=True):
-                    if now is not None and not key.is_same(now):
-                        failed[key.key] = "it changed meanwhile"
-                    elif now is not None:
-                        there.append(key)
-                if there:
-                    failed |= self._delete_batch(there, pool)
+        for start in range(0, len(keys), _BATCH):
+            batch = keys[start : start + _BATCH]
+            there: list[StoredKey] = []
+            for key, now in zip(batch, self._at_once(lambda key: self.look(key.key), batch), strict=True):
+                if now is not None and not key.is_same(now):
+                    failed[key.key] = "it changed meanwhile"
+                elif now is not None:
+                    there.append(key)
+            if there:
+                failed |= self._delete_batch(there)
         return failed
 
     def find_tenants(self, prefix: str, tree_id: str, also: Collection[str] = ()) -> Tenants:
@@ -199,7 +200,10 @@ class Upkeep:
 
     # --- requests -----------------------------------------------------------------------------------------
 
-    def _delete_batch(self, keys: Sequence[StoredKey], pool: ThreadPoolExecutor) -> dict[str, str]:
+    def _at_once(self, work: Callable[[StoredKey], T], keys: Sequence[StoredKey]) -> list[T]:
+        return in_order(work, keys, threads=self._workers, name="syncd-upkeep")
+
+    def _delete_batch(self, keys: Sequence[StoredKey]) -> dict[str, str]:
         if self._closed.is_set():
             raise Abandoned
         try:
@@ -210,10 +214,10 @@ class Upkeep:
                 raise
             if self._conditional:
                 self._conditional = False
-                return self._delete_batch(keys, pool)
+                return self._delete_batch(keys)
             # Some services have no such request.
             self._many = False
-        reasons = zip(keys, pool.map(self._delete_one, keys), strict=True)
+        reasons = zip(keys, self._at_once(self._delete_one, keys), strict=True)
         return {key.key: reason for key, reason in reasons if reason}
 
     def _delete_many(self, keys: Sequence[StoredKey]) -> dict[str, str]:

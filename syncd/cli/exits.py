@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import mkstemp
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from syncd import __version__
 from syncd.errors import ExitCode, StopError, SyncdError
+from syncd.workers import interrupt
 
 if TYPE_CHECKING:
     from syncd.model.plan import Outcome
@@ -85,11 +87,18 @@ class Watch:
 
 
 @contextmanager
-def signals(last_words: Callable[[ExitCode], None], *, restore: bool = True) -> Iterator[Watch]:
+def signals(
+    last_words: Callable[[ExitCode], None],
+    *,
+    seconds: Callable[[], float] = float,
+    restore: bool = True,
+) -> Iterator[Watch]:
     """Turn the first SIGINT or SIGTERM into `Interrupted` in the main thread; a second one ends at once.
 
     Args:
         last_words: called before the process ends at once; has to be quick.
+        seconds: how long after the first one a process of our own may go on at most, whatever hangs; that end is as after
+            a power cut.
         restore: put the former handlers back. Not when the process ends next: while its threads are being
             joined, a second Ctrl-C must not become a traceback.
 
@@ -98,14 +107,26 @@ def signals(last_words: Callable[[ExitCode], None], *, restore: bool = True) -> 
     """
     watch = Watch()
 
+    first: SimpleQueue[ExitCode] = SimpleQueue()
+
+    def end_in_time() -> None:
+        code = first.get()
+        time.sleep(seconds())
+        end_at_once(code)
+
+    def end_at_once(code: ExitCode) -> None:
+        with suppress(BaseException):
+            last_words(code)
+        os._exit(code)
+
     def handle(number: int, _frame: FrameType | None) -> None:
         code = _SIGNALS[signal.Signals(number)]
         if not watch.over:
             watch.over = True
-            raise Interrupted(code)
-        with suppress(BaseException):
-            last_words(code)
-        os._exit(code)
+            first.put(code)
+            interrupt(Interrupted(code))
+            return
+        end_at_once(code)
 
     if threading.current_thread() is not threading.main_thread():
         yield watch
@@ -117,6 +138,8 @@ def signals(last_words: Callable[[ExitCode], None], *, restore: bool = True) -> 
                 signal.signal(number, handle)
         if not restore:
             signal.signal(signal.SIGIO, signal.SIG_IGN)
+            # Not from the handler: the main thread may be starting one itself just then.
+            threading.Thread(target=end_in_time, name="end", daemon=True).start()
         yield watch
     finally:
         if restore:

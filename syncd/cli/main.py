@@ -131,7 +131,10 @@ def run(arguments: Sequence[str], *, owns_process: bool = False) -> int:
         session.out.flush()
         session.err.flush()
 
-    with signals(finish, restore=not owns_process) as watch, _no_strange_output(session):
+    with (
+        signals(finish, seconds=lambda: session.ends_within, restore=not owns_process) as watch,
+        _no_strange_output(session),
+    ):
         try:
             ending = _attempt(arguments, session)
             watch.over = True

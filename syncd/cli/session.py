@@ -58,6 +58,8 @@ class Session:
         minds_bucket: the command moves or deletes files in the bucket.
         needs_secrets: the command asks a server something; without, a login that is missing is no mistake.
         lasts: it stays, so that the log is all that there is to see.
+        ends_within: seconds in which what is under way is broken off cleanly after a signal. An upload in parts, whose
+            abort is waited for, takes longest. Whatever hangs longer is left as after a power cut.
         told: the person knows already how this ends; the exit code still says it.
         stood_aside: how things were with the daemon when it let go of state and folder for this command.
     """
@@ -73,6 +75,7 @@ class Session:
     minds_bucket: bool = False
     needs_secrets: bool = True
     lasts: bool = False
+    ends_within: float = 20.0
     told: bool = False
     stood_aside: Live | None = None
     started: float = field(default_factory=time.monotonic)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import BinaryIO, TypeVar, cast
 
@@ -27,6 +26,7 @@ from syncd.gramps.served import HAVE, Register, lacking, served
 from syncd.model import BucketSnapshot, Checksum, MediaObject, Proof, Served
 from syncd.pacing import Line
 from syncd.ports import Advance, no_progress
+from syncd.workers import in_order
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -257,12 +257,7 @@ class Inspector:
         return self._connect()
 
     def _at_once(self, work: Callable[[K], T], items: Iterable[K]) -> Sequence[T]:
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool:
-            try:
-                return list(pool.map(work, items))
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+        return in_order(work, items, threads=AT_ONCE, name="look")
 
 
 def is_below(path: str) -> bool:

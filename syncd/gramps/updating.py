@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from syncd.errors import LostAnswer, Refused, Unexpected
@@ -20,6 +19,7 @@ from syncd.gramps.creating import MAX_LOSSES, Pace, pause_after
 from syncd.gramps.forms import Form
 from syncd.model import MediaObject, Problem
 from syncd.ports import Changed, Made, ObjectChange, Rejected, UpdateAnswer
+from syncd.workers import in_order
 
 READERS = 4
 """Objects that are read at a time."""
@@ -116,9 +116,8 @@ class Updater:
         if len(unread) == 1:
             plans[unread[0]] = self._plan(changes[unread[0]])
         elif unread:
-            with ThreadPoolExecutor(READERS) as readers:
-                read = readers.map(self._plan, [changes[number] for number in unread])
-                plans.update(zip(unread, read, strict=True))
+            read = in_order(self._plan, (changes[number] for number in unread), threads=READERS, name="read")
+            plans.update(zip(unread, read, strict=True))
         return [plans[number] for number in range(len(changes))]
 
     def _plan(self, change: ObjectChange) -> _Planned | UpdateAnswer:

@@ -6,9 +6,7 @@ A file is *proven* when its bytes have the checksum that is its name: by an ETag
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -18,6 +16,7 @@ from syncd.errors import Denied, ServerError
 from syncd.migration.route import Route
 from syncd.model import Checksum
 from syncd.ports import Phase, Progress
+from syncd.workers import each
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _PATIENCE = 20
@@ -121,33 +120,42 @@ class Mover:
             Phase("Copying within the bucket", len(wanted), sum(key.size for key in lacking) or None)
         )
         moved = Moved()
-        with closing(self._each(wanted)) as answers:
-            self._take(answers, moved)
-        return moved
-
-    def _take(self, answers: Iterable[tuple[Checksum, Answer]], moved: Moved) -> None:
-        """Note what became of each."""
         in_a_row = 0
-        for checksum, answer in answers:
+
+        def take(checksum: Checksum, answer: Answer) -> None:
+            nonlocal in_a_row
             self._progress.advance(files=1)
             if isinstance(answer, ServerError):
                 moved.failed[checksum] = answer
                 in_a_row += 1
                 if isinstance(answer, Denied) or in_a_row >= _PATIENCE:
                     raise answer
-                continue
+                return
             in_a_row = 0
-            fate, key = answer
-            if key is not None:
-                moved.proven[checksum] = key
-            if fate is Fate.COPIED and key is not None:
-                moved.copied.add(checksum)
-                moved.bytes_copied += key.size
-                self._progress.advance(size=key.size)
-            elif fate is Fate.MISSING:
-                moved.missing.add(checksum)
-            elif fate is Fate.DAMAGED:
-                moved.damaged.add(checksum)
+            self._note(moved, checksum, *answer)
+
+        each(
+            sorted(wanted),
+            self._try,
+            threads=self._threads,
+            name="syncd-migrate",
+            settled=take,
+            give_up=self._close,
+        )
+        return moved
+
+    def _note(self, moved: Moved, checksum: Checksum, fate: Fate, key: StoredKey | None) -> None:
+        """Note what became of a file."""
+        if key is not None:
+            moved.proven[checksum] = key
+        if fate is Fate.COPIED and key is not None:
+            moved.copied.add(checksum)
+            moved.bytes_copied += key.size
+            self._progress.advance(size=key.size)
+        elif fate is Fate.MISSING:
+            moved.missing.add(checksum)
+        elif fate is Fate.DAMAGED:
+            moved.damaged.add(checksum)
 
     def delete_old(self, moved: Moved, named: Collection[Checksum]) -> tuple[int, Mapping[str, str]]:
         """Delete at the old place what is named and proven at the new one; how many, and why others not.
@@ -200,20 +208,3 @@ class Mover:
             return self._settle(checksum)
         except ServerError as error:
             return error
-
-    def _each(self, wanted: Iterable[Checksum]) -> Generator[tuple[Checksum, Answer], None, None]:
-        """Settle all, several at once; few wait in the pool, so that an interruption need not wait for thousands."""
-        under_way: dict[Future[Answer], Checksum] = {}
-        with ThreadPoolExecutor(self._threads, "syncd-migrate") as pool:
-            try:
-                for checksum in sorted(wanted):
-                    under_way[pool.submit(self._try, checksum)] = checksum
-                    if len(under_way) >= 2 * self._threads:
-                        for done in wait(under_way, return_when=FIRST_COMPLETED).done:
-                            yield under_way.pop(done), done.result()
-                for left, checksum in under_way.items():
-                    yield checksum, left.result()
-            except BaseException:
-                self._close()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise

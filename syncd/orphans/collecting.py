@@ -13,7 +13,6 @@ named the checksum more than two months ago. It then has no bytes but those that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -29,6 +28,7 @@ from syncd.orphans.finding import Found
 from syncd.orphans.rooms import Rooms
 from syncd.ports import Cursor
 from syncd.state import Departure
+from syncd.workers import in_order
 
 log = structlog.get_logger(__name__)
 
@@ -160,8 +160,8 @@ class _Collector:
                 return error
             return None
 
-        with ThreadPoolExecutor(_COPIES_AT_ONCE, "syncd-collect") as pool:
-            answers = list(zip(targets, pool.map(one, targets), strict=True))
+        copied = in_order(one, targets, threads=_COPIES_AT_ONCE, name="syncd-collect")
+        answers = list(zip(targets, copied, strict=True))
         for checksum, error in answers:
             if isinstance(error, MovedOn):
                 log.info("changed_meanwhile", checksum=checksum)

@@ -8,7 +8,6 @@ import stat
 import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from syncd.scanner.hashing import Reader, Unsettled, can_vouch
 from syncd.scanner.manners import give_way
 from syncd.scanner.mounts import hidden, not_mounted, on_absent_disks
 from syncd.scanner.walk import Known, Unrest, Walk
+from syncd.workers import each
 
 CALM = Unrest()
 """Nobody is known to write anything."""
@@ -161,13 +161,15 @@ def read_files(walk: Walk, progress: Progress, threads: int, unrest: Unrest = CA
                 fresh.append(file)
             progress.advance(files=1)
 
-    with ThreadPoolExecutor(max(1, threads), thread_name_prefix="scan", initializer=give_way) as pool:
-        readers = [pool.submit(read_on) for _ in range(min(max(1, threads), len(todo)))]
-        try:
-            for reader in readers:
-                reader.result()
-        finally:
-            todo.clear()  # interrupted: let the threads end with the file they are at
+    readers = min(max(1, threads), len(todo))
+    each(
+        range(readers),
+        lambda _reader: read_on(),
+        threads=readers,
+        name="scan",
+        give_up=todo.clear,  # let the threads end with the file they are at
+        initializer=give_way,
+    )
     for file in fresh:
         walk.files[file.path.key] = file
     return fresh

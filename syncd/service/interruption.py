@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from syncd.workers import interrupt
+
 SIGNAL = signal.SIGUSR1
 
 
@@ -61,4 +63,4 @@ class Interruption:
 
     def _raise(self) -> None:
         self._allowed = False  # once a block
-        raise BrokenOff
+        interrupt(BrokenOff())

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from io import FileIO
@@ -26,6 +24,7 @@ from syncd.ports import Phase, Progress
 from syncd.scanner.hashing import checksum_of
 from syncd.upload.files import FileError, Folders, Trouble
 from syncd.upload.tree import MediaTree
+from syncd.workers import each
 
 LOOK_UP_AT_MOST = 500
 """Keys that are looked up one by one; for more, the bucket is listed."""
@@ -180,7 +179,7 @@ class _Upload:
             self._progress.advance(files=1)
         name = "reading" if self._dry_run else "sending"
         self._progress.phase(Phase(name, files=len(lacking), size=size))
-        _each(lacking, self._deal_with, self._threads, self._give_up)
+        each(lacking, self._deal_with, threads=self._threads, name="upload", give_up=self._give_up)
         if self._fatal is not None:
             raise self._fatal
 
@@ -272,27 +271,6 @@ class _Upload:
 
     def _give_up(self) -> None:
         self._store.close()
-
-
-def _each(
-    items: Iterable[Checksum], work: Callable[[Checksum], None], threads: int, give_up: Callable[[], None]
-) -> None:
-    """Do all items, several at once. Only a few wait in the pool, so that an interruption need not wait for thousands."""
-    under_way: set[Future[None]] = set()
-    with ThreadPoolExecutor(threads, thread_name_prefix="upload") as pool:
-        try:
-            for item in items:
-                under_way.add(pool.submit(work, item))
-                if len(under_way) >= 2 * threads:
-                    finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        future.result()
-            for future in under_way:
-                future.result()
-        except BaseException:
-            give_up()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

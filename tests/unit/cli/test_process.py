@@ -119,6 +119,20 @@ def test_a_second_signal_ends_at_once_and_still_answers(
     assert Document.model_validate(json.loads(out)).exit_code == code
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_whatever_hangs_is_left_after_a_while(home: Path, number: signal.Signals, code: int) -> None:
+    """One signal is enough, also where tidying up never ends; the document is still given."""
+    sooner = (
+        "import syncd.cli.session\n    syncd.cli.session.Session.ends_within = property(lambda self: 0.3)"
+    )
+    process = start(home, sooner + STUBBORN, "--once", "--json")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert json.loads(out)["exit_code"] == code
+    assert "tidying" in err
+
+
 def test_a_thread_that_still_runs_keeps_nobody_waiting(home: Path) -> None:
     """When all is done and said the process ends, whatever a library's thread is still at."""
     body = """

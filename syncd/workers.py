@@ -1,0 +1,170 @@
+"""Threads that work for one that waits, which a signal may interrupt at any instant.
+
+A signal's handler raises in the main thread, wherever that is. In the midst of the standard library's futures that would
+leave one of their locks taken for good, with a thread of ours that waits for it, and whoever waits for that thread: a
+hang. (`concurrent.futures.wait` holds the locks of all its futures at once; a run that was interrupted some hundred times
+while it sent small files hung.) So the main thread touches futures behind a shield only, under which an interruption
+waits; and where it has to wait itself, it is for a `SimpleQueue`, which leaves no lock behind.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class _Shield:
+    """Keeps interruptions from the main thread for a block that never lasts; other threads have none to fear."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._late: BaseException | None = None
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._depth += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._depth -= 1
+            late = self._late
+            if late is not None and not self._depth:
+                self._late = None
+                raise late
+
+    def interrupt(self, error: BaseException) -> None:
+        """See `interrupt`."""
+        if not self._depth:
+            raise error
+        self._late = self._late or error
+
+
+shield = _Shield()
+"""`with shield:` an interruption is raised at the end of the block."""
+
+
+def interrupt(error: BaseException) -> None:
+    """Raise in the main thread; for handlers of signals. Where the shield is up, it is raised when that comes down."""
+    shield.interrupt(error)
+
+
+class Workers:
+    """Some threads; used in a `with` block, whose end waits for them. After an error, what was not begun is dropped.
+
+    Args:
+        threads: how many.
+        name: what they are called.
+        initializer: called in each of them first.
+    """
+
+    def __init__(self, threads: int, name: str, initializer: Callable[[], None] | None = None) -> None:
+        self._done: SimpleQueue[Future[Any]] = SimpleQueue()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=initializer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with shield:
+            self._pool.shutdown(wait=False, cancel_futures=kind is not None)
+        self._pool.shutdown(wait=True)
+
+    def start(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
+        """Hand over an item."""
+        with shield:
+            future = self._pool.submit(work, item)
+            future.add_done_callback(self._done.put)
+        return future
+
+    def next(self) -> Future[Any]:
+        """Wait for an item that is done; each is given once, in whatever order they are done."""
+        return self._done.get()
+
+
+def result_of(future: Future[Result]) -> Result:
+    """What came of an item that is done.
+
+    Raises:
+        Exception: what its work raised.
+    """
+    with shield:
+        return future.result(0)
+
+
+def _nothing(_item: object, _result: object) -> None:
+    pass
+
+
+def each(
+    items: Iterable[Item],
+    work: Callable[[Item], Result],
+    *,
+    threads: int,
+    name: str,
+    settled: Callable[[Item, Result], None] = _nothing,
+    is_over: Callable[[], bool] = bool,
+    give_up: Callable[[], None] = lambda: None,
+    initializer: Callable[[], None] | None = None,
+) -> None:
+    """Do all items, several at once. Only a few wait at a time, so that an interruption need not wait for thousands.
+
+    Args:
+        items: asked for one by one.
+        work: called in a thread with each.
+        threads: how many.
+        name: what they are called.
+        settled: told of each item that is done and what came of it, in this thread.
+        is_over: whether nothing more is to be begun.
+        give_up: called when an error or an interruption ends this early, before the threads are waited for.
+        initializer: called in each thread first.
+
+    Raises:
+        Exception: the first that `work` raised.
+    """
+    with Workers(threads, name, initializer) as workers:
+        under_way: dict[Future[Result], Item] = {}
+
+        def settle() -> None:
+            done = workers.next()
+            settled(under_way.pop(done), result_of(done))
+
+        try:
+            for item in items:
+                if is_over():
+                    break
+                under_way[workers.start(work, item)] = item
+                if len(under_way) >= 2 * threads:
+                    settle()
+            while under_way:
+                settle()
+        except BaseException:
+            give_up()
+            raise
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, name: str
+) -> list[Result]:
+    """What comes of each item, in their order; they are done several at once.
+
+    Raises:
+        Exception: the first that `work` raised; what was not begun is left.
+    """
+    found: dict[int, Result] = {}
+
+    def note(item: tuple[int, Item], result: Result) -> None:
+        found[item[0]] = result
+
+    each(enumerate(items), lambda item: work(item[1]), threads=threads, name=name, settled=note)
+    return [found[number] for number in range(len(found))]
