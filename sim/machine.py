@@ -6,9 +6,10 @@ import random
 import secrets
 import socket
 import sqlite3
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
@@ -22,15 +23,6 @@ from syncd.gramps import login
 
 START = 1_900_000_000.0
 """Unix seconds at which every simulation begins."""
-
-USES_THREADS = (
-    "syncd.cycle",
-    "syncd.applier.transfers",
-    "syncd.scanner.scan",
-    "syncd.gramps.inspector",
-    "syncd.gramps.updating",
-)
-
 
 class Killed(BaseException):
     """The process was killed; nothing that it does from now on happens."""
@@ -61,61 +53,28 @@ class Clock:
         return self.running
 
 
-class _Task(Future[Any]):
-    """Work that is done when somebody wants its result, or the pool its end."""
-
-    def __init__(self, pool: InlinePool, work: Callable[[], Any]) -> None:
-        super().__init__()
-        self._pool = pool
-        self.work = work
-
-    def result(self, timeout: float | None = None) -> Any:
-        """Do it, perhaps others before it."""
-        self._pool.work_on(self)
-        return super().result(0)
-
-
-class InlinePool:
-    """A pool of threads without threads: tasks are done one after the other, in an order left to chance."""
+class InlineWorkers:
+    """`syncd.workers.Workers` without threads: items are done one after the other, in an order left to chance."""
 
     chance = random.Random(0)
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        self._waiting: list[_Task] = []
+    def __init__(self, *_: Any) -> None:
+        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
 
-    def submit(self, work: Callable[..., Any], /, *arguments: Any, **options: Any) -> _Task:
-        """Take in a task."""
-        task = _Task(self, lambda: work(*arguments, **options))
-        self._waiting.append(task)
-        return task
+    def start(self, work: Callable[[Any], Any], item: Any) -> Future[Any]:
+        """Take in an item."""
+        future: Future[Any] = Future()
+        self._waiting.append((future, lambda: work(item)))
+        return future
 
-    def map(self, work: Callable[..., Any], *arguments: Iterable[Any]) -> Iterator[Any]:
-        """The results in order."""
-        tasks = [self.submit(work, *given) for given in zip(*arguments, strict=False)]
-        return (task.result() for task in tasks)
-
-    def work_on(self, wanted: _Task | None = None) -> _Task | None:
-        """Do tasks by chance until `wanted` is done; without it, one."""
-        done: _Task | None = None
-        while self._waiting and (wanted is None or not wanted.done()):
-            done = self._waiting.pop(self.chance.randrange(len(self._waiting)))
-            if done.set_running_or_notify_cancel():
-                try:
-                    done.set_result(done.work())
-                except Exception as error:
-                    done.set_exception(error)
-            if wanted is None:
-                break
-        return done
-
-    def shutdown(self, *, wait: bool = True, cancel_futures: bool = False) -> None:  # noqa: ARG002
-        """Do what is left, or drop it."""
-        if cancel_futures:
-            for task in self._waiting:
-                task.cancel()
-            self._waiting.clear()
-        while self._waiting:
-            self.work_on()
+    def next(self) -> Future[Any]:
+        """Do one of those that wait."""
+        future, work = self._waiting.pop(self.chance.randrange(len(self._waiting)))
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
     def __enter__(self) -> Self:
         return self
@@ -123,20 +82,8 @@ class InlinePool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and not issubclass(kind, Exception):
-            self._waiting.clear()
-        self.shutdown()
-
-
-def wait(tasks: Iterable[_Task], **_: Any) -> tuple[set[_Task], set[_Task]]:
-    """Do one of these tasks, and perhaps others before it."""
-    under_way = list(tasks)
-    finished = [task for task in under_way if task.done()]
-    if not finished and under_way:
-        pool = under_way[0]._pool  # noqa: SLF001 - of this module
-        pool.work_on()
-        finished = [task for task in under_way if task.done()]
-    return set(finished), set(under_way) - set(finished)
+        """What was not begun is dropped."""
+        self._waiting.clear()
 
 
 class _Connection(sqlite3.Connection):
@@ -176,12 +123,11 @@ def taken_over(
         return chance.randbytes(size).hex()
 
     random.seed(chance.random())
-    InlinePool.chance = chance
+    InlineWorkers.chance = chance
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop])
     with ExitStack() as patches:
-        for module in USES_THREADS:
-            patches.enter_context(mock.patch(f"{module}.ThreadPoolExecutor", InlinePool))
-        patches.enter_context(mock.patch("syncd.applier.transfers.wait", wait))
+        patches.enter_context(mock.patch("syncd.workers.Workers", InlineWorkers))
+        patches.enter_context(mock.patch.object(threading.Thread, "start", _no_thread))
         for target, name, ours in (
             (time, "time", clock.time),
             (time, "time_ns", clock.time_ns),
@@ -204,3 +150,7 @@ def taken_over(
 
 def _drop(*_: Any) -> Any:
     raise structlog.DropEvent
+
+
+def _no_thread(thread: threading.Thread) -> None:
+    raise AssertionError(f"a second thread: {thread.name}")

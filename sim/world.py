@@ -341,6 +341,8 @@ class World:
             pass
         except SyncdError as error:
             self.note(f"{desk.name}: {type(error).__name__} {error.reason}")
+            if not (desk.settings.media_dir / ".syncd" / "folder.json").exists():
+                self.history.clean = False  # a first contact that failed: what it has made looks like anybody's
             self.hit(f"failure: {type(error).__name__}")
             self._keep_open(desk)
         finally:
