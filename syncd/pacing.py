@@ -51,7 +51,8 @@ class Line:
         self._lock = threading.Lock()
         self._taken_until = 0.0
         """When the last byte that was asked for may go."""
-        self._turns = threading.Condition()
+        self._turns_lock = threading.RLock()
+        self._turns = threading.Condition(self._turns_lock)
         self._waiting: deque[object] = deque()
         self._under_way = 0
 
@@ -122,7 +123,7 @@ class Line:
     def turn(self, stop: threading.Event) -> Iterator[None]:
         """Wait until one more file may be on its way, in order; it is until the block ends. `stop` ends the waiting."""
         me = object()
-        with self._turns:
+        with self._turns_lock:
             self._waiting.append(me)
             self._turns.wait_for(
                 lambda: stop.is_set() or (self._waiting[0] is me and self._under_way < self.at_once)
@@ -133,13 +134,13 @@ class Line:
         try:
             yield
         finally:
-            with self._turns:
+            with self._turns_lock:
                 self._under_way -= 1
                 self._turns.notify_all()
 
     def wake(self) -> None:
         """Let those who wait for their turn look whether they are to stop."""
-        with self._turns:
+        with self._turns_lock:
             self._turns.notify_all()
 
 

@@ -1,60 +1,22 @@
-"""Threads that work for one that waits, which a signal may interrupt at any instant.
+"""Threads that work for one that waits, which a signal may interrupt at any instant (`shield`).
 
-A signal's handler raises in the main thread, wherever that is. In the midst of the standard library's futures that would
-leave one of their locks taken for good, with a thread of ours that waits for it, and whoever waits for that thread: a
-hang. (`concurrent.futures.wait` holds the locks of all its futures at once; a run that was interrupted some hundred times
-while it sent small files hung.) So the main thread touches futures behind a shield only, under which an interruption
-waits; and where it has to wait itself, it is for a `SimpleQueue`, which leaves no lock behind.
+The standard library's futures take locks of their own, `concurrent.futures.wait` those of all its futures at once: a run
+that was interrupted some hundred times while it sent small files hung. So the main thread touches them behind the shield
+only; and where it has to wait itself, it is for a `SimpleQueue`, which leaves no lock behind.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from syncd.shield import shield
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-class _Shield:
-    """Keeps interruptions from the main thread for a block that never lasts; other threads have none to fear."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._late: BaseException | None = None
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._depth += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._depth -= 1
-            late = self._late
-            if late is not None and not self._depth:
-                self._late = None
-                raise late
-
-    def interrupt(self, error: BaseException) -> None:
-        """See `interrupt`."""
-        if not self._depth:
-            raise error
-        self._late = self._late or error
-
-
-shield = _Shield()
-"""`with shield:` an interruption is raised at the end of the block."""
-
-
-def interrupt(error: BaseException) -> None:
-    """Raise in the main thread; for handlers of signals. Where the shield is up, it is raised when that comes down."""
-    shield.interrupt(error)
 
 
 class Workers:
@@ -100,6 +62,18 @@ def result_of(future: Future[Result]) -> Result:
     """
     with shield:
         return future.result(0)
+
+
+def awaited(future: Future[Result]) -> Result:
+    """Wait for a single future; what came of it.
+
+    Raises:
+        Exception: what its work raised.
+    """
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
+    with shield:
+        future.add_done_callback(done.put)
+    return result_of(done.get())
 
 
 def _nothing(_item: object, _result: object) -> None:

@@ -35,7 +35,8 @@ class Budget:
         self.total = total
         self._free = total
         self._closed = False
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
 
     def acquire(self, size: int) -> int:
         """Wait for room; returns what `release` wants back.
@@ -44,7 +45,7 @@ class Budget:
             Abandoned: the store was closed.
         """
         size = min(size, self.total)
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: self._closed or self._free >= size)
             if self._closed:
                 raise Abandoned
@@ -53,7 +54,7 @@ class Budget:
 
     def release(self, size: int) -> None:
         """Give back."""
-        with self._changed:
+        with self._lock:
             self._free += size
             self._changed.notify_all()
 
@@ -68,6 +69,6 @@ class Budget:
 
     def close(self) -> None:
         """Turn away who waits and who comes."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._changed.notify_all()

@@ -9,11 +9,11 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Coroutine
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from syncd.bucket.failures import Abandoned
-from syncd.workers import result_of, shield
+from syncd.shield import shield
+from syncd.workers import awaited
 
 T = TypeVar("T")
 
@@ -34,17 +34,14 @@ class Loop:
         Raises:
             Abandoned: `close` was called before it was done.
         """
-        done: SimpleQueue[object] = SimpleQueue()
         with shield, self._lock:
             if self._closed:
                 coroutine.close()
                 raise Abandoned
             future = asyncio.run_coroutine_threadsafe(coroutine, self._started())
-            future.add_done_callback(done.put)
             self._running.add(future)
         try:
-            done.get()
-            return result_of(future)
+            return awaited(future)
         except concurrent.futures.CancelledError:
             raise Abandoned from None
         except BaseException:

@@ -88,7 +88,8 @@ class Multipart:
         self._line = line
         self._pool = ThreadPoolExecutor(2 * _AT_ONCE, "syncd-part")
         self._active = 0
-        self._idle = threading.Condition()
+        self._lock = threading.RLock()
+        self._idle = threading.Condition(self._lock)
 
     def put(
         self, key: str, source: BinaryIO, *, checksum: Checksum, size: int, mime: str, advance: Advance
@@ -98,7 +99,7 @@ class Multipart:
         client = session.client()
         if self._closed.is_set():
             raise Abandoned
-        with self._idle:
+        with self._lock:
             self._active += 1
         try:
             answer = session.call(client.create_multipart_upload, Bucket=bucket, Key=key, ContentType=mime)
@@ -110,7 +111,7 @@ class Multipart:
                 self._abort(upload)
                 raise
         finally:
-            with self._idle:
+            with self._lock:
                 self._active -= 1
                 self._idle.notify_all()
         if etag not in (checksum, upload.etag):
@@ -151,7 +152,7 @@ class Multipart:
 
     def close(self, seconds: float = 15) -> None:
         """Wait until uploads under way have been aborted (`closed` is set by then)."""
-        with self._idle:
+        with self._lock:
             self._idle.wait_for(lambda: not self._active, seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
 
 from syncd.cli.exits import Ending, Interrupted, write_crash
 from syncd.cli.session import Session
 from syncd.errors import LockedError
 from syncd.supervised import how_to_stop
-
-if TYPE_CHECKING:
-    pass
 
 END_SECONDS = 4.5
 """What is under way when a signal comes is broken off cleanly in less; whatever hangs is left as after a power cut."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd import __version__
 from syncd.errors import ExitCode, StopError, SyncdError
-from syncd.workers import interrupt
+from syncd.shield import shield
 
 if TYPE_CHECKING:
     from syncd.model.plan import Outcome
@@ -90,7 +90,7 @@ class Watch:
 def signals(
     last_words: Callable[[ExitCode], None],
     *,
-    seconds: Callable[[], float] = float,
+    seconds: Callable[[], float],
     restore: bool = True,
 ) -> Iterator[Watch]:
     """Turn the first SIGINT or SIGTERM into `Interrupted` in the main thread; a second one ends at once.
@@ -106,7 +106,6 @@ def signals(
     ignored, so that the scanner may ask whether a file is being written (`scanner/manners.py`): by default it kills.
     """
     watch = Watch()
-
     first: SimpleQueue[ExitCode] = SimpleQueue()
 
     def end_in_time() -> None:
@@ -124,7 +123,7 @@ def signals(
         if not watch.over:
             watch.over = True
             first.put(code)
-            interrupt(Interrupted(code))
+            shield.interrupt(Interrupted(code))
             return
         end_at_once(code)
 

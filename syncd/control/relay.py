@@ -20,7 +20,8 @@ class Relay:
     """Takes in what a run says and gives out lines about it; a run never waits for whoever reads them."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._phase: Phase | None = None
         self._number = 0
         self._files = 0
@@ -30,20 +31,20 @@ class Relay:
 
     def phase(self, phase: Phase) -> None:
         """A new part of the run begins."""
-        with self._changed:
+        with self._lock:
             self._phase, self._number, self._files, self._size = phase, self._number + 1, 0, 0
             self._tell()
 
     def advance(self, *, files: int = 0, size: int = 0) -> None:
         """Files and bytes that were just dealt with."""
-        with self._changed:
+        with self._lock:
             self._files += files
             self._size += size
             self._tell()
 
     def finish(self) -> None:
         """Nothing more comes."""
-        with self._changed:
+        with self._lock:
             self._over = True
             self._changed.notify_all()
 
@@ -54,7 +55,7 @@ class Relay:
 
     def line(self) -> Message:
         """What is to be sent now: all of the phase that is under way, or only that this end is alive."""
-        with self._changed:
+        with self._lock:
             if not self._news or self._phase is None:
                 return BEAT
             self._news = False
@@ -71,13 +72,13 @@ class Relay:
 
     def wait(self) -> None:
         """Until there is something to send: not too soon after the last, not too late, or at the end."""
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: self._over, PACE_SECONDS)
             self._changed.wait_for(lambda: self._over or self._news, BEAT_SECONDS)
 
     def wait_for_end(self) -> None:
         """Until nothing more comes."""
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: self._over)
 
     def _tell(self) -> None:

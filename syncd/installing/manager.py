@@ -155,12 +155,15 @@ class Manager:
         )
 
     def settled(self, unit: str) -> Standing:
-        """How a unit is once it says more of itself than that it begins: what is wrong shows soon after the start."""
+        """How a unit is once it says more of itself than that it begins, or reads its configuration again.
+
+        What is wrong shows soon after the start.
+        """
         end = time.monotonic() + SETTLING
         while True:
             found = self.standing(unit)
-            begins = found.active in ("active", "reloading") and found.status.startswith(_BEGINNINGS)
-            if not begins or time.monotonic() > end:
+            begins = found.active == "active" and found.status.startswith(_BEGINNINGS)
+            if not (begins or found.active == "reloading") or time.monotonic() > end:
                 return found
             time.sleep(0.1)
 

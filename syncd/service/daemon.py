@@ -278,13 +278,9 @@ class Daemon:
 
     def _stand_aside(self) -> None:
         """Let go of everything until those who asked are done, then look anew: the state may have been bound anew."""
-        supervisor = self.standing.supervisor
-        self.standing.now(Doing.ASIDE)
         self.turns.close()
-        self.aside.wait(supervisor)
-        while not self._is_back():
-            supervisor.alive()
-            time.sleep(RETURN_SECONDS)
+        self._be_aside()
+        self._open_in_time()
         self.pause.read(self.turns.rooms.state)
         self._work.pace.at_once()
         self._work.pace.hold(HAND_OVER_SECONDS)
@@ -352,7 +348,8 @@ class Daemon:
                 self._tell_rejected(error)
                 self._rejected, self.settings = new, old
                 self._set_up_anew()
-            self._open_in_time()  # another run may have come in between, or the old ones will not do any more either
+            # Another run may have come in between, or the old ones will not do any more either.
+            self._open_in_time(self._look_for_others)
         else:
             self._rejected = None
         self._start()
@@ -366,21 +363,28 @@ class Daemon:
         # A mistake that shows later is reported, and does not end a daemon that worked.
         self._work.is_proven = True
 
-    def _open_in_time(self) -> None:
-        """Take the state as soon as that is possible, with whatever the configuration says by then."""
-        supervisor = self.standing.supervisor
+    def _be_aside(self) -> None:
+        """Be out of the way for as long as anybody asks, with everything let go of."""
+        self.standing.now(Doing.ASIDE)
+        self.aside.wait(self.standing.supervisor)
+
+    def _open_in_time(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Take the state as soon as that is possible; `meanwhile` is called between two tries."""
         while not self._is_back():
             if self.aside.is_wanted:
-                self.standing.now(Doing.ASIDE)
-                self.aside.wait(supervisor)
-            supervisor.alive()
+                self._be_aside()
+            self.standing.supervisor.alive()
             time.sleep(RETURN_SECONDS)
-            with suppress(SyncdError):
-                settings = self.load()
-                if not (_are_same(settings, self.settings) or _are_same(settings, self._rejected)):
-                    self.settings = settings
-                    self.standing.rejected = ""
-                    self._set_up_anew()
+            meanwhile()
+
+    def _look_for_others(self) -> None:
+        """Go on with whatever the configuration says by now, unless that would not do before."""
+        with suppress(SyncdError):
+            settings = self.load()
+            if not (_are_same(settings, self.settings) or _are_same(settings, self._rejected)):
+                self.settings = settings
+                self.standing.rejected = ""
+                self._set_up_anew()
 
 
 def _are_same(one: Settings, other: Settings | None) -> bool:

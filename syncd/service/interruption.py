@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from syncd.workers import interrupt
+from syncd.shield import shield
 
 SIGNAL = signal.SIGUSR1
 
@@ -63,4 +63,4 @@ class Interruption:
 
     def _raise(self) -> None:
         self._allowed = False  # once a block
-        interrupt(BrokenOff())
+        shield.interrupt(BrokenOff())

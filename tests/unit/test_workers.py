@@ -14,7 +14,10 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from syncd.bucket.loop import Loop
-from syncd.workers import Workers, each, in_order, interrupt, result_of, shield
+from syncd.control.relay import Relay
+from syncd.pacing import Line
+from syncd.shield import shield
+from syncd.workers import Workers, each, in_order, result_of
 
 
 class Stopped(BaseException):
@@ -30,7 +33,7 @@ def signalled(after: float) -> Iterator[None]:
         if not over.wait(after):
             os.kill(os.getpid(), signal.SIGUSR2)
 
-    before = signal.signal(signal.SIGUSR2, lambda _number, _frame: interrupt(Stopped()))
+    before = signal.signal(signal.SIGUSR2, lambda _number, _frame: shield.interrupt(Stopped()))
     thread = threading.Thread(target=send)
     try:
         with shield:
@@ -91,6 +94,33 @@ def test_a_wait_for_the_loop_can_be_interrupted_at_any_instant() -> None:
     loop.close()
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("what", ["progress", "turns"])
+def test_what_others_wait_for_stays_free(what: str) -> None:
+    """Whoever looks on at a run, or waits for a turn on the line, is let in after any number of interruptions."""
+    relay, line = Relay(), Line(1_000_000)
+
+    def work() -> None:
+        for _ in range(10_000_000):
+            if what == "progress":
+                relay.advance(size=1)
+            else:
+                line.wake()
+
+    assert hammered(work, times=600) > 400
+    stop = threading.Event()
+
+    def come() -> None:
+        relay.line()
+        with line.turn(stop):
+            pass
+
+    other = threading.Thread(target=come, daemon=True)
+    other.start()
+    other.join(10)
+    assert not other.is_alive()
+
+
 def test_an_interruption_behind_the_shield_comes_at_its_end() -> None:
     """Also through several shields, and only once."""
     steps = []
@@ -98,7 +128,7 @@ def test_an_interruption_behind_the_shield_comes_at_its_end() -> None:
     def stand() -> None:
         with shield:
             with shield:
-                interrupt(Stopped())
+                shield.interrupt(Stopped())
                 steps.append("inner")
             steps.append("outer")
         steps.append("never")
@@ -123,7 +153,7 @@ def test_a_shield_of_another_thread_shields_nothing_here() -> None:
     thread.start()
     up.wait(10)
     with pytest.raises(Stopped):
-        interrupt(Stopped())
+        shield.interrupt(Stopped())
     down.set()
     thread.join()
 

@@ -101,3 +101,24 @@ def test_what_it_refuses_is_told(environ: Mapping[str, str]) -> None:
     """With the command, to be tried by hand."""
     with pytest.raises(ServiceError, match=r"systemctl --user daemon-reload\): Failed to reload: no"):
         Manager.find(environ, CRON).reload()
+
+
+@pytest.mark.parametrize(
+    ("first", "status"), [("reloading", "in step"), ("reloading", "starting"), ("active", "starting")]
+)
+def test_how_it_is_is_told_once_it_knows_itself(
+    environ: Mapping[str, str], tmp_path: Path, first: str, status: str
+) -> None:
+    """A service that reads its configuration again, or only begins, is asked once more."""
+    found = Manager.find(environ, CRON)
+    program(
+        tmp_path,
+        f"""#!/bin/sh
+        if [ -e "$HOME/asked" ]
+            then echo ActiveState=active; echo StatusText=in step
+            else echo ActiveState={first}; echo StatusText={status}; touch "$HOME/asked"
+        fi
+        """,
+    )
+    standing = found.settled("syncd.service")
+    assert (standing.active, standing.status) == ("active", "in step")
