@@ -407,7 +407,6 @@ class World:
                 rooms.__exit__(None, None, None)
         self.disks.process_ended(desk.name)
         self.dead.discard(desk.name)
-        self.history.clean = self.history.whole = False
         if faults.power:
             lost = self.disks.power_failed()
             self.note(f"the power fails: {lost} names")
