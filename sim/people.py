@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from pathlib import Path
 
 from sim.bucket import md5
+from sim.web import Form
 from sim.world import DAY, Desk, World
 
 PATHS = ("a.jpg", "b.jpg", "c.jpg", "d/a.jpg", "d/b.jpg", "e/a.jpg", "ä/ö.jpg")
@@ -17,6 +18,7 @@ class People:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.hidden: dict[str, Form] = {}
 
     # --- at a desktop ---------------------------------------------------------------------------------------------
 
@@ -46,6 +48,8 @@ class People:
         standing = self.world.standing(desk).get(path)
         if standing is not None:
             self._known.gone.add(self._known.word(standing))
+        if path.endswith("~"):
+            self._known.muddled.add(self._known.word(content))  # an ignored file goes nowhere
         self.world.disks.write_file(f"{desk.top}/{path}", content, in_place=in_place)
         self._judge_places(desk)
 
@@ -97,8 +101,10 @@ class People:
         if desk and names and (path := chance.choice(names)) != to and self._can_stand(desk, to, but=path):
             standing = self.world.standing(desk)
             if to in standing:
-                self._known.muddled.add(self._known.word(standing[path]))
                 self._known.gone.add(self._known.word(standing[to]))
+            if to in standing or any(form["path"] == to for form in self.world.web.media().values()):
+                # It may count as an edit of the file, or the object, whose name it takes.
+                self._known.muddled.add(self._known.word(standing[path]))
             self._note(desk, f"moves {path} to {to}", path, to)
             self._muddle_unsynced(desk, [path, to])
             self.world.disks.move(f"{desk.top}/{path}", f"{desk.top}/{to}")
@@ -303,10 +309,55 @@ class People:
         self.world.web.rights = ("AddObject", "EditObject", "DeleteObject")
         self.world.web.restart()
 
-    def other_bucket(self, _chance: random.Random) -> None:
+    def other_bucket(self, chance: random.Random) -> None:
         """The server's settings name another place for media."""
         if self.world.web.bucket is not None:
-            self.world.web.prefix = "elsewhere/"
+            self.world.web.prefix = chance.choice(("elsewhere/", f"{self.world.tree_id}/"))
+
+    def hide_objects(self, _chance: random.Random) -> None:
+        """The server says that there are no media objects at all, until it is mended."""
+        web, known = self.world.web, self.world.history
+        if not self.hidden and web.kept.objects:
+            self.hidden, web.kept.objects = web.kept.objects, {}
+            known.muddled |= {known.by_checksum.get(form["checksum"], "") for form in self.hidden.values()}
+            self.world.note("Gramps Web shows no media")
+
+    def rename_host(self, chance: random.Random) -> None:
+        """A computer gets another name."""
+        desk = chance.choice(self.world.desks)
+        self.world.stop_daemon(desk)
+        desk.host = f"{desk.name}-renamed"
+
+    def point_elsewhere(self, chance: random.Random) -> None:
+        """The settings name another folder: a copy, an empty one, or one inside."""
+        desk = self._desk(chance)
+        if desk is None or desk.usual is not None:
+            return
+        disks, where = self.world.disks, chance.choice(("copy", "empty", "inside"))
+        self.world.stop_daemon(desk)
+        other = f"{desk.top}/d" if where == "inside" else f"{desk.top}-{where}"
+        if where == "copy":
+            disks.make_folders("/sim")
+            if disks.exists(other):
+                disks.detach(other)
+            disks.attach(other, disks.copy_tree(disks.at(desk.top)))
+        elif not disks.is_folder(other):
+            if disks.exists(other):
+                return
+            disks.make_folders(other)
+        self.world.note(f"{desk.name}: the settings name {other}")
+        desk.usual, desk.settings = desk.settings, desk.settings.model_copy(update={"media_dir": Path(other)})
+
+    def nest(self, chance: random.Random) -> None:
+        """Somebody copies a whole media folder into another."""
+        desk = self._desk(chance)
+        if desk is not None and self.world.disks.is_folder(f"{desk.top}/.syncd"):
+            disks = self.world.disks
+            nested = disks.copy_tree(disks.at(f"{desk.top}/.syncd"))
+            disks.make_folders(f"{desk.top}/nested")
+            if not disks.exists(f"{desk.top}/nested/.syncd"):
+                disks.attach(f"{desk.top}/nested/.syncd", nested)
+                self.world.note(f"{desk.name}: a media folder in the media folder")
 
     def unmount(self, chance: random.Random) -> None:
         """The media folder's disk is pulled out; an empty folder is left."""
@@ -361,7 +412,14 @@ class People:
             world.web.rights = rights
             world.web.restart()
         world.web.prefix = ""
+        world.web.kept.objects = {**self.hidden, **world.web.kept.objects}
+        self.hidden = {}
         for desk in world.desks:
+            if desk.host or desk.usual is not None:
+                world.stop_daemon(desk)
+            desk.host, desk.settings, desk.usual = "", desk.usual or desk.settings, None
+            if desk.away is None and world.disks.exists(f"{desk.top}/nested/.syncd"):
+                world.disks.detach(f"{desk.top}/nested/.syncd")
             if desk.away is not None:
                 world.stop_daemon(desk)
                 if world.disks.exists(desk.top):
@@ -369,6 +427,3 @@ class People:
                 world.disks.attach(desk.top, desk.away)
                 desk.away = None
                 world.note(f"{desk.name}: mounted again")
-
-
-Deed = Callable[[random.Random], None]

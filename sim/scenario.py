@@ -17,7 +17,7 @@ DEEDS: dict[str, int] = {
     "save_like_an_editor": 2, "delete": 5, "delete_many": 1, "put_back": 2, "touch_all": 1,
     "web_add": 7, "web_edit": 4, "web_rename": 4, "web_swap": 1, "web_describe": 3, "web_delete": 4, "web_refer": 3,
     "web_restart": 1, "server_backup": 1, "server_restore": 1, "other_tree": 1, "lost_rights": 1, "other_bucket": 1,
-    "unmount": 1, "copied_folder": 1, "lose_state": 1, "keep_state": 1, "roll_state_back": 1, "damage_state": 1,
+    "hide_objects": 1, "rename_host": 1, "point_elsewhere": 1, "nest": 1, "unmount": 1, "copied_folder": 1, "lose_state": 1, "keep_state": 1, "roll_state_back": 1, "damage_state": 1,
     "approve": 2, "time_passes": 3, "mend": 4,
 }  # fmt: skip
 """How often each is done."""
@@ -125,6 +125,7 @@ def run(seed: int, keep: list[int] | None = None, base: Path | None = None) -> R
             world.judge()
     except Violation as error:
         violation = f"{error}"
+        world.log += world.describe()
     except Exception as error:
         violation = f"defect: {type(error).__name__}: {error}"
         import traceback

@@ -483,12 +483,25 @@ class Network(httpx2.BaseTransport):
         self._web = web
         self._befall = befall
         self._arrived = arrived
+        self._on_the_way: list[httpx2.Request] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request."""
+        """Send a request; those that are late arrive after it."""
         request.read()
+        overdue, self._on_the_way = self._on_the_way, []
+        try:
+            return self._carry(request)
+        finally:
+            for late in overdue:
+                self._web.answer(late)
+
+    def _carry(self, request: httpx2.Request) -> httpx2.Response:
         self._arrived(f"{request.method} {request.url.raw_path.decode().partition('~')[0]}")
         what = self._befall(request)
+        if what == "late":
+            # Given up by who sent it, and carried out after the next one.
+            self._on_the_way.append(request)
+            raise httpx2.ReadTimeout("timed out", request=request)
         early = _instead(what, request)
         if early is not None:
             return early
@@ -503,7 +516,7 @@ class Network(httpx2.BaseTransport):
 
 BEFALLS: Collection[str] = (
     "refused", "unavailable", "too many", "fault before", "page", "expired", "twice", "lost", "fault after", "cut",
-    "short", "uncounted", "empty",
+    "short", "uncounted", "empty", "late",
 )  # fmt: skip
 """What may befall a request: the first ones keep it from the server, the last ones spoil the answer."""
 

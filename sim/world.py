@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,18 +23,19 @@ import httpx2
 
 from sim.bucket import BEFALLS as BUCKET_BEFALLS
 from sim.bucket import Bucket, SimStore, md5
+from sim.met import DISK_ERRORS, FIRST_ADDS, cells_of, name_of
 from sim.machine import Clock, Killed, taken_over
-from sim.posix import Disks, Inode, Installed
+from sim.posix import ROOT, Disks, Inode, Installed
 from sim.web import BASE, PASSWORD, USER, Network, Web
 from sim.web import BEFALLS as WEB_BEFALLS
 from syncd import cycle, doorstep
 from syncd.adoption import adopt
 from syncd.applier.disk import MediaFolder
 from syncd.config import Settings
-from syncd.errors import SyncdError
+from syncd.errors import StopError, SyncdError
 from syncd.gramps.client import GrampsWeb
 from syncd.gramps.login import Password
-from syncd.guard import HoldKind
+from syncd.model.plan import HoldKind
 from syncd.model import MediaPath, Stop
 from syncd.model.plan import Outcome
 from syncd.model.policy import Moment
@@ -122,6 +124,12 @@ class Desk:
     hints: set[str] = field(default_factory=set)
     """What changed in the folder since the last look of the daemon."""
     waiting: frozenset[str] = frozenset()
+    host: str = ""
+    """The computer's name; empty: the desktop's."""
+    usual: Settings | None = None
+    """The settings, while others are in use."""
+    told: frozenset[str] = frozenset()
+    """Objects of which the last run said that they have a problem."""
     away: Inode | None = None
     """The media folder's inode while it is not mounted."""
     backup: Inode | None = None
@@ -130,8 +138,8 @@ class Desk:
 
     @property
     def top(self) -> str:
-        """The media folder."""
-        return str(self.settings.media_dir)
+        """The media folder, as its people know it."""
+        return str((self.usual or self.settings).media_dir)
 
 
 class World:
@@ -176,7 +184,7 @@ class World:
         self.dead: set[str] = set()
         self.meddler: Callable[[random.Random], None] = lambda _chance: None
         self.approved: set[str] = set()
-        self.person_at = "judge"
+        self.person_at: Desk | None = None
         self.references: list[tuple[str, str]] = []
         self.server_backup: tuple[Any, dict[str, bytes]] | None = None
         self.tree_id = self.web.tree_id
@@ -205,7 +213,8 @@ class World:
         return self.active[-1]
 
     def _host(self) -> str:
-        return self.active[-1].name if self.active else self.person_at
+        desk = self.active[-1] if self.active else self.person_at
+        return (desk.host or desk.name) if desk else "judge"
 
     def _call(self, call: str, path: str) -> None:
         """A call of the engine: it may be killed at it, meet a failure, or find that somebody was faster."""
@@ -236,7 +245,7 @@ class World:
         self._call(call, path)
         faults = self.faults[-1] if self.faults else Faults()
         if faults.rate and faults.chance.random() < faults.rate / 20:
-            code, name = faults.chance.choice(_DISK_ERRORS)
+            code, name = faults.chance.choice(DISK_ERRORS)
             if call in ("open", "create", "write", "read", "scandir", "rename", "move", "exchange", "link",
                         "unlink", "fsync", "mkdir"):  # fmt: skip
                 self.hit(f"disk: {name}")
@@ -254,7 +263,7 @@ class World:
         if not faults.rate or faults.chance.random() >= faults.rate:
             return None
         what = faults.chance.choice(list(WEB_BEFALLS))
-        if what == "twice" and request.method == "GET":
+        if what in ("twice", "late") and request.method == "GET":
             return None
         self.hit(f"web: {what}")
         self.note(f"befalls: {what}")
@@ -296,7 +305,7 @@ class World:
         return Moment(int(now), datetime.fromtimestamp(now, UTC).date().isoformat(), self.desk.name)
 
     def _reconcile(self, inputs: Inputs) -> Any:
-        for cell in _cells(inputs):
+        for cell in cells_of(inputs):
             self.hit(f"cell: {cell}")
         return reconcile(inputs)
 
@@ -310,6 +319,7 @@ class World:
             mock.patch.object(doorstep, "open_store", self._open_store),
             mock.patch("syncd.rooms._moment", self._moment),
             mock.patch.object(cycle, "reconcile", self._reconcile),
+            mock.patch("syncd.guard.first_contact.FIRST_ADDS", FIRST_ADDS),
         ):
             try:
                 yield
@@ -341,9 +351,11 @@ class World:
             pass
         except SyncdError as error:
             self.note(f"{desk.name}: {type(error).__name__} {error.reason}")
-            if not (desk.settings.media_dir / ".syncd" / "folder.json").exists():
+            if not self.disks.exists(f"{desk.top}/.syncd/folder.json"):
                 self.history.clean = False  # a first contact that failed: what it has made looks like anybody's
             self.hit(f"failure: {type(error).__name__}")
+            if isinstance(error, StopError):
+                self.hit(f"stop: {name_of(error)}")
             self._keep_open(desk)
         finally:
             self.disks.free = free
@@ -414,9 +426,10 @@ class World:
     def _tell(self, desk: Desk, outcome: Outcome) -> None:
         """Write down how a run ended."""
         if outcome.stop is not None:
-            self.hit(f"stop: {outcome.stop.reason[:60]}")
+            self.hit(f"stop: {name_of(outcome.stop)}")
             self.note(f"{desk.name} stops: {outcome.stop.reason}")
             return
+        desk.told = frozenset(problem.handle for problem in outcome.problems if problem.handle is not None)
         for held in outcome.held:
             self.hit(f"hold: {held.kind}")
         for done in outcome.actions:
@@ -451,7 +464,7 @@ class World:
         self.hit("adopt")
         self.history.clean = False
         self._forgets(desk)
-        self.person_at = desk.name
+        self.person_at = desk
         with self.disks.by_hand(), State.open(desk.settings.state_file) as state, MediaFolder(desk.settings.media_dir) as folder:
             adopt(state, folder)
 
@@ -509,7 +522,7 @@ class World:
         return {
             path: content
             for path, content in self.disks.files(desk.top).items()
-            if not path.startswith(".syncd/")
+            if ".syncd" not in path.split("/")
         }
 
     def trash(self, desk: Desk) -> dict[str, bytes]:
@@ -524,10 +537,25 @@ class World:
 
     def everything(self) -> set[str]:
         """The words of all contents that stand anywhere."""
-        found = list(self.bucket.stored.values()) + list(self.web.kept.files.values())
-        for desk in self.desks:
-            found += [*self.standing(desk).values(), *self.trash(desk).values()]
+        found = [*self.bucket.stored.values(), *self.web.kept.files.values(), *self.disks.files(ROOT).values()]
         return {self.history.word(content) for content in found}
+
+    def describe(self) -> list[str]:
+        """What stands where, for whoever looks into a violation."""
+        word = self.history.by_checksum
+        lines = [
+            f"object {handle} {form['path']} {word.get(form['checksum'], form['checksum'])}"
+            for handle, form in sorted(self.web.media().items())
+        ]
+        lines.append(f"bucket {sorted(word.get(key, key) for key in self.bucket.stored)}")
+        for desk in self.desks:
+            found = {**self.standing(desk), **self.trash(desk)}
+            lines += [f"{desk.name} file {path} {self.history.word(content)}" for path, content in found.items()]
+            if desk.settings.state_file.exists():
+                with State.open(desk.settings.state_file) as state:
+                    links = sorted(state.links(), key=lambda link: link.handle)
+                    lines += [f"{desk.name} {link!r} {word.get(link.checksum)}" for link in links]
+        return lines
 
     # --- the judge ------------------------------------------------------------------------------------------------
 
@@ -559,6 +587,19 @@ class World:
 
     def _get_out(self, desk: Desk, stop: Stop) -> None:
         """Do what a stop says."""
+        name = name_of(stop)
+        self.note(f"{desk.name} gets out of: {name}")
+        with self.disks.by_hand():
+            if name == "the folder is a copy":
+                other = re.search(r"is a copy of (\S+), which", stop.reason)
+                assert other is not None
+                self.disks.move(other[1], f"{other[1]}-away")
+                return
+            if name == "another folder lies in it":
+                marker = re.search(r"synced no more, delete (\S+)", stop.remedy)
+                assert marker is not None
+                self.disks.remove(marker[1])
+                return
         if "syncd adopt" not in stop.remedy:
             raise Violation(f"{desk.name} is locked out: {stop.reason}; {stop.remedy}")
         self.adopt(desk)
@@ -578,8 +619,10 @@ class World:
                 raise Violation(f"bytes that nobody wrote: {odd}")
         both_kept = all(str(desk.settings.conflicts) == "keep-both" for desk in self.desks)
         if both_kept and known.whole and known.clean:
+            told = {handle for desk in self.desks for handle in desk.told}
+            excused = {known.by_checksum.get(self.web.media()[h]["checksum"]) for h in told & self.web.media().keys()}
             for word in keep:
-                if word not in known.muddled and not all(word in found for found in standing):
+                if word not in known.muddled | excused and not all(word in found for found in standing):
                     raise Violation(f"{word} does not stand everywhere: {standing}")
         deletes = all(
             str(desk.settings.deletions.on_web) != "never" and str(desk.settings.deletions.in_folder) == "trash"
@@ -619,9 +662,6 @@ class World:
         return there is not None and md5(there) == form["checksum"]
 
 
-_DISK_ERRORS = ((5, "EIO"), (13, "EACCES"), (28, "ENOSPC"), (30, "EROFS"))
-
-
 def _settings(base: Path, name: str, own_disk: bool, options: dict[str, Any]) -> Settings:
     s3 = {
         "url": f"s3://{BUCKET}",
@@ -641,33 +681,6 @@ def _settings(base: Path, name: str, own_disk: bool, options: dict[str, Any]) ->
             **options,
         }
     )
-
-
-def _cells(inputs: Inputs) -> list[str]:
-    """Which cells of the merge table the links are in: the folder's side, then Gramps Web's."""
-    by_content: Counter[str] = Counter(str(file.checksum) for file in inputs.folder.files.values())
-    linked = {link.place.key for link in inputs.links}
-    fresh = [key for key in inputs.folder.files if key not in linked]
-    found = []
-    for link in inputs.links:
-        if inputs.folder.is_unknown(link.place):
-            continue
-        file = inputs.folder.at(link.place)
-        if file is not None:
-            folder = "same" if file.checksum == link.checksum else "new content"
-        elif by_content[link.checksum]:
-            folder = "moved"
-        else:
-            folder = "new content and moved" if fresh else "gone"
-        item = inputs.catalog.objects.get(link.handle)
-        if item is None:
-            web = "gone"
-        else:
-            words = [] if item.digest == link.checksum else ["new content"]
-            words += [] if item.path == link.named else ["moved"]
-            web = " and ".join(words) or "same"
-        found.append(f"{folder} / {web}")
-    return found
 
 
 __all__ = ["DAY", "Desk", "Faults", "MediaPath", "Violation", "World"]
