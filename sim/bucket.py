@@ -68,10 +68,10 @@ class SimStore:
         source: BinaryIO,
         checksum: Checksum,
         size: int,
-        mime: str,  # noqa: ARG002  (the port's signature)
+        mime: str,
         *,
         advance: Advance = no_progress,
-        handle: str | None = None,  # noqa: ARG002
+        handle: str | None = None,
     ) -> None:
         """See `Store.put`."""
         what = self._begin(f"put {checksum[:8]}")
@@ -102,10 +102,10 @@ class SimStore:
 
     def bring_back(
         self,
-        checksums: Collection[Checksum],  # noqa: ARG002
+        checksums: Collection[Checksum],
         *,
-        tree_id: str = "",  # noqa: ARG002
-        really: bool = True,  # noqa: ARG002
+        tree_id: str = "",
+        really: bool = True,
     ) -> Mapping[Checksum, int]:
         """Nothing is in quarantine."""
         self._begin("bring back")

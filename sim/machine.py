@@ -24,6 +24,7 @@ from syncd.gramps import login
 START = 1_900_000_000.0
 """Unix seconds at which every simulation begins."""
 
+
 class Killed(BaseException):
     """The process was killed; nothing that it does from now on happens."""
 
@@ -92,11 +93,11 @@ class _Connection(sqlite3.Connection):
     hook: Callable[[str], None] = staticmethod(lambda _sql: None)
     opened: list[sqlite3.Connection]
 
-    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
         self.hook(sql)
         return super().execute(sql, *arguments)
 
-    def executemany(self, sql: str, *arguments: Any) -> sqlite3.Cursor:  # type: ignore[override]
+    def executemany(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
         self.hook(sql)
         return super().executemany(sql, *arguments)
 
@@ -142,9 +143,7 @@ def taken_over(
             (login, "_pace", login._Pace()),  # noqa: SLF001 - it remembers the last run's clock
         ):
             patches.enter_context(mock.patch.object(target, name, ours))
-        patches.enter_context(
-            mock.patch.dict(MediaFolder.__init__.__kwdefaults__, {"clock": clock.time})
-        )
+        patches.enter_context(mock.patch.dict(MediaFolder.__init__.__kwdefaults__, {"clock": clock.time}))
         yield
 
 

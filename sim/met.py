@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from itertools import product
-from typing import Protocol
 
 from sim.bucket import BEFALLS as BUCKET_BEFALLS
-from sim.web import BEFALLS as WEB_BEFALLS
+from sim.network import BEFALLS as WEB_BEFALLS
 from syncd.model.plan import HoldKind
 from syncd.reconciler import Inputs
 
@@ -42,13 +41,9 @@ ENDINGS = ("kill", "power failure", "a run within a run", "meddling", "near look
            "state: lost", "state: damaged", "state: rolled back", "server restored", "adopt", "disk: full")  # fmt: skip
 
 
-class _Reasoned(Protocol):
-    reason: str
-
-
-def name_of(stop: _Reasoned) -> str:
-    """Which stop it is."""
-    return next((name for name, words in STOPS.items() if words in stop.reason), f"unknown: {stop.reason}")
+def name_of(reason: str) -> str:
+    """Which stop has this reason."""
+    return next((name for name, words in STOPS.items() if words in reason), f"unknown: {reason}")
 
 
 def to_be_met() -> list[str]:

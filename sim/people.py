@@ -6,9 +6,13 @@ import random
 from collections import Counter
 from pathlib import Path
 
+from sim import states
 from sim.bucket import md5
-from sim.web import Form
-from sim.world import DAY, Desk, World
+from sim.desk import Desk, History
+from sim.forms import Form
+from sim.world import World
+
+DAY = 24 * 3600
 
 PATHS = ("a.jpg", "b.jpg", "c.jpg", "d/a.jpg", "d/b.jpg", "e/a.jpg", "ä/ö.jpg")
 
@@ -23,7 +27,7 @@ class People:
     # --- at a desktop ---------------------------------------------------------------------------------------------
 
     @property
-    def _known(self):  # noqa: ANN202
+    def _known(self) -> History:
         return self.world.history
 
     def _desk(self, chance: random.Random) -> Desk | None:
@@ -123,10 +127,10 @@ class People:
         """A person renames a folder."""
         desk = self._desk(chance)
         source, to = chance.choice(("d", "e", "ä")), chance.choice(("d", "e", "f"))
-        if desk and source != to and self.world.disks.is_folder(f"{desk.top}/{source}"):
-            if not self.world.disks.exists(f"{desk.top}/{to}"):
-                self._note(desk, f"renames {source} to {to}", source, to)
-                self.world.disks.move(f"{desk.top}/{source}", f"{desk.top}/{to}")
+        disks = self.world.disks
+        if desk and disks.is_folder(f"{desk.top}/{source}") and not disks.exists(f"{desk.top}/{to}"):
+            self._note(desk, f"renames {source} to {to}", source, to)
+            disks.move(f"{desk.top}/{source}", f"{desk.top}/{to}")
 
     def copy(self, chance: random.Random) -> None:
         """A person copies a file."""
@@ -382,23 +386,23 @@ class People:
 
     def lose_state(self, chance: random.Random) -> None:
         """A state file is deleted."""
-        self.world.lose_state(chance.choice(self.world.desks))
+        states.lose_state(self.world, chance.choice(self.world.desks))
 
     def keep_state(self, chance: random.Random) -> None:
         """A state file is copied by a backup program."""
-        self.world.keep_state(chance.choice(self.world.desks))
+        states.keep_state(self.world, chance.choice(self.world.desks))
 
     def roll_state_back(self, chance: random.Random) -> None:
         """A state file is put back."""
-        self.world.roll_state_back(chance.choice(self.world.desks))
+        states.roll_state_back(self.world, chance.choice(self.world.desks))
 
     def damage_state(self, chance: random.Random) -> None:
         """A state file is damaged."""
-        self.world.damage_state(chance.choice(self.world.desks))
+        states.damage_state(self.world, chance.choice(self.world.desks))
 
     def approve(self, chance: random.Random) -> None:
         """A person approves all that waits."""
-        self.world.approve(chance.choice(self.world.desks))
+        states.approve(self.world, chance.choice(self.world.desks))
 
     def time_passes(self, chance: random.Random) -> None:
         """Seconds, hours or days go by."""

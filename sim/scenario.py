@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sim import judge
+from sim.desk import Faults, Violation
 from sim.people import People
-from sim.world import Faults, Violation, World
+from sim.world import World
 
 DEEDS: dict[str, int] = {
     "write": 12, "edit": 7, "write_on_all": 1, "rename": 6, "swap": 2, "rename_folder": 2, "copy": 2,
@@ -84,9 +87,7 @@ def new_world(seed: int, base: Path) -> World:
         for _ in range(desks)
     ]
     skews = [chance.choice((0.0, 0.0, 3600.0, -3600.0)) for _ in range(desks)]
-    return World(
-        str(seed), base, desks, own_disk=chance.random() < 0.25, options=options, skews=skews
-    )
+    return World(str(seed), base, desks, own_disk=chance.random() < 0.25, options=options, skews=skews)
 
 
 def faults_of(step: Step) -> Faults:
@@ -121,15 +122,13 @@ def run(seed: int, keep: list[int] | None = None, base: Path | None = None) -> R
                 world.note(f"step {number}: {step.what}")
                 _take(world, people, step)
             people.mend()
-            rounds = world.settle()
-            world.judge()
+            rounds = judge.settle(world)
+            judge.judge(world)
     except Violation as error:
         violation = f"{error}"
-        world.log += world.describe()
+        world.log += judge.describe(world)
     except Exception as error:
         violation = f"defect: {type(error).__name__}: {error}"
-        import traceback
-
         world.log += traceback.format_exc().splitlines()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

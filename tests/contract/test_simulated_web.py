@@ -13,7 +13,9 @@ from lab.api import Api
 from lab.gramps_web import CHOSEN
 from lab.gramps_web import GrampsWeb as LabServer
 from lab.s3 import RcloneS3
-from sim.web import PASSWORD, USER, Network, Web
+from sim.network import Network
+from sim.server import Server
+from sim.web import PASSWORD, USER
 
 Json = dict[str, Any]
 Script = Callable[["Talk"], None]
@@ -60,7 +62,14 @@ class Talk:
 
     def history(self, after: int = 0) -> list[Json]:
         """Transactions of this script, newest first."""
-        query = {"after_id": after or self.first, "old": 1, "new": 1, "sort": "-id", "page": 1, "pagesize": 100}
+        query = {
+            "after_id": after or self.first,
+            "old": 1,
+            "new": 1,
+            "sort": "-id",
+            "page": 1,
+            "pagesize": 100,
+        }
         found: list[Json] = self.api.json("GET", "/transactions/history/", params=query)
         return found
 
@@ -99,7 +108,14 @@ def a_handle_is_given_once(talk: Talk) -> None:
     talk.note(changes(talk.make("one", "a.jpg", md5(b"1"))))
     talk.make("one", "b.jpg", md5(b"2"))
     forms = [
-        {"_class": "Media", "handle": handle, "path": "c.jpg", "checksum": md5(b"3"), "mime": "image/jpeg", "desc": "c"}
+        {
+            "_class": "Media",
+            "handle": handle,
+            "path": "c.jpg",
+            "checksum": md5(b"3"),
+            "mime": "image/jpeg",
+            "desc": "c",
+        }
         for handle in ("two", "one")
     ]
     talk.ask("POST", "/objects/", json=forms)
@@ -127,7 +143,13 @@ def compare_and_swap(talk: Talk) -> None:
     talk.note([(item["old"]["path"], item["new"]["path"]) for item in answer if item["_class"] == "Media"])
     talk.swap(one, {**one, "path": "d.jpg"})
     both = [
-        {"type": "update", "_class": "Media", "handle": form["handle"], "old": form, "new": {**form, "path": "e.jpg"}}
+        {
+            "type": "update",
+            "_class": "Media",
+            "handle": form["handle"],
+            "old": form,
+            "new": {**form, "path": "e.jpg"},
+        }
         for form in (two, one)
     ]
     talk.ask("POST", "/transactions/", json=both)
@@ -192,7 +214,9 @@ def the_history_by_id_and_time(talk: Talk) -> None:
     talk.note(newest["id"] - older["id"])
     talk.note(told(talk.history(older["id"])))
     around = {"after": repr(older["timestamp"] - 0.01), "before": repr(older["timestamp"] + 0.01)}
-    found = talk.ask("GET", "/transactions/history/", params={**around, "sort": "-id", "page": 1, "pagesize": 9})
+    found = talk.ask(
+        "GET", "/transactions/history/", params={**around, "sort": "-id", "page": 1, "pagesize": 9}
+    )
     talk.note(older["id"] in [one["id"] for one in found])
     talk.note(told([talk.ask("GET", f"/transactions/history/{older['id']}", params={"old": 1, "new": 1})]))
     empty = {"after_id": newest["id"], "sort": "-id", "page": 1, "pagesize": 9}
@@ -227,7 +251,9 @@ def an_upload_is_named_by_the_server(talk: Talk) -> None:
     """A new object gets `<md5>.<ext>` for its path."""
     content = b"\xff\xd8\xff\xe0 another photo"
     answer = talk.ask("POST", "/media/", content=content, headers=JPEG)
-    talk.note([(item["type"], item["_class"], item["new"]["path"], item["new"]["checksum"]) for item in answer])
+    talk.note(
+        [(item["type"], item["_class"], item["new"]["path"], item["new"]["checksum"]) for item in answer]
+    )
 
 
 def without_a_login(talk: Talk) -> None:
@@ -282,8 +308,10 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
 
 def said_by_simulation(script: Script, *, bucket: str | None) -> list[object]:
     """What the server in memory says."""
-    web = Web(time.time, bucket, keeps_old=0)  # asked in turn, the real one has closed the tree before it answers
-    network = Network(web, lambda _request: None, lambda _what: None)
+    web = Server(
+        time.time, bucket, keeps_old=0
+    )  # asked in turn, the real one has closed the tree before it answers
+    network = Network(web)
     with Api("http://web.sim", USER, PASSWORD, transport=network) as api:
         talk = Talk(api)
         script(talk)
