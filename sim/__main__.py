@@ -7,13 +7,14 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 from multiprocessing import Pool
 from pathlib import Path
 
 from sim.met import missed
+from sim.planted import DEFECTS, planted
 from sim.scenario import Result, run, shrink
 
 SHRUNK_AT_MOST = 3
@@ -46,10 +47,11 @@ def main() -> int:
     wanted = _arguments()
     begun = time.perf_counter()
     tally = Tally()
-    for result in _results(wanted, begun):
-        if wanted.log:
-            print("\n".join(result.log))
-        tally.add(result)
+    with planted(wanted.plant):
+        for result in _results(wanted, begun):
+            if wanted.log:
+                print("\n".join(result.log))
+            tally.add(result)
     seconds = time.perf_counter() - begun
     for what, hits in sorted(tally.hits.items()):
         print(f"{hits:9,} {what}")
@@ -63,14 +65,21 @@ def main() -> int:
     )
     if wanted.json:
         wanted.json.write_text(json.dumps(_figures(tally, seconds), indent=1, sort_keys=True) + "\n")
-    for result in tally.failed[: 0 if wanted.no_shrink or wanted.keep else SHRUNK_AT_MOST]:
+    with planted(wanted.plant):
+        _make_smaller([] if wanted.no_shrink or wanted.keep else tally.failed[:SHRUNK_AT_MOST], wanted.plant)
+    return 1 if tally.failed or never else 0
+
+
+def _make_smaller(failed: Sequence[Result], plant: str | None) -> None:
+    """Say how to replay what failed, with as few steps as do."""
+    for result in failed:
         kept, best = shrink(result)
         steps = ",".join(map(str, kept))
+        rest = f" --plant {plant}" if plant else ""
         print(
-            f"replay: script/simulate --seeds {result.seed} --keep {steps} --log    # {best.violation}",
+            f"replay: script/simulate --seeds {result.seed} --keep {steps} --log{rest}    # {best.violation}",
             flush=True,
         )
-    return 1 if tally.failed or never else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -84,6 +93,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--all-met", action="store_true", help="fail if a cell, a guard or a fault was never met"
     )
+    parser.add_argument("--plant", choices=DEFECTS, help="give the engine a defect, to see that it is found")
     parser.add_argument("--json", type=Path, help="write the figures into this file")
     return parser.parse_args()
 
