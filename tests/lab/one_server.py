@@ -47,11 +47,16 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
         "about what the guard lets pass",
         ("test_a_large_first_contact_is_shown_first", "test_first_sync_go_says_yes_beforehand"),
     ),
+    "test_full_disks": ("about disks that are full or read-only", ()),
     "test_gramps_desktop": (
         "about the family tree on the desktop",
         ("test_a_tree_that_cannot_be_read", "test_a_choice_is_asked_for"),
     ),
     "test_guide": ("the guide's commands and settings", ()),
+    "test_holds": (
+        "about what the guard lets pass",
+        ("test_a_marker_that_was_copied", "test_deletions_that_trickle", "test_every_file_is_touched"),
+    ),
     "test_ignoring": ("which files of the folder count", ()),
     "test_limits": ("how fast bytes travel", ()),
     "test_modes": ("what the rules make of one and the same answers", ()),
@@ -66,6 +71,8 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     ),
     "test_other_disks": ("file systems of the folder", ()),
     "test_paths": ("names that cannot be used in the folder", ()),
+    "test_rights": ("about rights in the folder", ()),
+    "test_state_troubles": ("about the state file", ()),
     "test_stops": (
         "about the media folder, the state file and their locks",
         (
