@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shlex
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -116,7 +117,8 @@ def _how_to_open(path: Path, error: OSError) -> str:
             "its disk is read-only, as after an error or by an adapter's lock switch: mount it writable again"
         )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"free some space, or names: df -h {path.parent}; df -i {path.parent}"
+        folder = shlex.quote(str(path.parent))
+        return f"free some space, or names: df -h {folder}; df -i {folder}"
     return f"make {path} and its folder writable for the user that runs syncd"
 
 
