@@ -153,6 +153,11 @@ class Visitors:
     def move(self, rng: random.Random) -> None:
         """Give an object another path; the path of a page that is out of date is what the page sends."""
         item, path = self._object(rng), self.maker.path(rng)
+        content = self.ledger.contents.get(item["checksum"])
+        if self.s3 is None and not (content and content.was_seen):
+            # A server with a disk of its own finds a file by its path alone: only who has the file can bring it to the new
+            # one, and nobody may have fetched this one yet.
+            return
         self.ledger.name(item["checksum"], path)
         self._say("move", f"{item['path']} → {path}", item["checksum"])
         self.api.edit(item["handle"], path=path)
