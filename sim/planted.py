@@ -38,7 +38,6 @@ def _asks_nobody(stack: ExitStack) -> None:
 
 def _replaces_blindly(stack: ExitStack) -> None:
     """A file is replaced without a look at what it has become meanwhile."""
-
     stack.enter_context(mock.patch.object(placing, "moved_only", return_value=True))
     stack.enter_context(mock.patch.object(Spot, "require", return_value=None))
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.mounting import remount
 from lab.s3 import RcloneS3
 from lab.world import World, md5
 from tests.lab.endings import assert_document, assert_plain, assert_settled, leftovers
-from lab.mounting import remount
 from tests.lab.mounting import mounted
 from tests.lab.scenario import begin, change_on_web, ends_in_step, handles, photo
 
