@@ -1,0 +1,105 @@
+"""One `syncd verify`, from opening the rooms to what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from syncd.config import Settings
+from syncd.merge.audit import Audit, Fault, Finding
+from syncd.model import Problem
+from syncd.pacing import Line
+from syncd.ports import Progress
+from syncd.state import State
+from syncd.verify.looking import Seen, look
+from syncd.verify.reading import Reading, read_everything, recall
+from syncd.verify.repairing import is_repairable, repair
+from syncd.verify.rooms import open_rooms
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted.
+
+    Args:
+        deep: read every byte.
+        limit: at how many bytes a second; 0: as the configuration says.
+        repair: heal what a good copy can heal.
+    """
+
+    deep: bool = False
+    limit: int = 0
+    repair: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found, and what became of it.
+
+    Args:
+        seen: the last look.
+        audit: what it says, together with what was read.
+        reading: how far the reading came; None where nothing was to be read.
+        last_read: when everything was read last, in Unix seconds.
+        healed: what was wrong and is right again.
+        problems: what could not be read or healed.
+    """
+
+    seen: Seen
+    audit: Audit
+    reading: Reading | None = None
+    last_read: float | None = None
+    healed: Sequence[Finding] = ()
+    problems: Sequence[Problem] = ()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong still."""
+        unread = [
+            Finding(Fault.UNREADABLE, one.reason, one.remedy, one.path or "", one.handle)
+            for one in self.problems
+        ]
+        return [one for one in self.audit.findings if one not in self.healed] + unread
+
+
+def verify(
+    settings: Settings, order: Order, progress: Progress, aside: Callable[[], AbstractContextManager[None]]
+) -> Verified:
+    """Look, read if that is wanted, and heal if that is wanted.
+
+    Args:
+        settings: the configuration.
+        order: what is wanted.
+        progress: told of it.
+        aside: has a daemon let go of state and folder for the time of a block.
+
+    Raises:
+        StopError: what is found is not what was synced.
+        SyncdError: something cannot be looked at or read; a further run goes on from here.
+    """
+    if order.limit:
+        settings = settings.model_copy(update={"limit_down": order.limit})
+    reading = None
+    with open_rooms(settings, keep=False) as rooms:
+        seen = look(rooms, progress)
+        read, last_read = rooms.state.hashed(), rooms.state.last_hashing()
+        if order.deep:
+            line = Line(order.limit) if order.limit else None
+            with State.join(settings.state_file) as memory:
+                reading = read_everything(rooms, seen, memory, progress, line)
+                read, last_read = memory.hashed(), memory.last_hashing()
+    problems = tuple(reading.problems) if reading is not None else ()
+    found = seen.audit(recall(seen, read))
+    if not order.repair or not any(map(is_repairable, found.findings)):
+        return Verified(seen, found, reading, last_read, problems=problems)
+    with aside(), open_rooms(settings, keep=True) as rooms:
+        repaired = repair(rooms, read, progress)
+    return Verified(
+        repaired.seen,
+        repaired.seen.audit(repaired.reads),
+        reading,
+        last_read,
+        repaired.healed,
+        (*problems, *repaired.problems),
+    )
