@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from syncd.errors import MovedOn, SyncdError
 from syncd.gramps.mime import mime_of
 from syncd.merge.audit import Fault, Finding, Reads
-from syncd.model import Checksum, FolderFile, MediaPath, Problem
+from syncd.model import Checksum, FolderFile, MediaPath
 from syncd.model.plan import Done, Why
 from syncd.ports import Phase, Progress
-from syncd.scanner import can_vouch
+from syncd.scanner import can_vouch, checksum_of
 from syncd.state import Hashing
 from syncd.verify.looking import Seen, look
 from syncd.verify.reading import recall
@@ -32,7 +32,7 @@ class Repaired:
 
     Args:
         healed: what is right again.
-        problems: what could not be healed, and why.
+        failed: what could not be healed, each with the reason and what to do.
         seen: the look that it began with.
         reads: what was read, as far as it was still so then.
     """
@@ -40,7 +40,13 @@ class Repaired:
     seen: Seen
     reads: Reads
     healed: list[Finding] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    failed: dict[Finding, Finding] = field(default_factory=dict)
+
+    @property
+    def left(self) -> list[Finding]:
+        """What is wrong still."""
+        findings = self.seen.audit(self.reads).findings
+        return [self.failed.get(one, one) for one in findings if one not in self.healed]
 
 
 def is_repairable(finding: Finding) -> bool:
@@ -69,7 +75,8 @@ def repair(rooms: Rooms, read: Sequence[Hashing], progress: Progress) -> Repaire
             if surgeon.heal(finding):
                 done.healed.append(finding)
         except SyncdError as error:
-            done.problems.append(Problem(error.reason, error.remedy, finding.path, finding.handle))
+            reason = f"{finding.reason}; it could not be healed: {error.reason}"
+            done.failed[finding] = replace(finding, reason=reason, remedy=error.remedy)
         progress.advance(files=1)
     return done
 
@@ -117,13 +124,18 @@ class _Surgeon:
         return was is not None and now is not None and was.is_same(now)
 
     def _store(self, file: FolderFile, finding: Finding) -> None:
-        """Send the good copy, which is hashed on its way, and see that it arrived.
+        """Read the copy to its end, send it if it is good, and see that it arrived.
 
         Raises:
             MovedOn: the copy is not as good as it seemed: nothing was stored.
         """
         store, upkeep = self._rooms.store, self._rooms.upkeep
         with self._rooms.media.open_verified(file) as source:
+            if checksum_of(source.fileno()) != file.checksum:
+                raise MovedOn(
+                    f"the bytes of '{file.path}' in the media folder are not the right ones either",
+                    "put a good copy from a backup in its place, and look after the disk",
+                )
             handle = finding.handle if upkeep is None else None
             store.put(source, file.checksum, file.size, mime_of(file.path.name), handle=handle)
         if upkeep is None:

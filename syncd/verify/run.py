@@ -40,27 +40,18 @@ class Verified:
     Args:
         seen: the last look.
         audit: what it says, together with what was read.
+        findings: what is wrong still.
         reading: how far the reading came; None where nothing was to be read.
         last_read: when everything was read last, in Unix seconds.
         healed: what was wrong and is right again.
-        problems: what could not be read or healed.
     """
 
     seen: Seen
     audit: Audit
+    findings: Sequence[Finding]
     reading: Reading | None = None
     last_read: float | None = None
     healed: Sequence[Finding] = ()
-    problems: Sequence[Problem] = ()
-
-    @property
-    def findings(self) -> list[Finding]:
-        """What is wrong still."""
-        unread = [
-            Finding(Fault.UNREADABLE, one.reason, one.remedy, one.path or "", one.handle)
-            for one in self.problems
-        ]
-        return [one for one in self.audit.findings if one not in self.healed] + unread
 
 
 def verify(
@@ -89,17 +80,17 @@ def verify(
             with State.join(settings.state_file) as memory:
                 reading = read_everything(rooms, seen, memory, progress, line)
                 read, last_read = memory.hashed(), memory.last_hashing()
-    problems = tuple(reading.problems) if reading is not None else ()
+    unread = [] if reading is None else list(map(_unread, reading.problems))
     found = seen.audit(recall(seen, read))
     if not order.repair or not any(map(is_repairable, found.findings)):
-        return Verified(seen, found, reading, last_read, problems=problems)
+        return Verified(seen, found, [*found.findings, *unread], reading, last_read)
     with aside(), open_rooms(settings, keep=True) as rooms:
         repaired = repair(rooms, read, progress)
+    found = repaired.seen.audit(repaired.reads)
     return Verified(
-        repaired.seen,
-        repaired.seen.audit(repaired.reads),
-        reading,
-        last_read,
-        repaired.healed,
-        (*problems, *repaired.problems),
+        repaired.seen, found, [*repaired.left, *unread], reading, last_read, tuple(repaired.healed)
     )
+
+
+def _unread(problem: Problem) -> Finding:
+    return Finding(Fault.UNREADABLE, problem.reason, problem.remedy, problem.path or "", problem.handle)

@@ -10,8 +10,8 @@ from typing import Any
 
 from lab.daemon import RunningDaemon
 from lab.process import wait_until
-from lab.world import Desktop, World, md5
-from tests.lab.scenario import begin, change_on_web, ends_in_step, photo
+from lab.world import World, md5
+from tests.lab.scenario import begin, change_on_web, ends_in_step, photo, rot
 
 
 def verify(world: World, *arguments: str, code: int = 0) -> dict[str, Any]:
@@ -30,21 +30,6 @@ def kinds(document: dict[str, Any], key: str = "findings") -> dict[str, str]:
     return {one["path"]: one["kind"] for one in document[key]}
 
 
-def rot(desktop: Desktop, path: str, content: bytes) -> None:
-    """Other bytes, of which the file system says nothing: neither size nor any time changes."""
-    file = desktop.folder / path
-    before = file.stat()
-    assert len(content) == before.st_size
-    with file.open("r+b") as target:
-        target.write(content)
-    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    with closing(sqlite3.connect(desktop.state_dir / "state.sqlite")) as state, state:
-        changed = state.execute(
-            "UPDATE stamps SET ctime_ns = ? WHERE path = ?", (file.stat().st_ctime_ns, path)
-        )
-        assert changed.rowcount == 1
-
-
 def test_what_listings_tell(empty_world: World) -> None:
     """Item by item what is wrong; nothing is written or read, and only keys that a good file can heal are healed."""
     world = empty_world
@@ -60,6 +45,8 @@ def test_what_listings_tell(empty_world: World) -> None:
     world.api.delete(was["g.jpg"])
     world.write("new.jpg", photo("new"))
     world.api.create("web.jpg", checksum=world.s3.put_content(photo("on the web")))
+    rot(world.desktop, "h.jpg", photo("H.jpg"))
+    world.s3.delete(md5(photo("h.jpg")))
 
     mark = world.mark()
     found = verify(world, code=1)
@@ -72,6 +59,7 @@ def test_what_listings_tell(empty_world: World) -> None:
         "e.jpg": "other-name",
         "f.jpg": "other-content",
         "g.jpg": "no-object",
+        "h.jpg": "missing-bytes",
         "new.jpg": "not-synced",
         "web.jpg": "not-synced",
     }
@@ -82,7 +70,10 @@ def test_what_listings_tell(empty_world: World) -> None:
     keys = world.s3.keys()
     healed = verify(world, "--repair", code=1)
     assert kinds(healed, "healed") == {"a.jpg": "missing-bytes", "b.jpg": "other-size"}
-    assert len(healed["findings"]) == 7
+    # A copy that turns out to be bad heals nothing.
+    assert kinds(healed)["h.jpg"] == "missing-bytes"
+    assert md5(photo("h.jpg")) not in world.s3
+    assert len(healed["findings"]) == 8
     assert world.s3.get(md5(photo("a.jpg"))) == photo("a.jpg")
     assert world.s3.get(md5(photo("b.jpg"))) == photo("b.jpg")
     now = world.s3.keys()
@@ -90,8 +81,9 @@ def test_what_listings_tell(empty_world: World) -> None:
     assert {one: size for one, size in now.items() if one not in repaired} == {
         one: size for one, size in keys.items() if one not in repaired
     }
+    world.write("h.jpg", photo("h.jpg"))
     world.sync()
-    assert verify(world)["findings"] == []
+    assert kinds(verify(world, "--repair"), "healed") == {"h.jpg": "missing-bytes"}
     ends_in_step(world)
 
 
@@ -173,3 +165,31 @@ def test_beside_a_daemon(empty_world: World) -> None:
         world.write("c.jpg", photo("c.jpg"))
         wait_until(lambda: "c.jpg" in world.catalog(), "the daemon to go on", 30)
     ends_in_step(world)
+
+
+def test_a_server_with_its_own_disk(tree_on_disk: World) -> None:
+    """A file that the server lacks is sent again; one that was overwritten there is found by reading, and led elsewhere."""
+    world = tree_on_disk
+    for path in ("a.jpg", "b.jpg", "c.jpg"):
+        world.write(path, photo(path))
+    world.sync(code=1)  # the example's own seven objects have no files
+    place = world.server.media_folder / world.tree.id
+    (place / "a.jpg").unlink()
+    status = (place / "b.jpg").stat()
+    (place / "b.jpg").write_bytes(photo("B.jpg"))
+    os.utime(place / "b.jpg", ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def ours(document: dict[str, Any], key: str = "findings") -> dict[str, str]:
+        return {path: kind for path, kind in kinds(document, key).items() if path in "a.jpg b.jpg c.jpg"}
+
+    assert ours(verify(world, code=1)) == {"a.jpg": "missing-bytes"}
+    assert ours(verify(world, "--deep", code=1)) == {"a.jpg": "missing-bytes", "b.jpg": "damaged-bytes"}
+    healed = verify(world, "--repair", code=1)
+    assert ours(healed, "healed") == {"a.jpg": "missing-bytes"}
+    assert ours(healed) == {"b.jpg": "damaged-bytes"}
+    assert (place / "a.jpg").read_bytes() == photo("a.jpg")
+    assert (place / "b.jpg").read_bytes() == photo("B.jpg")
+    world.sync(code=1)
+    assert ours(verify(world, "--deep", code=1)) == {}
+    handles = {item["checksum"]: item["handle"] for item in world.api.media()}
+    assert world.api.content(handles[md5(photo("b.jpg"))]) == photo("b.jpg")
