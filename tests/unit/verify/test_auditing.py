@@ -48,7 +48,8 @@ def test_all_is_well_by_size_or_proven() -> None:
     assert judged(proven=("one",)).proven == {md5("one")}
     read = judged(reads=Reads(keys={md5("one"): md5("one")}))
     assert read.proven == {md5("one")}
-    assert not (read.size_only or read.findings)
+    assert read.findings == ()
+    assert dict(read.size_only) == {}
 
 
 @pytest.mark.parametrize(
