@@ -359,6 +359,13 @@ class FileServer(Store, Protocol):
     def missing(self) -> Collection[str]:
         """The handles of all objects whose file is not there."""
 
+    def examine(self, item: MediaObject) -> Checksum | None:
+        """Read an object's file to its end and note what it is: its checksum, None when there is none or it changes.
+
+        Raises:
+            Refused: this file alone does not come.
+        """
+
 
 class ServedMemory(Protocol):
     """Where a `FileServer` keeps what it has seen; `State` is one."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from syncd.model import Checksum, Detached, Link, MediaPath
 from syncd.ports import Cursor
 from syncd.state.database import Database, Row, as_member, as_stored, as_text, signed, unsigned
-from syncd.state.records import LOOKED, Binding
+from syncd.state.records import HASHED_LAST, HASHING_SINCE, LOOKED, Binding
 
 _LAST_FULL = "last-full"
 
@@ -94,10 +94,11 @@ class Ancestor(Database):
                 "pending_references",
                 "orphans",
                 "departures",
+                "hashed",
             ):
                 self._execute(f"DELETE FROM {table}")  # noqa: S608  the names stand in the line above
-            self.set_meta(_LAST_FULL, None)
-            self.set_meta(LOOKED, None)
+            for key in (_LAST_FULL, LOOKED, HASHING_SINCE, HASHED_LAST):
+                self.set_meta(key, None)
 
     def links(self) -> list[Link]:
         """All links, by handle."""

@@ -76,6 +76,23 @@ def open_file(path: Path) -> Opened:
         return Opened(_connect(path), damage, set_aside)
 
 
+def open_beside(path: Path) -> Opened:
+    """Open a sound state of just this schema for writing, whoever else has it open; change nothing about the file itself.
+
+    RACE: as for `open_file`: not where this process has it open already.
+
+    Raises:
+        StateError: it is missing, damaged, another schema's or another program's, or cannot be written.
+    """
+    with translated_os(path):
+        found = look(path, None)
+        _refuse_foreign(found, path)
+        if found is None or found.damage or found.version < known_migrations()[-1].number:
+            raise StateError(f"the state file {path} is not fit to be written to yet", "run: syncd --once")
+        _refuse_read_only(path)
+        return Opened(_connect(path))
+
+
 def open_copy(path: Path) -> Opened:
     """Open a copy of the state in memory (an empty state when there is none, or a damaged one).
 

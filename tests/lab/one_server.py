@@ -111,6 +111,15 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     ),
     "test_units": ("systemd's units, on a machine of their own", ()),
     "test_upload": ("sends files to a bucket, without any Gramps Web", ()),
+    "test_verify": (
+        "listings and bytes; how Gramps Web answers them is shown elsewhere",
+        (
+            "test_what_only_reading_tells",
+            "test_reading_goes_on_where_it_was",
+            "test_beside_a_daemon",
+            "test_a_server_with_its_own_disk",
+        ),
+    ),
     "test_versions": ("the version is played by a proxy", ()),
     "test_writers": ("which files of the folder are finished", ()),
 }
