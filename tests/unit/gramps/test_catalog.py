@@ -95,6 +95,34 @@ def test_incomplete_listings(server: FakeServer, gramps: Connect, answer: httpx2
         gramps().list()
 
 
+@pytest.mark.parametrize("announced", ["4", "many", ""])
+def test_incomplete_histories(server: FakeServer, gramps: Connect, announced: str) -> None:
+    """A page of the history that lacks a transaction is refused: what it told of would not be seen for hours."""
+    for number in range(4):
+        server.record(0, f"new {number}", None, raw(media(f"new {number}")))
+
+    def shorten(request: httpx2.Request) -> httpx2.Response:
+        found = server.answer(request).json()
+        return httpx2.Response(200, json=found[:-1], headers={"X-Total-Count": announced})
+
+    client = gramps()
+    server.intercept = once(shorten, "GET", "/transactions/history/")
+    with pytest.raises(Unexpected, match="history that Gramps Web gave is not complete"):
+        client.changes(Cursor(0, 0.0))
+    assert len(client.changes(Cursor(0, 0.0)).changed) == 4
+
+
+def test_a_short_answer_is_no_restored_backup(server: FakeServer, gramps: Connect) -> None:
+    """Where the last transaction seen is announced and does not come, the answer is broken, and not the server restored."""
+    server.note()
+    client = gramps()
+    empty = httpx2.Response(200, json=[], headers={"X-Total-Count": "1"})
+    server.intercept = once(lambda _: empty, "GET", "/transactions/history/")
+    with pytest.raises(Unexpected, match="not complete"):
+        client.still_knows(Cursor(1, 1001.0))
+    assert client.still_knows(Cursor(1, 1001.0))
+
+
 def test_what_happens_during_the_listing_is_laid_over_it(server: FakeServer, gramps: Connect) -> None:
     """Deleted meanwhile: gone. Deleted and made again: there. New: there."""
     server.objects = {handle: media(handle) for handle in ("gone", "again", "kept")}
