@@ -38,6 +38,9 @@ _MOST_PATTERNS = 2_000
 _LONGEST_PATTERN = 4_096
 """Characters; no path is longer."""
 
+_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""A class of characters, or an escaped character, in an expression of pathspec's."""
+_NO_SLASH = "(?!/)"
 _STAR, _FOLDERS, _ANYWHERE = "[^/]*", "(?:/.+)?", "^(?:.+/)?"
 """What pathspec makes of `*`, of `/**` in the middle, and of a pattern that may match in any folder."""
 
@@ -217,7 +220,8 @@ def _linear(regex: re.Pattern[str]) -> re.Pattern[str]:
     As pathspec writes it, `*a*a*a*b` tries all ways to divide a name among the stars, and `**` likewise with folders. The
     first place where a part fits is as good as any later one for all parts but the last, so nothing is tried again.
     """
-    blocks = [_with_hasty_stars(block) for block in regex.pattern.split(_FOLDERS)]
+    written = _CLASS.sub(_without_slash, regex.pattern)
+    blocks = [_with_hasty_stars(block) for block in written.split(_FOLDERS)]
     first, last = blocks[0], blocks[-1]
     if len(blocks) == 1:
         return re.compile(first)
@@ -227,12 +231,18 @@ def _linear(regex: re.Pattern[str]) -> re.Pattern[str]:
     return re.compile(f"{first}{hasty}{_FOLDERS}{last}")
 
 
+def _without_slash(token: re.Match[str]) -> str:
+    """A class of characters as git means it: `[!a]` is no slash, which pathspec lets it be."""
+    text = token.group()
+    return text if text.startswith("\\") or text == "[^/]" else f"{_NO_SLASH}{text}"
+
+
 def _with_hasty_stars(block: str) -> str:
     """Each star takes as little as it can, for good, but for the last one of a name."""
     first, *rest = block.split(_STAR)
     found = first
     for number, part in enumerate(rest):
-        is_last = number == len(rest) - 1 or "/" in part.replace("[^/]", "")
+        is_last = number == len(rest) - 1 or "/" in part.replace("[^/]", "").replace(_NO_SLASH, "")
         if part or is_last:
             found += f"{_STAR}{part}" if is_last else f"(?>{_STAR}?{part})"
     return found

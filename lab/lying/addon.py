@@ -46,7 +46,7 @@ class Liar:
         side = self._sides[str(flow.client_conn.sockname[1])]
         call = name_of(side, flow.request.method, flow.request.path)
         fault = self._lie_about(side, call)
-        heard = {"side": side, "call": call, "fault": fault, "tokens": []}
+        heard: dict[str, Any] = {"side": side, "call": call, "fault": fault, "tokens": []}
         self._heard.append(heard)
         flow.metadata.update(side=side, fault=fault, heard=heard)
         if f"continuation-token={ROUND}" in flow.request.path:

@@ -90,7 +90,12 @@ class Manager:
         instead = f"let cron run it instead (crontab -e): {cron_line}"
         if shutil.which("systemctl", path=environ.get("PATH")) is None:
             raise ConfigError("this computer has no systemd", instead)
-        environ = {**_harmless(environ), **_runtime_folder(environ), "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
+        environ = {
+            **_harmless(environ),
+            **_runtime_folder(environ),
+            "LC_ALL": "C.UTF-8",
+            "SYSTEMD_COLORS": "0",
+        }
         shown = _call(["systemctl", "--user", "show-environment"], environ)
         if shown.returncode:
             raise ConfigError(
