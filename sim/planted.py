@@ -8,9 +8,6 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from sim.bucket import SimStore
-from syncd.applier import placing
-from syncd.applier.ground import Spot
-from syncd.guard import holds
 from syncd.merge import neighbourhood, newcomers, unlinked
 from syncd.state import State
 
@@ -31,17 +28,6 @@ def _sends_nothing(stack: ExitStack) -> None:
     stack.enter_context(mock.patch.object(SimStore, "put", return_value=None))
 
 
-def _asks_nobody(stack: ExitStack) -> None:
-    """Objects that people refer to are deleted like any other, and what the deletion's answer says is not looked at."""
-    stack.enter_context(mock.patch.object(holds, "_referenced_items", return_value=lambda _action: []))
-
-
-def _replaces_blindly(stack: ExitStack) -> None:
-    """A file is replaced without a look at what it has become meanwhile."""
-    stack.enter_context(mock.patch.object(placing, "moved_only", return_value=True))
-    stack.enter_context(mock.patch.object(Spot, "require", return_value=None))
-
-
 def _remembers_nothing(stack: ExitStack) -> None:
     """What was in step is forgotten: whatever somebody deleted on one side comes back from the other."""
     stack.enter_context(mock.patch.object(State, "links", return_value=()))
@@ -50,8 +36,6 @@ def _remembers_nothing(stack: ExitStack) -> None:
 DEFECTS: Mapping[str, Plant] = {
     "handles-by-chance": _handles_by_chance,
     "sends-nothing": _sends_nothing,
-    "asks-nobody": _asks_nobody,
-    "replaces-blindly": _replaces_blindly,
     "remembers-nothing": _remembers_nothing,
 }
 

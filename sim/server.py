@@ -191,7 +191,9 @@ class Server(Web):
             before = float(query.get("before", "inf"))
             found = [one for one in found if float(query["after"]) < one["timestamp"] < before]
         size, page = int(query.get("pagesize", 20)), int(query.get("page", 1))
-        return httpx2.Response(200, json=found[(page - 1) * size : page * size])
+        return httpx2.Response(
+            200, json=found[(page - 1) * size : page * size], headers={"X-Total-Count": str(len(found))}
+        )
 
     def _create(self, payload: list[Form]) -> httpx2.Response:
         if "AddObject" not in self.rights:
