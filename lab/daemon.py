@@ -51,8 +51,19 @@ class RunningDaemon:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there (it may be stopped by a signal)."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, *, until: Callable[[Live], bool] | None = None, seconds: float = 60.0) -> Self:
         """Start it and wait until it is at rest, or in another state."""
+        self.launch()
+        self.wait(until or (lambda live: live.doing is Doing.IDLE), "the daemon is at rest", seconds)
+        return self
+
+    def launch(self) -> None:
+        """Start it, without waiting for anything."""
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -66,8 +77,6 @@ class RunningDaemon:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait(until or (lambda live: live.doing is Doing.IDLE), "the daemon is at rest", seconds)
-        return self
 
     def live(self) -> Live | None:
         """What it tells of itself; None while it cannot be asked."""

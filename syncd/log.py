@@ -153,6 +153,9 @@ _guarded: frozenset[str] = frozenset()
 _guarded_pattern: re.Pattern[str] | None = None
 _guard_lock = threading.Lock()
 
+_LONGEST = 10_000
+"""Characters: looking for addresses takes time that grows with their square."""
+
 _TELLING_NAME = re.compile(r"passw|secret|token|authorization|credential|cookie|signature", re.IGNORECASE)
 _PATTERNS = (
     # Whoever writes https://user:password@host.
@@ -216,7 +219,9 @@ def _spellings(char: str) -> str:
 
 
 def redact(text: str) -> str:
-    """The text without anything that is, or looks like, a secret."""
+    """The text without anything that is, or looks like, a secret; what nobody would read to its end is cut."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
     if _guarded_pattern is not None:
         text = _guarded_pattern.sub(BLANK, text)
     for pattern, blanked in _PATTERNS:

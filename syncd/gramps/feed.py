@@ -14,7 +14,7 @@ from typing import Any
 
 from syncd.errors import Unexpected
 from syncd.gramps.api import Api
-from syncd.gramps.forms import Form, media_object
+from syncd.gramps.forms import LATEST, Form, media_object
 from syncd.gramps.http import Answer, TooLong
 from syncd.model import Checksum, MediaObject
 from syncd.ports import Cursor, Feed
@@ -255,6 +255,8 @@ def _transaction(item: Any) -> Transaction:
         raise _unreadable()
     number, timestamp = item.get("id"), item.get("timestamp")
     if not isinstance(number, int) or not isinstance(timestamp, int | float):
+        raise _unreadable()
+    if not (-LATEST <= number <= LATEST and -LATEST <= timestamp <= LATEST):
         raise _unreadable()
     # What Gramps' own undo took back is listed with the changes that were undone: it tells nothing of its own.
     changes = () if item.get("undo") else tuple(_change(change) for change in item["changes"])

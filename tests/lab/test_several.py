@@ -8,7 +8,6 @@ from collections.abc import Callable
 from lab.clock import wrong_by
 from lab.world import Desktop, World, md5
 from syncd.model.paths import MediaPath, handle_for
-from tests.lab import storm
 from tests.lab.endings import assert_settled, leftovers
 from tests.lab.scenario import begin, change_on_web, handles, numbers, photo
 from tests.lab.test_interruptions import wait_in, wire_to
@@ -46,16 +45,6 @@ def converge(world: World) -> dict[str, bytes]:
     for desktop in world.desktops:
         assert_settled(world, desktop)
     return world.desktop.files()
-
-
-def test_a_storm(empty_world: World) -> None:
-    """Two computers whose clocks are an hour or two apart and the web page change one tree, runs in any order and at once.
-
-    See `tests/lab/storm.py` for what must hold after every round.
-    """
-    weather = storm.begin(empty_world, seed=20)
-    for kind in ("one is away", "busy"):
-        weather.round(9, kind)
 
 
 def test_both_add_edit_move_and_delete_at_once(empty_world: World) -> None:

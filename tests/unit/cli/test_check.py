@@ -421,7 +421,7 @@ def test_a_state_of_a_newer_syncd(desk: Desk, world: World) -> None:
 
 def test_little_space(desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A nearly full disk is a warning and exit 1."""
-    monkeypatch.setattr("syncd.cli.check.ENOUGH_SPACE", 10**18)
+    monkeypatch.setattr("syncd.cli.check.machine.ENOUGH_SPACE", 10**18)
     answer = desk.syncd("check")
     assert answer.code == 1
     assert "make room" in answer.out

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -667,10 +667,9 @@ def test_location_needs_a_checksum(server: FakeServer, gramps: Connect, status: 
         gramps().location("gone")
 
 
-def test_upload_first(server: FakeServer, gramps: Connect, tmp_path: Path) -> None:
+def test_upload_first(server: FakeServer, gramps: Connect) -> None:
     """The file's bytes are streamed with their length; the object made is returned."""
     content = b"x" * 300_000
-    (tmp_path / "a.jpg").write_bytes(content)
 
     def take(request: httpx2.Request) -> httpx2.Response:
         assert request.content == content
@@ -680,16 +679,15 @@ def test_upload_first(server: FakeServer, gramps: Connect, tmp_path: Path) -> No
         return httpx2.Response(201, json=[server.record(0, "m", None, made)])
 
     server.intercept = once(take, "POST", "/media/")
-    assert gramps().upload_first(tmp_path / "a.jpg", SUM, "image/jpeg").path == f"{SUM}.jpg"
+    assert gramps().upload_first(io.BytesIO(content), SUM, "image/jpeg").path == f"{SUM}.jpg"
 
 
-def test_upload_quota(server: FakeServer, gramps: Connect, tmp_path: Path) -> None:
+def test_upload_quota(server: FakeServer, gramps: Connect) -> None:
     """The quota is told as what it is."""
-    (tmp_path / "a.jpg").write_bytes(b"x")
     error = {"error": {"code": 405, "message": "Not allowed by media quota"}}
     server.intercept = once(lambda _: httpx2.Response(405, json=error), "POST", "/media/")
     with pytest.raises(Refused, match="quota"):
-        gramps().upload_first(tmp_path / "a.jpg", SUM, "image/jpeg")
+        gramps().upload_first(io.BytesIO(b"x"), SUM, "image/jpeg")
 
 
 @pytest.mark.parametrize("method", ["get", "references", "location"])
