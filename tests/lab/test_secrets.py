@@ -41,6 +41,7 @@ COMMANDS: Mapping[tuple[str, ...], Sequence[Sequence[str]]] = {
     ("approve",): ([], ["1"]),
     ("restore",): ([], ["1"]),
     ("conflicts",): ([],),
+    ("verify",): ([], ["--deep"]),
     ("paths",): ([],),
     ("trash",): ([],),
     ("trash", "list"): (["--all"],),
