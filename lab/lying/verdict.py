@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lab.lying.families import Family
@@ -30,11 +31,15 @@ class Seen:
 
     files: Mapping[str, bytes]
     objects: Sequence[Json]
+    stored: frozenset[str]
+    """The files that the server has, wherever it keeps them."""
 
     @classmethod
     def now(cls, family: Family) -> Seen:
         """Look."""
-        return cls(family.world.desktop.files(), family.world.api.media())
+        store = _store(family)
+        stored = frozenset(str(path.relative_to(store)) for path in store.rglob("*") if path.is_file())
+        return cls(family.world.desktop.files(), family.world.api.media(), stored)
 
 
 def faults_of(family: Family, before: Seen, after: Seen, run: Run) -> Iterator[str]:
@@ -117,10 +122,14 @@ def _differences(family: Family, seen: Seen) -> Iterator[str]:
 
 def _served(family: Family, item: Json) -> bytes:
     """The bytes that the server has for an object; none where it has none."""
+    path = _store(family) / item["path" if family.world.s3 is None else "checksum"]
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _store(family: Family) -> Path:
+    """Where the server keeps the tree's files on its own disk, or the S3 server on its."""
     world = family.world
     if world.s3 is None:
-        path = world.server.media_folder / world.tree.id / item["path"]
-    else:
-        assert isinstance(world.s3.server, RcloneS3)
-        path = world.s3.server.data / world.s3.bucket / world.s3.prefix / item["checksum"]
-    return path.read_bytes() if path.is_file() else b""
+        return world.server.media_folder / world.tree.id
+    assert isinstance(world.s3.server, RcloneS3)
+    return world.s3.server.data / world.s3.bucket / world.s3.prefix
