@@ -241,6 +241,13 @@ def test_a_caption_that_syncd_loses_is_found() -> None:
         assert read(Ledger(), History(("owner", 0, None, a), change))[1] == [Kind.FIELD]
 
 
+def test_an_object_made_anew_has_nothing_to_keep() -> None:
+    """Another Gramps ID under the same handle: nothing was brought back, the file counted as new."""
+    a, new = {**form(b"a", "Anna"), "gramps_id": "O1"}, {**form(b"a"), "gramps_id": "O2"}
+    changes = (("owner", 0, None, a), ("owner", 2, a, None), ("editor", 0, None, new))
+    assert read(Ledger(), History(*changes))[1] == []
+
+
 def test_a_race_in_the_server_is_nobodys_fault() -> None:
     """Where the server overwrote what it did not know of, nobody can say what is to be; it is counted."""
     ledger = Ledger()
