@@ -29,12 +29,14 @@ class ApiError(Exception):
 class Api:
     """Logged in at the first request. Paths are below `/api`."""
 
-    def __init__(self, url: str, username: str, password: str) -> None:
+    def __init__(
+        self, url: str, username: str, password: str, transport: httpx2.BaseTransport | None = None
+    ) -> None:
         self.url = url
         self.username = username
         self.password = password
         self._client = httpx2.Client(
-            base_url=f"{url}/api", timeout=120, trust_env=False, follow_redirects=False
+            base_url=f"{url}/api", timeout=120, trust_env=False, follow_redirects=False, transport=transport
         )
         self._token: str | None = None
 

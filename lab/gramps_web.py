@@ -24,7 +24,7 @@ from lab.process import LAB, LabError, Server, plain_environment
 from lab.s3 import S3Server
 from lab.task_queue import Redis, Worker
 
-ROLES = {"member": 1, "contributor": 2, "editor": 3, "owner": 4}
+ROLES = {"guest": 0, "member": 1, "contributor": 2, "editor": 3, "owner": 4}
 PASSWORD = "correct horse battery"  # every account's; the servers live as long as a test
 
 EMPTY_TREE = """<?xml version="1.0" encoding="UTF-8"?>

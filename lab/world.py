@@ -63,6 +63,8 @@ class Desktop:
         self.home = base / "home"
         for made in (self.folder, self.state_dir, self.home):
             made.mkdir(parents=True)
+        self.user: int | None = None
+        """The account that runs syncd; None: that of the tests."""
         self.settings: dict[str, Any] = {}
         self.configure(media_dir=str(self.folder), state_dir=str(self.state_dir), **settings)
 
@@ -84,8 +86,11 @@ class Desktop:
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start syncd in a group of its own and leave it to the caller, who may kill it."""
+        account = (
+            [] if self.user is None else [f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
+        )
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", SYNCD, *arguments],
+            ["setpriv", *account, "--pdeathsig", "KILL", "--", SYNCD, *arguments],
             env=self.environment(env),
             cwd=self.base,
             stdin=subprocess.DEVNULL,

@@ -202,19 +202,17 @@ def lock_state(settings: Settings) -> Lock:
 def lock_folder(settings: Settings) -> Lock:
     """Take the media folder, which exists.
 
+    The lock is in syncd's own folder, which is on the disk before anything relies on what lies in it.
+
     Raises:
         LockedError: another syncd has it.
         FolderError: it cannot be locked.
     """
+    from syncd.applier.disk import MediaFolder
     from syncd.state import hold_lock
 
     path = folder_lock_file(settings)
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise FolderError(
-            f"the media folder {settings.media_dir} cannot be used ({error.strerror})",
-            "plug in its drive, or see to its rights",
-        ) from error
+    with MediaFolder(settings.media_dir) as media:
+        media.ensure_internal()
     what = f"the media folder {settings.media_dir}"
     return hold_lock(path, what, required=False, failure=FolderError)

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 
 from syncd.applier.disk import MediaFolder
+from syncd.applier.failures import Unreadable
 from syncd.applier.ground import TRASH
 from syncd.errors import MovedOn, SyncdError
 from syncd.model import MediaPath
@@ -97,6 +98,8 @@ def _purge(media: MediaFolder, state: State, store: Store, old: list[TrashEntry]
         held = store.sizes(sorted({entry.checksum for entry in old if entry.checksum is not None}))
         for entry in old:
             if entry.checksum is not None and held.get(entry.checksum) == entry.size:
-                with suppress(MovedOn):  # something wrote to it in the trash: it stays
+                with suppress(
+                    MovedOn, Unreadable
+                ):  # something wrote to it in the trash, or nobody can tell: it stays
                     media.purge(entry.kept_as, entry.checksum)
                     state.drop_trash([entry.id])

@@ -32,6 +32,18 @@ _TEMPORARY = ".syncd-"
 
 _MAX_FILE_BYTES = 1 << 20
 
+_MOST_PATTERNS = 2_000
+"""Every name is compared with every pattern."""
+
+_LONGEST_PATTERN = 4_096
+"""Characters; no path is longer."""
+
+_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""A class of characters, or an escaped character, in an expression of pathspec's."""
+_NO_SLASH = "(?!/)"
+_STAR, _FOLDERS, _ANYWHERE = "[^/]*", "(?:/.+)?", "^(?:.+/)?"
+"""What pathspec makes of `*`, of `/**` in the middle, and of a pattern that may match in any folder."""
+
 BUILT_IN: tuple[tuple[str, str], ...] = (
     # Ours
     (IGNORE_FILE, "the list of ignored names itself"),
@@ -142,6 +154,11 @@ class IgnoreRules:
                     "write patterns as in .gitignore, e.g. '*.psd', 'drafts/' or '\\\\#name'",
                 )
         lines = _read(media_dir / IGNORE_FILE)
+        if len(lines) > _MOST_PATTERNS:
+            raise FolderError(
+                f"{IGNORE_FILE} in the media folder has more than {_MOST_PATTERNS:,} lines",
+                "write fewer patterns, each for more names",
+            )
         for number, line in enumerate(lines, 1):
             if not _makes_sense(line, comments=True):
                 raise FolderError(
@@ -151,7 +168,7 @@ class IgnoreRules:
         spec = GitIgnoreSpec.from_lines(unicodedata.normalize("NFC", line) for line in (*extra, *lines))
         return cls(
             tuple(
-                (pattern.regex, pattern.include)
+                (_linear(pattern.regex), pattern.include)
                 for pattern in reversed([*spec.patterns])
                 if pattern.regex is not None and pattern.include is not None
             )
@@ -197,6 +214,40 @@ def _says(pattern: re.Pattern[str], entry: str) -> bool:
     return any(found.end("ps_d") in (-1, len(entry)) for found in pattern.finditer(entry))
 
 
+def _linear(regex: re.Pattern[str]) -> re.Pattern[str]:
+    """The same expression, so that no name takes long to compare.
+
+    As pathspec writes it, `*a*a*a*b` tries all ways to divide a name among the stars, and `**` likewise with folders. The
+    first place where a part fits is as good as any later one for all parts but the last, so nothing is tried again.
+    """
+    written = _CLASS.sub(_without_slash, regex.pattern)
+    blocks = [_with_hasty_stars(block) for block in written.split(_FOLDERS)]
+    first, last = blocks[0], blocks[-1]
+    if len(blocks) == 1:
+        return re.compile(first)
+    if first.startswith(_ANYWHERE):
+        first = f"^(?>(?:.+?/)??{first.removeprefix(_ANYWHERE)}(?=/))"
+    hasty = "".join(f"(?>(?:/.+?)??{block}(?=/))" for block in blocks[1:-1])
+    return re.compile(f"{first}{hasty}{_FOLDERS}{last}")
+
+
+def _without_slash(token: re.Match[str]) -> str:
+    """A class of characters as git means it: `[!a]` is no slash, which pathspec lets it be."""
+    text = token.group()
+    return text if text.startswith("\\") or text == "[^/]" else f"{_NO_SLASH}{text}"
+
+
+def _with_hasty_stars(block: str) -> str:
+    """Each star takes as little as it can, for good, but for the last one of a name."""
+    first, *rest = block.split(_STAR)
+    found = first
+    for number, part in enumerate(rest):
+        is_last = number == len(rest) - 1 or "/" in part.replace("[^/]", "").replace(_NO_SLASH, "")
+        if part or is_last:
+            found += f"{_STAR}{part}" if is_last else f"(?>{_STAR}?{part})"
+    return found
+
+
 def _makes_sense(pattern: str, *, comments: bool) -> bool:
     """Whether the pattern says something; a broken one must not silently match nothing (or everything)."""
     text = pattern.strip()
@@ -204,7 +255,7 @@ def _makes_sense(pattern: str, *, comments: bool) -> bool:
         return True
     if text.startswith("#"):
         return comments
-    if "\0" in text or "\n" in text or text == "!/":
+    if "\0" in text or "\n" in text or text == "!/" or len(text) > _LONGEST_PATTERN:
         return False
     try:
         (read,) = GitIgnoreSpec.from_lines([pattern]).patterns

@@ -17,6 +17,7 @@ structlog takes longer to import than `syncd --version` may last: it is imported
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -28,7 +29,6 @@ import unicodedata
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any, Literal, TextIO
-from urllib.parse import quote, quote_plus
 
 from pydantic import SecretStr
 
@@ -153,6 +153,9 @@ _guarded: frozenset[str] = frozenset()
 _guarded_pattern: re.Pattern[str] | None = None
 _guard_lock = threading.Lock()
 
+_LONGEST = 10_000
+"""Characters: looking for addresses takes time that grows with their square."""
+
 _TELLING_NAME = re.compile(r"passw|secret|token|authorization|credential|cookie|signature", re.IGNORECASE)
 _PATTERNS = (
     # Whoever writes https://user:password@host.
@@ -186,28 +189,39 @@ def guard_secret(value: str | SecretStr) -> None:
     secret = value.get_secret_value() if isinstance(value, SecretStr) else value
     if not secret:
         return
-    written = {
-        secret,
-        quote(secret, safe="", errors="replace"),
-        quote_plus(secret, errors="replace"),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-        repr(secret.encode(errors="replace"))[2:-1],
-    }
     with _guard_lock:
-        _guarded |= written
+        _guarded |= {secret}
         longest_first = sorted(_guarded, key=lambda one: (-len(one), one))
-        _guarded_pattern = re.compile("|".join(_as_pattern(one) for one in longest_first))
+        _guarded_pattern = re.compile("|".join(map(_as_pattern, longest_first)))
 
 
 def _as_pattern(secret: str) -> str:
-    # Two or three letters occur everywhere: as a word of their own only.
-    return re.escape(secret) if len(secret) > 3 else rf"(?<!\w){re.escape(secret)}(?!\w)"
+    spelt = "".join(map(_spellings, secret))
+    if len(secret) <= 3:  # so few letters occur everywhere: as a word of their own only
+        return rf"(?<!\w){spelt}(?!\w)"
+    raw = secret.encode(errors="replace")
+    return rf"{spelt}|(?i:{raw.hex()})|{re.escape(base64.b64encode(raw).decode())}"
+
+
+_PLUS = r"|\+"
+"""How forms spell a blank."""
+
+
+def _spellings(char: str) -> str:
+    """A character of a secret, however it is written: who quotes an address, JSON or Python quotes some and leaves others."""
+    if char.isascii() and char.isalnum():
+        return char
+    raw = char.encode(errors="replace")
+    quoted = "".join(f"%{byte:02X}" for byte in raw)
+    written = {char, f"\\{char}", json.dumps(char)[1:-1], repr(char)[1:-1], repr(raw)[2:-1]}
+    forms = [f"(?i:{quoted})", *map(re.escape, sorted(written, key=len, reverse=True))]
+    return f"(?:{'|'.join(forms)}{_PLUS if char == ' ' else ''})"
 
 
 def redact(text: str) -> str:
-    """The text without anything that is, or looks like, a secret."""
+    """The text without anything that is, or looks like, a secret; what nobody would read to its end is cut."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
     if _guarded_pattern is not None:
         text = _guarded_pattern.sub(BLANK, text)
     for pattern, blanked in _PATTERNS:

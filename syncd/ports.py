@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from syncd.model import (
@@ -221,9 +220,9 @@ class Catalog(Protocol):
         """
 
     def upload_first(
-        self, path: Path, checksum: Checksum, mime: str, like: NewObject | None = None
+        self, source: BinaryIO, checksum: Checksum, mime: str, like: NewObject | None = None
     ) -> MediaObject:
-        """Create an object by sending its file through the API: how an empty tree gets its first.
+        """Create an object by sending its file, open, through the API: how an empty tree gets its first.
 
         It gets all of `like` except the handle, which the server chooses.
         """
@@ -359,6 +358,13 @@ class FileServer(Store, Protocol):
 
     def missing(self) -> Collection[str]:
         """The handles of all objects whose file is not there."""
+
+    def examine(self, item: MediaObject) -> Checksum | None:
+        """Read an object's file to its end and note what it is: its checksum, None when there is none or it changes.
+
+        Raises:
+            Refused: this file alone does not come.
+        """
 
 
 class ServedMemory(Protocol):

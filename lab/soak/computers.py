@@ -10,9 +10,9 @@ from pathlib import Path
 
 from lab.clock import Clock
 from lab.daemon import RunningDaemon
-from lab.disk import SmallDisk
 from lab.line import Line
 from lab.process import LabError
+from lab.small_disk import SmallDisk
 from lab.soak.ledger import Ledger
 from lab.soak.making import Maker
 from lab.soak.people import People

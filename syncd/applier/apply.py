@@ -66,18 +66,23 @@ class Applier:
         Raises:
             ServerError: when a server is unreachable or refuses us as a whole; what was done is recorded.
         """
-        todo = [action for action in actions if not self._ledger.has_failed(action)]
+        todo: list[Action] = []
+        failed: list[Action] = []
+        for action in actions:
+            (failed if self._ledger.has_failed(action) else todo).append(action)
         try:
-            self._in_order(todo)
+            self._in_order(todo, failed)
         finally:
             self._ledger.flush()
         if self._ledger.fatal is not None:
             raise self._ledger.fatal
 
-    def _in_order(self, todo: Sequence[Action]) -> None:
+    def _in_order(self, todo: Sequence[Action], failed: Sequence[Action]) -> None:
+        """Carry out `todo`. What rests on an action that failed in an earlier pass is not done either."""
         self._record(todo)
-        missing = self._upload(_only(Upload, todo))
-        lost = self._keep_losers(_only(KeepLoser, todo))
+        missing = self._upload(_only(Upload, todo), _only(Upload, failed))
+        lost = {action.object.handle for action in _only(KeepLoser, failed)}
+        lost |= self._keep_losers(_only(KeepLoser, todo))
         self._files.move(_only(MoveFile, todo))
         self._change_objects(todo, missing, lost)
         self._fetch(_only(Fetch, todo), missing)
@@ -96,14 +101,16 @@ class Applier:
             self._ledger.note(dropped=[forget.link.handle])
         self._ledger.flush()
 
-    def _upload(self, uploads: Sequence[Upload]) -> set[Checksum]:
-        if not uploads:
-            return set()
-        self._progress.phase(
-            Phase("Sending files", len(uploads), sum(action.file.size for action in uploads))
-        )
-        missing = self._transfers.upload(uploads)
-        self._ledger.flush()
+    def _upload(self, uploads: Sequence[Upload], failed: Sequence[Upload]) -> set[Checksum]:
+        """Returns the checksums that the bucket lacks: no object may name them yet."""
+        missing = {action.file.checksum for action in failed}
+        if uploads:
+            self._progress.phase(
+                Phase("Sending files", len(uploads), sum(action.file.size for action in uploads))
+            )
+            missing -= {action.file.checksum for action in uploads}  # another file has the same bytes
+            missing |= self._transfers.upload(uploads)
+            self._ledger.flush()
         return missing
 
     def _keep_losers(self, losers: Sequence[KeepLoser]) -> set[str]:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from syncd.applier import marker as markers
-from syncd.applier import moving, placing, recovery, stage, syscalls, trash
+from syncd.applier import moving, outgoing, placing, recovery, stage, syscalls, trash
 from syncd.applier.failures import Blocked, translate, translated
 from syncd.applier.ground import TRASH, Ground, Spot, changed
 from syncd.applier.marker import Marker
@@ -90,7 +90,7 @@ class MediaFolder:
     def __del__(self) -> None:
         self._ground.close()
 
-    # --- identity and space ---------------------------------------------------------------------------------------
+    # --- identity -------------------------------------------------------------------------------------------------
 
     def marker(self) -> Marker | None:
         """The folder's marker; None when it has none.
@@ -113,11 +113,6 @@ class MediaFolder:
             with translated(self.root, TRASH):
                 self._ground.ensure_internal()
             self._prepared = True
-
-    def free_space(self) -> int:
-        """Bytes that may still be written."""
-        with translated(self.root, ""):
-            return stage.free_space(self._ground)
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -149,14 +144,19 @@ class MediaFolder:
 
     @contextmanager
     def open_verified(self, file: FolderFile) -> Iterator[BinaryIO]:
-        """The bytes of a file that is still the one that was scanned."""
+        """The bytes of a file that is still the one that was scanned.
+
+        Raises:
+            MovedOn: it is not.
+            Unreadable: it cannot be read to its end; also from what is yielded, where it is read.
+        """
         with translated(self.root, file.path.text), self._ground.at(file.path.text) as spot:
             descriptor = spot.open()
             if stamp_of(os.fstat(descriptor)) != file.stamp:
                 os.close(descriptor)
                 raise changed(file.path.text)
-        with os.fdopen(descriptor, "rb") as source:
-            yield source
+        with outgoing.reading(descriptor, file.path.text) as content:
+            yield content
 
     # --- bytes that arrive ----------------------------------------------------------------------------------------
 

@@ -19,6 +19,10 @@ class Blocked(FolderError):  # noqa: N818 - named as its siblings are
     """One path of the folder cannot be used; the others can."""
 
 
+class Unreadable(Blocked):
+    """One file is there and cannot be read to its end: a damaged sector, say."""
+
+
 @contextmanager
 def translated(root: Path, path: str, source: str | None = None) -> Iterator[None]:
     """Translate the OS errors of one operation.
@@ -37,6 +41,13 @@ def translated(root: Path, path: str, source: str | None = None) -> Iterator[Non
         yield
     except OSError as error:
         raise translate(error, root, path, source) from error
+
+
+def unreadable(error: OSError, what: str) -> Unreadable:
+    """The error to raise where a file that was opened cannot be read; `what` names it in the sentence."""
+    return Unreadable(
+        f"{what} cannot be read ({error.strerror})", "check the disk, and whether there is a copy elsewhere"
+    )
 
 
 def translate(error: OSError, root: Path, path: str, source: str | None = None) -> MovedOn | FolderError:

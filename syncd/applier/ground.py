@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncd.applier import syscalls
+from syncd.applier.failures import unreadable
+from syncd.applier.room import Room
 from syncd.errors import FolderError, MovedOn
 from syncd.model import Checksum, FileStamp
 from syncd.model.paths import INTERNAL_NAME
@@ -65,10 +67,17 @@ class Spot:
         return Spot(self.folder, name, f"{self.text.rpartition('/')[0]}/{name}".lstrip("/"))
 
     def checksum(self) -> Checksum:
-        """The checksum of the regular file there."""
+        """The checksum of the regular file there.
+
+        Raises:
+            Unreadable: it cannot be read to its end.
+            OSError: it cannot be opened.
+        """
         descriptor = self.open()
         try:
             return checksum_of(descriptor)
+        except OSError as error:
+            raise unreadable(error, f"'{self.text}'") from error
         finally:
             os.close(descriptor)
 
@@ -89,12 +98,17 @@ class Ground:
 
     Args:
         root: its path; the path itself may lead through links.
+        room: what may still be written.
         shape: held while folders are made and filled, or removed, so that no thread removes what another made.
     """
 
     root: Path
+    room: Room = field(init=False)
     shape: threading.RLock = field(default_factory=threading.RLock)
     _fd: int = -1
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.root)
 
     @property
     def fd(self) -> int:
@@ -135,7 +149,7 @@ class Ground:
             OSError: ENOENT, or ENOTDIR where a link or a file is in the way.
         """
         *above, name = rel.split("/")
-        if any(part in ("", ".", "..") for part in (*above, name)):
+        if any(part in ("", ".", "..") for part in (*above, name)) or not _can_be_named(rel):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), rel)
         folder = os.dup(self.fd)
         try:
@@ -186,14 +200,24 @@ class Ground:
                 raise
 
     def prune(self, rel: str, *, stop: str = "") -> None:
-        """Remove the folders above a path as far as they are empty; never the media folder (nor `stop`)."""
+        """Remove the folders above a path as far as they are empty; never the media folder (nor `stop`).
+
+        An empty folder that is back after a power failure does no harm: nobody waits for the disk here.
+        """
         while (rel := rel.rpartition("/")[0]) and rel != stop:
             try:
                 with self.shape, self.at(rel) as spot:
                     syscalls.remove_folder(spot.folder, spot.name)
-                    syscalls.sync_folder(spot.folder)
             except OSError:
                 return
+
+
+def _can_be_named(rel: str) -> bool:
+    """Whether the system can be asked for such a path at all; what a state or a note holds need not be one."""
+    try:
+        return b"\0" not in os.fsencode(rel)
+    except UnicodeEncodeError:
+        return False
 
 
 def _enter(folder: int, part: str, *, create: bool) -> tuple[int, str]:

@@ -52,7 +52,7 @@ def read(ground: Ground) -> Marker | None:
         ):
             raise _senseless(ground)
         return Marker(found["id"], found["state"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _senseless(ground) from error
 
 

@@ -83,7 +83,7 @@ class Parked:
         """The new name is on another disk: a verified copy takes it, then the original goes."""
         before = self.slot.stamp()
         with self.ground.at(to.text, create=True) as target:
-            near = target.beside(f".syncd-{random_name()}.part")
+            near = target.beside(f"{notes.NEAR}{random_name()}.part")
             with notes.noted(self.ground, notes.Note(near.text, to.text, checksum=self.file.checksum)):
                 try:
                     stage.copy_near(self.ground, self.slot, near, self.file.checksum)
@@ -119,10 +119,11 @@ def step_aside(ground: Ground, file: FolderFile) -> Iterator[Parked]:
     """
     with ground.at(file.path.text) as source, ground.at(f"{TMP}/{random_name()}{ASIDE}") as private:
         source.require(file.stamp)
-        near = source.beside(f".syncd-{random_name()}.part")
+        near = source.beside(f"{notes.NEAR}{random_name()}.part")
         slot = private if os.fstat(private.folder).st_dev == os.fstat(source.folder).st_dev else near
         with notes.noted(ground, notes.Note(slot.text, file.path.text, keep_as=file.path.text)):
             syscalls.move_inside(source.folder, source.name, slot.folder, slot.name)
+            syscalls.sync_folder(slot.folder)  # before its old name is given to another
             parked = Parked(ground, slot, file)
             try:
                 if not moved_only(file.stamp, slot.stamp()):
@@ -131,4 +132,5 @@ def step_aside(ground: Ground, file: FolderFile) -> Iterator[Parked]:
             finally:
                 if not parked.settled:
                     put_back(ground, slot, file.path)
+                syscalls.sync_folder(slot.folder)
                 syscalls.sync_folder(source.folder)

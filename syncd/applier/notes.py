@@ -11,12 +11,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from syncd.applier import syscalls
 from syncd.applier.ground import TMP, Ground, random_name
 from syncd.model import Checksum
 
 SUFFIX = ".note"
+NEAR = ".syncd-"
+"""How the names of ours begin that are beside a file, on its disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,28 @@ def read(ground: Ground, rel: str) -> Note | None:
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(1 << 16)
     try:
-        found = json.loads(content)
-        return Note(
-            *(found["slot"], found["path"], found["keep_as"], found["checksum"]),
-            unfinished=found.get("unfinished", False) is True,
-            twin=found.get("twin"),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return _read(json.loads(content))
+    except (ValueError, RecursionError):
         return None
+
+
+def _read(found: Any) -> Note | None:
+    """A note, or None for anything that `write` would not have written: by a note, what is at its slot may be deleted."""
+    match found:
+        case {
+            "slot": str(slot),
+            "path": str(path),
+            "keep_as": str() | None as keep_as,
+            "checksum": str() | None as checksum,
+        }:
+            unfinished, twin = found.get("unfinished") is True, found.get("twin")
+        case _:
+            return None
+    if not (twin is None or isinstance(twin, str)) or not (twin is not None or _is_ours(slot)):
+        return None
+    return Note(slot, path, keep_as, None if checksum is None else Checksum(checksum), unfinished, twin)
+
+
+def _is_ours(slot: str) -> bool:
+    """Whether a name is one of ours: in our folder, or beside a file on another disk."""
+    return slot.startswith(f"{TMP}/") or slot.rpartition("/")[2].startswith(NEAR)

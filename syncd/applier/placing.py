@@ -102,6 +102,9 @@ def _place(ground: Ground, slot: Spot, ready: Ready, wish: Wish) -> Outcome:
                 syscalls.exchange(slot.folder, slot.name, target.folder, target.name)
                 if not moved_only(replaces.stamp, slot.stamp()):
                     _swap_back(ground, slot, target, mine, path)
+                syscalls.sync_folder(
+                    slot.folder
+                )  # the old file's name first: at no moment has the disk none for it
                 syscalls.sync_folder(target.folder)
                 outcome = _dispose(ground, slot, replaces, wish)
         except syscalls.UnsupportedError:
@@ -113,10 +116,11 @@ def _place_in_steps(
     ground: Ground, slot: Spot, target: Spot, replaces: FolderFile, wish: Wish
 ) -> tuple[str | None, FolderFile | None]:
     """Without an exchange: the old file steps aside, the new one takes its place. For an instant there is none."""
-    name = f"{random_name()}{ASIDE}" if slot.text.startswith(TMP) else f".syncd-{random_name()}.part"
+    name = f"{random_name()}{ASIDE}" if slot.text.startswith(TMP) else f"{notes.NEAR}{random_name()}.part"
     aside = slot.beside(name)
     with notes.noted(ground, notes.Note(aside.text, replaces.path.text, wish.keep_text)):
         syscalls.move_inside(target.folder, target.name, aside.folder, aside.name)
+        syscalls.sync_folder(aside.folder)  # before its old name is given to another
         if not moved_only(replaces.stamp, aside.stamp()):
             put_back(ground, aside, replaces.path)
             raise changed(target.text)
@@ -164,7 +168,7 @@ def _place_across(ground: Ground, ready: Ready, wish: Wish) -> Outcome:
     """The path is on another disk than `.syncd`: bring the bytes beside it first."""
     create = wish.replaces is None
     with ground.at(wish.path.text, create=create) as target, ground.at(ready.rel) as source:
-        near = target.beside(f".syncd-{random_name()}.part")
+        near = target.beside(f"{notes.NEAR}{random_name()}.part")
         with notes.noted(ground, notes.Note(near.text, wish.path.text, wish.keep_text, ready.checksum)):
             try:
                 stage.copy_near(ground, source, near, ready.checksum)

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 from syncd.applier import notes, syscalls
+from syncd.applier.failures import Unreadable
 from syncd.applier.ground import TMP, Ground, Spot
 from syncd.applier.moving import ASIDE
 from syncd.applier.notes import Note
@@ -85,6 +86,8 @@ def _replay(ground: Ground, rel: str, day: str) -> list[Found]:
                         return []
                 else:
                     found += _settle(ground, slot, note, day)
+        except Unreadable:
+            return []  # whose bytes they are cannot be told: they stay where they are
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise
@@ -138,7 +141,10 @@ def _leftover(ground: Ground, name: str, day: str) -> list[Found]:
             return []
         if not name.endswith((READY, ASIDE)):
             return []
-        checksum = spot.checksum()
+        try:
+            checksum = spot.checksum()
+        except Unreadable:
+            return []  # it stays where it is
         if name.endswith(READY) and checksum == parse_checksum(name.partition(".")[0]):
             syscalls.unlink(spot.folder, spot.name)  # the bucket, or the file it was copied from, has it
             return []

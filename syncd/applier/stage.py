@@ -11,14 +11,12 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
 from syncd.applier import notes, syscalls
-from syncd.applier.failures import translate, translated
+from syncd.applier.failures import translate, translated, unreadable
 from syncd.applier.ground import TMP, Ground, Spot, changed, random_name
-from syncd.errors import FolderError, Unexpected
+from syncd.applier.room import Claim, free_space, require
+from syncd.errors import Unexpected
 from syncd.model import Checksum, FileStamp
 from syncd.scanner.hashing import CHUNK, checksum_of, stamp_of
-
-KEEP_FREE = 16 << 20
-"""Bytes that are left free, so that notes, the trash and the person still have room."""
 
 PART = ".part"
 READY = ".ready"
@@ -67,10 +65,11 @@ class _Target(io.RawIOBase):
     It goes forward only, or back to its beginning, to be written anew: `seek(0)`, then `truncate()`.
     """
 
-    def __init__(self, ground: Ground, descriptor: int) -> None:
+    def __init__(self, ground: Ground, descriptor: int, claim: Claim) -> None:
         super().__init__()
         self._ground = ground
         self._descriptor = descriptor
+        self._claim = claim
         self.digest = hashlib.md5(usedforsecurity=False)
 
     def writable(self) -> bool:
@@ -84,7 +83,9 @@ class _Target(io.RawIOBase):
         """
         view = memoryview(content).cast("B")
         with translated(self._ground.root, "a new file"):
+            self._claim.check(len(view))
             syscalls.write(self._descriptor, view)
+        self._claim.spend(len(view))
         self.digest.update(view)
         return len(view)
 
@@ -116,14 +117,19 @@ class Incoming:
     """
 
     def __init__(self, ground: Ground, checksum: Checksum, size: int) -> None:
-        require_space(ground, size)
         self._ground = ground
         self._checksum = checksum
         self._name = random_name()
         with translated(ground.root, "a new file"), ground.at(f"{TMP}/{self._name}{PART}") as spot:
-            # Nobody else can enter .syncd: the final mode may as well be there from the beginning.
-            self._descriptor = syscalls.create(spot.folder, spot.name, 0o666)
-        self._target = _Target(ground, self._descriptor)
+            self._claim = ground.room.claim(spot.folder, size)
+            try:
+                # Nobody else can enter .syncd: the final mode may as well be there from the beginning.
+                self._descriptor = syscalls.create(spot.folder, spot.name, 0o666)
+            except BaseException:
+                self._claim.release()
+                raise
+            self._claim.descriptor = self._descriptor
+        self._target = _Target(ground, self._descriptor, self._claim)
         self._open = True
 
     @property
@@ -144,11 +150,12 @@ class Incoming:
 
         Raises:
             Unexpected: the bytes do not have the checksum.
+            Unreadable: what lies on the disk cannot be read.
             FolderError: the disk is full or gone.
         """
         rel = f"{TMP}/{self._checksum}.{self._name}{READY}"
         with translated(self._ground.root, "a new file"):
-            found = checksum_of(self._descriptor) if read_again else self._target.digest.hexdigest()
+            found = self._read_again() if read_again else self._target.digest.hexdigest()
             if found != self._checksum:
                 raise Unexpected(
                     f"the bytes that arrived do not have the checksum {self._checksum}",
@@ -161,9 +168,16 @@ class Incoming:
         self._close()
         return Ready(self._ground, rel, self._checksum, stamp)
 
+    def _read_again(self) -> Checksum:
+        try:
+            return checksum_of(self._descriptor)
+        except OSError as error:
+            raise unreadable(error, "the copy of the file") from error
+
     def _close(self) -> None:
         if self._open:
             self._open = False
+            self._claim.release()
             os.close(self._descriptor)
 
     def __enter__(self) -> Self:
@@ -189,33 +203,13 @@ class Incoming:
             raise translate(error, self._ground.root, "a new file") from error
 
 
-def free_space(ground: Ground) -> int:
-    """Bytes that may still be written."""
-    found = os.fstatvfs(ground.fd)
-    return found.f_bavail * found.f_frsize
-
-
-def require_space(ground: Ground, size: int) -> None:
-    """See that a file of this size still fits.
-
-    Raises:
-        FolderError: it does not.
-    """
-    free = free_space(ground)
-    if free < size + KEEP_FREE:
-        mib = 1 << 20
-        raise FolderError(
-            f"the disk that holds {ground.root} is full: {free // mib} MiB are free, {(size + KEEP_FREE) // mib} MiB are needed",
-            "free some space; syncd goes on by itself in the next run",
-        )
-
-
 def copy(ground: Ground, source: Spot, stamp: FileStamp, checksum: Checksum) -> Ready:
     """Copy a file of the folder, sharing its blocks where the file system can.
 
     Raises:
         MovedOn: the source is not, or does not stay, as expected.
-        OSError: it cannot be read.
+        Unreadable: it cannot be read to its end.
+        OSError: it cannot be opened.
     """
     descriptor = source.open()
     try:
@@ -224,7 +218,7 @@ def copy(ground: Ground, source: Spot, stamp: FileStamp, checksum: Checksum) -> 
         with Incoming(ground, checksum, stamp.size) as part:
             cloned = syscalls.clone(descriptor, part.descriptor)
             if not cloned:
-                transfer(descriptor, part.file)
+                transfer(descriptor, part.file, source.text)
             if stamp_of(os.fstat(descriptor)) != stamp:
                 raise changed(source.text)
             try:
@@ -239,13 +233,17 @@ def copy_near(ground: Ground, source: Spot, near: Spot, checksum: Checksum) -> N
     """Copy a file to a name of ours beside its target, on the target's disk, where it stands complete or not at all.
 
     Raises:
+        FolderError: that disk has no room for it.
         OSError: it cannot be copied, or does not have the checksum.
     """
-    part = near.beside(f".syncd-{random_name()}{PART}")
+    stamp = source.stamp()
+    require(ground.root / near.text, free_space(near.folder), 0 if stamp is None else stamp.size)
+    part = near.beside(f"{notes.NEAR}{random_name()}{PART}")
     with notes.noted(ground, notes.Note(part.text, near.text, unfinished=True)):
         try:
             _copy_to(source, part, checksum)
             syscalls.move_inside(part.folder, part.name, near.folder, near.name)
+            syscalls.sync_folder(near.folder)  # before the note goes: nobody would take the first name away
         except Exception:
             if part.stamp() is not None:
                 syscalls.unlink(part.folder, part.name)
@@ -257,7 +255,7 @@ def _copy_to(source: Spot, target: Spot, checksum: Checksum) -> None:
     try:
         copied = syscalls.create(target.folder, target.name, 0o666)
         with os.fdopen(copied, "wb", buffering=0):
-            transfer(descriptor, copied)
+            transfer(descriptor, copied, source.text)
             syscalls.sync_file(copied)
     finally:
         os.close(descriptor)
@@ -271,13 +269,25 @@ def discard_near(near: Spot, checksum: Checksum) -> None:
         syscalls.unlink(near.folder, near.name)
 
 
-def transfer(descriptor: int, target: int | BinaryIO) -> None:
-    """Write all of an open file to another."""
+def transfer(descriptor: int, target: int | BinaryIO, path: str) -> None:
+    """Write all of an open file to another.
+
+    Raises:
+        Unreadable: it cannot be read to its end; `path` names it.
+        OSError: the other cannot be written.
+    """
     buffer = memoryview(bytearray(CHUNK))
     offset = 0
-    while count := os.preadv(descriptor, [buffer], offset):
+    while count := _read(descriptor, buffer, offset, path):
         if isinstance(target, int):
             syscalls.write(target, buffer[:count])
         else:
             target.write(buffer[:count])
         offset += count
+
+
+def _read(descriptor: int, buffer: memoryview, offset: int, path: str) -> int:
+    try:
+        return os.preadv(descriptor, [buffer], offset)
+    except OSError as error:
+        raise unreadable(error, f"'{path}'") from error

@@ -76,6 +76,8 @@ def move_inside(source_fd: int, source: str, target_fd: int, target: str) -> Non
 def move_out(source_fd: int, source: str, target_fd: int, target: str) -> None:
     """Move from a name that only syncd uses to one in the person's folder; fails when it is taken.
 
+    By hard link the new name is on the disk before the old one goes: should the power fail, there are two, never none.
+
     RACE: on a file system that has neither such a rename nor hard links (FAT on old kernels, some FUSE), a file
     that appears between the look and the rename is overwritten.
     """
@@ -90,6 +92,7 @@ def move_out(source_fd: int, source: str, target_fd: int, target: str) -> None:
         if error.errno not in _NO_LINKS:
             raise
     else:
+        sync_folder(target_fd)
         unlink(source_fd, source)
         return
     if is_there(target_fd, target):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from syncd.applier.disk import MediaFolder, Ready
+from syncd.applier.failures import Unreadable
 from syncd.applier.ledger import Ledger
 from syncd.errors import MovedOn, Occupied
 from syncd.gramps.mime import mime_of
@@ -126,7 +127,7 @@ class Transfers:
         if action.source is not None:
             try:
                 return self._folder.copy_in(action.source), True
-            except MovedOn:
+            except (MovedOn, Unreadable):
                 if not self._store.sizes([checksum]):
                     raise
         return self._download(checksum), False

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from syncd.applier import notes, stage, syscalls
+from syncd.applier.failures import Unreadable
 from syncd.applier.ground import TRASH, Ground, Spot, changed, moved_only, random_name
 from syncd.model import Checksum, FolderFile, MediaPath
 from syncd.model.paths import free_name
@@ -66,14 +67,18 @@ def leave(source: Spot, spot: Spot) -> None:
 
 
 def shelve_ours(ground: Ground, source: Spot, file: FolderFile, day: str) -> str:
-    """Move a person's file that has one of our names to the trash, which may be on another disk."""
+    """Move a person's file that has one of our names to the trash, which may be on another disk.
+
+    Its name of ours is gone from the disk before the note about it goes: nobody would know any more whose it is.
+    """
     try:
-        return shelve(ground, source, file.path, day)
+        kept = shelve(ground, source, file.path, day)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    kept = _shelve_copy(ground, source, replace(file, stamp=source.stamp() or file.stamp), day)
-    syscalls.unlink(source.folder, source.name)
+        kept = _shelve_copy(ground, source, replace(file, stamp=source.stamp() or file.stamp), day)
+        syscalls.unlink(source.folder, source.name)
+    syscalls.sync_folder(source.folder)
     return kept
 
 
@@ -116,7 +121,7 @@ def remove_copied(ground: Ground, file: FolderFile) -> None:
     """
     with ground.at(file.path.text) as source:
         source.require(file.stamp)
-        aside = source.beside(f".syncd-{random_name()}.part")
+        aside = source.beside(f"{notes.NEAR}{random_name()}.part")
         with notes.noted(ground, notes.Note(aside.text, file.path.text, keep_as=file.path.text)):
             syscalls.move_inside(source.folder, source.name, aside.folder, aside.name)
             if not moved_only(file.stamp, aside.stamp()):
@@ -129,6 +134,8 @@ def remove_copied(ground: Ground, file: FolderFile) -> None:
 def purge(ground: Ground, kept_as: str, checksum: Checksum | None = None) -> None:
     """Delete a file of the trash for good, and the folders that it leaves empty.
 
+    One that is back after a power failure is found by `unlisted`: nobody waits for the disk here.
+
     Raises:
         MovedOn: it does not have the checksum; it stays.
     """
@@ -136,7 +143,6 @@ def purge(ground: Ground, kept_as: str, checksum: Checksum | None = None) -> Non
         if checksum is not None and spot.checksum() != checksum:
             raise changed(kept_as)
         syscalls.unlink(spot.folder, spot.name)
-        syscalls.sync_folder(spot.folder)
     ground.prune(kept_as, stop=TRASH)
 
 
@@ -155,7 +161,11 @@ def unlisted(ground: Ground, listed: Collection[str]) -> Iterator[tuple[FolderFi
         with ground.at(kept_as) as spot:
             stamp = spot.stamp()
             if stamp is not None:
-                yield FolderFile(MediaPath.of(rel), stamp, spot.checksum()), kept_as
+                try:
+                    file = FolderFile(MediaPath.of(rel), stamp, spot.checksum())
+                except Unreadable:
+                    continue  # it stays where it is, and the others are listed
+                yield file, kept_as
 
 
 def _bury_across(ground: Ground, file: FolderFile, source: Spot, day: str) -> str:

@@ -102,14 +102,25 @@ def pages(
 
 def _sizes(page: dict[str, Any], prefix: str, asked: str) -> dict[Checksum, int]:
     found: dict[Checksum, int] = {}
-    for item in page.get("Contents", ()):
-        key: str = item["Key"]
-        if not key.startswith(asked):
-            raise broken("it lists what was not asked for")
-        name = key[len(prefix) :]
+    for item in contents(page, asked):
+        name = item["Key"][len(prefix) :]
         if _CHECKSUM.fullmatch(name):
             found[Checksum(name)] = item["Size"]
     return found
+
+
+def contents(page: dict[str, Any], asked: str) -> Iterator[dict[str, Any]]:
+    """The keys of a page, each with its size and time.
+
+    Raises:
+        Unexpected: one makes no sense, or does not begin with what was asked for.
+    """
+    for item in page.get("Contents", ()):
+        if not item["Key"].startswith(asked):
+            raise broken("it lists what was not asked for")
+        if item["Size"] < 0:
+            raise broken("it has a key of less than no bytes")
+        yield item
 
 
 def broken(what: str) -> Unexpected:

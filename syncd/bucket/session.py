@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import structlog
 from obstore.store import S3Store as Transport
@@ -25,7 +25,7 @@ from syncd.bucket.access import Login, Patience, S3Location, check_address, read
 from syncd.bucket.body import begin_sending
 from syncd.bucket.failures import Fault, S3Error, understand
 from syncd.bucket.verdicts import Place, translate
-from syncd.errors import SyncdError
+from syncd.errors import SyncdError, Unexpected
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -76,6 +76,24 @@ def _lender(session: Session) -> Callable[[], S3Credential]:
         return found.credential()
 
     return lend
+
+
+class _Answer(dict[str, Any]):
+    """An answer of which an S3 server may have left out what every one of them says."""
+
+    def __missing__(self, name: str) -> Any:
+        raise Unexpected(
+            f"an answer of the S3 server is not complete: it does not say {name}",
+            "check endpoint_url, and ask the storage provider",
+        )
+
+
+def _complaining(answer: object) -> object:
+    if isinstance(answer, dict):
+        return _Answer({name: _complaining(value) for name, value in answer.items()})
+    if isinstance(answer, list):
+        return [_complaining(value) for value in answer]
+    return answer
 
 
 class Session:
@@ -169,9 +187,9 @@ class Session:
             return self._clients[slow]
 
     def call(self, request: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Make a request with boto3's client and translate what it raises."""
+        """Make a request with boto3's client and translate what it raises; whoever misses a part of the answer, too."""
         try:
-            return request(*args, **kwargs)
+            return cast("T", _complaining(request(*args, **kwargs)))
         except SyncdError:
             raise
         except Exception as error:

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from syncd.bucket.copying import Copying
 from syncd.bucket.failures import Abandoned, Fault, S3Error
-from syncd.bucket.listing import broken, pages
+from syncd.bucket.listing import contents, pages
 from syncd.bucket.reading import changed, digest
 from syncd.bucket.session import Session
 from syncd.bucket.stored import StoredKey
@@ -99,11 +99,9 @@ class Upkeep:
             Unexpected: the listing breaks off or repeats itself.
         """
         for page in pages(self._session, prefix, self._closed, delimiter="" if deep else "/"):
-            for item in page.get("Contents", ()):
-                key: str = item["Key"]
-                if not key.startswith(prefix):
-                    raise broken("it lists what was not asked for")
-                yield StoredKey(key, item["Size"], item.get("ETag", "").strip('"'), item["LastModified"])
+            for item in contents(page, prefix):
+                etag = item.get("ETag", "").strip('"')
+                yield StoredKey(item["Key"], item["Size"], etag, item["LastModified"])
 
     def look(self, key: str) -> StoredKey | None:
         """A key as it is now; None when it is not there."""

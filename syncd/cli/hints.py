@@ -26,6 +26,7 @@ COMMANDS = (
     "trash",
     "upload",
     "orphans",
+    "verify",
     "adopt",
     "migrate-prefix",
     "install-service",

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "conflicts": "List the files that were changed on both sides.",
     "paths": "List paths that cannot be used, and what mends them; change nothing.",
     "trash": "See what was deleted on either side, and bring it back.",
+    "verify": "Look whether the media folder, Gramps Web and the bucket have what they should.",
     "upload": "Send every media file of a family tree to the bucket.",
     "orphans": "List files in the bucket that no media object names, and collect them.",
     "adopt": "Bind this desktop anew to a folder, a tree or a bucket.",

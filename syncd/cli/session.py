@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from syncd.service.daemon import Daemon as Service
     from syncd.state import State
     from syncd.upload.job import Order, Uploaded
+    from syncd.verify import Verified
 
 IMPATIENT_SECONDS = 2.0
 
@@ -317,6 +318,12 @@ class Session:
         from syncd.inspection import survey_paths
 
         return survey_paths(self.settings())
+
+    def verify(self, progress: Progress, *, deep: bool, limit: int, repair: bool) -> Verified:
+        """Compare folder, Gramps Web and bucket; see `syncd.verify`."""
+        from syncd.verify import Order, verify
+
+        return verify(self.settings(), Order(deep, limit, repair), progress, self.aside)
 
     def migrate(self, request: Request, progress: Progress) -> Migration:
         """Bring the tree's files to another place in the bucket; see `syncd.migration`."""

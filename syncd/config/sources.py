@@ -38,6 +38,9 @@ LARGEST_FILE = 1024 * 1024
 NO_SETTINGS = ("SYNCD_CONFIG", "SYNCD_TEST_")
 """Variables, or beginnings of variables, that are ours but set no key."""
 
+_NESTED = re.compile(r"(?:[^\s.=#]{1,99}\s{0,9}\.\s{0,9}){64}")
+"""A key of more parts than anybody means."""
+
 OTHERS_MAY_READ = stat.S_IRGRP | stat.S_IROTH
 
 SAMPLE = """\
@@ -201,6 +204,18 @@ def _plain_reason(error: OSError | ValueError) -> str:
     return "cannot be read: its name is no file name"
 
 
+def load_toml(text: str) -> dict[str, object]:
+    """Read TOML; it takes as long as the square of how many parts a key has.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+        ValueError: it is none.
+    """
+    if _NESTED.search(text):
+        raise RecursionError
+    return tomllib.loads(text)
+
+
 def read_config_file(path: Path) -> Layer:
     """The layer of a TOML file.
 
@@ -212,7 +227,7 @@ def read_config_file(path: Path) -> Layer:
     remedy = ""
     try:
         text, mode = read_small_file(path, LARGEST_FILE)
-        tables = tomllib.loads(text)
+        tables = load_toml(text)
     except RecursionError:
         what = "is nested too deeply"
     except tomllib.TOMLDecodeError as error:

@@ -220,6 +220,8 @@ def _opened(folder: Path) -> Iterator[_Query]:
         yield _Query(db)
     except sqlite3.Error as error:
         raise _translated(error) from error
+    except UnicodeDecodeError as error:  # SQLite's complaint quotes what is damaged
+        raise UnreadableError("is damaged", _REPAIR) from error
     finally:
         db.close()
 

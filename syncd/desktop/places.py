@@ -24,7 +24,7 @@ DATABASE = "sqlite.db"
 FLATPAK = ".var/app/org.gramps_project.Gramps"
 """Where Flatpak puts what Gramps takes for the XDG folders."""
 
-LARGEST_INI = 1024 * 1024
+LARGEST_INI = 256 * 1024
 LARGEST_NAME = 64 * 1024
 """Bytes."""
 
@@ -197,12 +197,20 @@ def find_tree(
     if titled:
         return titled[0]
     there = home(environ) or Path("/")
-    if wanted.startswith(("/", "~")):
+    if wanted.startswith(("/", "~")) and _can_be_path(named):
         return _at(Path(absolute(named.strip(), there, environ)), trees, environ, asked_by)
     return Problem(
         f"Gramps Desktop has no family tree with the title '{printable(named)}' on this machine",
         _which_titles(trees, named, environ, asked_by),
     )
+
+
+def _can_be_path(written: str) -> bool:
+    """Whether the system can be asked for it."""
+    try:
+        return b"\0" not in os.fsencode(written)
+    except UnicodeEncodeError:
+        return False
 
 
 def _at(

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import BinaryIO
 
 import httpx2
 
@@ -187,11 +187,11 @@ class GrampsWeb:
         return self._deleter.restore(handle)
 
     def upload_first(
-        self, path: Path, checksum: Checksum, mime: str, like: NewObject | None = None
+        self, source: BinaryIO, checksum: Checksum, mime: str, like: NewObject | None = None
     ) -> MediaObject:
         """Create an object by sending its file through the API: how an empty tree gets its first."""
         made, is_ours = upload_first(
-            self._api, self._feed, path, checksum, mime, closed=self._closed, line=self._limits.up
+            self._api, self._feed, source, checksum, mime, closed=self._closed, line=self._limits.up
         )
         if not is_ours or like is None:
             return made

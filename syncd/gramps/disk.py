@@ -86,6 +86,10 @@ class DiskStore:
         """See `FileServer.missing`."""
         return list_missing(self._api)
 
+    def examine(self, item: MediaObject) -> Checksum | None:
+        """See `FileServer.examine`."""
+        return self._inspector.examine(item)
+
     def sizes(self, checksums: Sequence[Checksum]) -> Mapping[Checksum, int]:
         """See `Store.sizes`: what is said here was read back, now or before."""
         found: dict[Checksum, int] = {}

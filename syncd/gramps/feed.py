@@ -7,15 +7,15 @@ something and never miss anything. Times are those at which transactions *began*
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from syncd.errors import Unexpected
 from syncd.gramps.api import Api
-from syncd.gramps.forms import Form, media_object
-from syncd.gramps.http import TooLong
+from syncd.gramps.forms import LATEST, Form, media_object
+from syncd.gramps.http import Answer, TooLong
 from syncd.model import Checksum, MediaObject
 from syncd.ports import Cursor, Feed
 
@@ -211,20 +211,36 @@ class FeedReader:
 
     def _page(self, query: dict[str, str]) -> list[Transaction]:
         answer = self._api.call("GET", "transactions/history/", params={"sort": "-id", **query})
-        return _transactions(answer.json())
+        return _transactions(answer, query)
 
     def _page_or_none(self, query: dict[str, str]) -> list[Transaction] | None:
         """None when the server does not know a parameter of the query."""
         answer = self._api.call(
             "GET", "transactions/history/", params={"sort": "-id", **query}, expect=(200, 422)
         )
-        return None if answer.status == 422 else _transactions(answer.json())
+        return None if answer.status == 422 else _transactions(answer, query)
 
 
-def _transactions(found: Any) -> list[Transaction]:
+def _transactions(answer: Answer, query: Mapping[str, str]) -> list[Transaction]:
+    """The transactions of a page, none of which may be missing: what is passed over once is not seen until all is listed.
+
+    The server counts before it reads, so a writer in between makes the page longer than announced, never shorter.
+    """
+    found: Any = answer.json()
     if not isinstance(found, list):
         raise _unreadable()
+    size = int(query["pagesize"])
+    if len(found) < min(size, _announced(answer) - (int(query["page"]) - 1) * size):
+        raise _incomplete("a part is missing")
     return [_transaction(item) for item in found]
+
+
+def _announced(answer: Answer) -> int:
+    """How many transactions the server says there are on all pages."""
+    announced = answer.headers.get("X-Total-Count", "")
+    if not announced.isascii() or not announced.isdigit():
+        raise _incomplete("it does not say how long it is")
+    return int(announced)
 
 
 def _transaction(item: Any) -> Transaction:
@@ -232,6 +248,8 @@ def _transaction(item: Any) -> Transaction:
         raise _unreadable()
     number, timestamp = item.get("id"), item.get("timestamp")
     if not isinstance(number, int) or not isinstance(timestamp, int | float):
+        raise _unreadable()
+    if not (-LATEST <= number <= LATEST and -LATEST <= timestamp <= LATEST):
         raise _unreadable()
     # What Gramps' own undo took back is listed with the changes that were undone: it tells nothing of its own.
     changes = () if item.get("undo") else tuple(_change(change) for change in item["changes"])
@@ -248,6 +266,10 @@ def _change(item: Any) -> Change:
     if class_name == "Media" and not all(form is None or isinstance(form, dict) for form in (old, new)):
         raise _unreadable()
     return Change(kind, class_name, handle, old, new)
+
+
+def _incomplete(why: str) -> Unexpected:
+    return Unexpected(f"the history that Gramps Web gave is not complete: {why}", "try again later")
 
 
 def _unreadable() -> Unexpected:

@@ -34,7 +34,8 @@ LEAST_BUFFER = 64 * 1024
 ANSWER_SECONDS = 900.0
 """How long the server may take to store a file. Without a task queue it then counts the space of all media."""
 
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", re.ASCII)
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _AS_IT_IS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -109,7 +110,7 @@ def list_missing(api: Api) -> frozenset[str]:
 
 def _found(headers: Mapping[str, str]) -> Found:
     length = headers.get("Content-Length", "")
-    known = length.isascii() and length.isdigit() and not headers.get("Content-Encoding")
+    known = _LENGTH.fullmatch(length) and not headers.get("Content-Encoding")
     return Found(int(length) if known else None, headers.get("Last-Modified", ""))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from syncd.errors import Unexpected
 from syncd.model import MediaObject
+from syncd.model.paths import is_text
 from syncd.ports import NewObject, ObjectChange
 
 Form = dict[str, Any]
@@ -37,6 +38,9 @@ _ATTRIBUTE_TYPES = {
 }
 """`gramps.gen.lib.attrtype`, by the word that stands in Gramps XML."""
 
+LATEST = 1 << 62
+"""Unix seconds: beyond any time, and what every database holds."""
+
 _OBJECT_KEYS = frozenset(
     {
         *("attribute_list", "change", "checksum", "citation_list", "date", "desc", "gramps_id", "handle"),
@@ -59,12 +63,15 @@ def media_object(form: object) -> MediaObject:
         if (
             isinstance(handle, str)
             and handle
+            and is_text(handle)
             and isinstance(path, str)
             and isinstance(checksum, str)
             and isinstance(mime, str)
             and isinstance(change, int | float)
+            and change == change  # noqa: PLR0124 - NaN is not
         ):
-            return MediaObject(handle, path, checksum, mime, int(change))
+            # A time of an import may be any number.
+            return MediaObject(handle, path, checksum, mime, int(max(-LATEST, min(change, LATEST))))
     raise Unexpected("Gramps Web gave a media object that cannot be read", "update Gramps Web or syncd")
 
 
@@ -156,7 +163,7 @@ def _is_change(item: Any) -> bool:
     return (
         isinstance(item, dict)
         and all(isinstance(item.get(key), str) for key in ("type", "_class", "handle"))
-        and all(item.get(key) is None or isinstance(item[key], dict) for key in ("old", "new"))
+        and all(key in item and isinstance(item[key], dict | None) for key in ("old", "new"))
     )
 
 

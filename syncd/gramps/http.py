@@ -19,9 +19,13 @@ import httpx2
 
 from syncd import __version__
 from syncd.errors import LostAnswer, MovedOn, Refused, Unexpected, Unreachable
+from syncd.model.paths import is_text
 
 MAX_BODY = 64 * 1024 * 1024
 """The longest answer, in bytes, that is read into memory. The listing of the catalog is a stream and longer."""
+
+MAX_PARTS = 3_000_000
+"""How many values an answer may hold: in memory, each takes a hundred times what it takes on the way (`{},{},…`)."""
 
 MAX_RETRY_AFTER = 30.0
 """Seconds that a server may make us wait at a time."""
@@ -58,7 +62,10 @@ class Answer:
 
         Raises:
             Unexpected: it is no JSON.
+            TooLong: it holds more than `MAX_PARTS` values.
         """
+        if sum(map(self.body.count, (b",", b"[", b"{"))) > MAX_PARTS:
+            raise _too_long()
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
@@ -67,14 +74,15 @@ class Answer:
     @property
     def message(self) -> str:
         """What the server says of an error, cut to a line; never empty."""
-        with contextlib.suppress(ValueError, RecursionError):
-            found: Any = json.loads(self.body)
+        with contextlib.suppress(Unexpected):
+            found: Any = self.json()
             if isinstance(found, dict) and isinstance(found.get("error"), dict):
                 found = found["error"]
             if isinstance(found, dict):
                 for key in ("message", "msg", "status"):
-                    if isinstance(found.get(key), str) and found[key].strip():
-                        return " ".join(found[key].split())[:300]
+                    said = found.get(key)
+                    if isinstance(said, str) and said.strip() and is_text(said):
+                        return " ".join(said[:10_000].split())[:300]
         return f"HTTP status {self.status}"
 
 
@@ -134,23 +142,25 @@ class Transport:
             LostAnswer: it was sent, is not repeatable, and may have been carried out.
             Unreachable: transient failures outlived the patience.
             TooLong: the answer is longer than `MAX_BODY`.
+            Unexpected: the payload is part of an earlier answer, and cannot be sent back.
         """
 
         def attempt() -> Answer:
-            content = body() if body is not None else None
+            content = as_json if body is None else body()
             request = self._client.build_request(
                 method,
                 url,
                 params=params,
-                json=payload,
                 content=content,
-                headers=headers,
+                headers=with_type,
                 timeout=httpx2.Timeout(seconds, connect=CONNECT_SECONDS),
             )
             with self._open(request, safe=safe) as response:
                 received = _read(response) if read_body else b""
                 return Answer(response.status_code, response.headers, received, _plain(url))
 
+        as_json = None if payload is None else _encoded(payload)
+        with_type = {**(headers or {}), **({} if as_json is None else {"Content-Type": "application/json"})}
         safe = method in ("GET", "HEAD") if repeatable is None else repeatable
         return self.retrying(attempt, safe=safe, patience=patience)
 
@@ -209,7 +219,10 @@ class Transport:
     @contextlib.contextmanager
     def _open(self, request: httpx2.Request, *, safe: bool) -> Iterator[httpx2.Response]:
         """One attempt; statuses that may pass are raised."""
-        response = self._client.send(request, stream=True)
+        try:
+            response = self._client.send(request, stream=True)
+        except ValueError as error:  # the library looks where a redirect leads, though nobody follows it
+            raise Unexpected("Gramps Web sends us nowhere", "look at the proxy before it") from error
         with contextlib.closing(response):
             status = response.status_code
             if status in (429, 503) or (status >= 500 and safe):
@@ -221,6 +234,19 @@ class Transport:
                     "try again later; if it happens again, look at the server's log",
                 )
             yield response
+
+
+def _encoded(payload: Any) -> bytes:
+    """JSON in UTF-8; what is no proper text, in parts that the server gave, goes back as it came."""
+    try:
+        text = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(payload, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:
+        raise Unexpected(
+            "Gramps Web gave a record that is no proper JSON", "update Gramps Web or syncd"
+        ) from error
 
 
 def _translated(attempt: Callable[[], Result], *, safe: bool) -> Result:
@@ -305,8 +331,12 @@ def _read(response: httpx2.Response) -> bytes:
     for chunk in response.iter_bytes():
         received += chunk
         if len(received) > MAX_BODY:
-            raise TooLong("an answer of Gramps Web is far too long", "check that gramps.url is a Gramps Web")
+            raise _too_long()
     return bytes(received)
+
+
+def _too_long() -> TooLong:
+    return TooLong("an answer of Gramps Web is far too long", "check that gramps.url is a Gramps Web")
 
 
 def _retry_after(response: httpx2.Response) -> float | None:

@@ -217,13 +217,27 @@ class Inspector:
 
     def read_back(self, item: MediaObject) -> Served | None:
         """Read a file to its end to see what it has; None when it changes at this moment."""
+        found = self._read(item)
+        return None if found is None else found[0]
+
+    def examine(self, item: MediaObject) -> Checksum | None:
+        """See `FileServer.examine`."""
+        found = self._read(item)
+        if found is None:
+            return None
+        self._register.note(found[0])
+        return found[1]
+
+    def _read(self, item: MediaObject) -> tuple[Served, Checksum] | None:
+        """What a file has, and the checksum of its bytes; None when it changes at this moment."""
+        assert item.digest is not None
         try:
             found = self.receive(item, cast("BinaryIO", _Nowhere()), no_progress)
         except OtherBytes as error:
-            return served(item, Proof.WRONG, error.found)
+            return served(item, Proof.WRONG, error.found), error.read
         except MovedOn:
             return None
-        return served(item, Proof.READ, found)
+        return served(item, Proof.READ, found), item.digest
 
     def confirmed_size(self, item: MediaObject, one: Served) -> int | None:
         """The size of a file that is there at this moment and was read back; None when it is not."""

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from syncd.errors import Denied, Refused, Unexpected
+from syncd.gramps.forms import LATEST
 from syncd.gramps.http import Answer, Transport, not_gramps_web
 
 REQUEST_EVERY = 1.1
@@ -26,6 +27,9 @@ REQUEST_EVERY = 1.1
 
 DEFAULT_LIFETIME = 900.0
 """Seconds that a token is good for when it does not say."""
+
+LONGEST_TOKEN = 16 * 1024
+"""Characters; servers do not take longer headers, not even their own."""
 
 HOW_TO_LOG_IN = (
     "make a sync token in the user settings of Gramps Web (3.23 or later)"
@@ -151,16 +155,17 @@ class Login:
 
     def _read(self, answer: Answer, asked: float) -> Access:
         found = answer.json()
-        if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
+        token = found.get("access_token") if isinstance(found, dict) else None
+        if not isinstance(token, str) or not _is_fit_to_send(token):
             raise not_gramps_web(answer.sent_to)
-        token: str = found["access_token"]
         refresh = found.get("refresh_token")
-        if isinstance(refresh, str) and refresh.isascii():
+        if isinstance(refresh, str) and _is_fit_to_send(refresh):
             self._refresh = refresh
         claims = _claims(token)
         lifetime = DEFAULT_LIFETIME
-        if isinstance(claims.get("exp"), int | float) and isinstance(claims.get("iat"), int | float):
-            lifetime = max(float(claims["exp"]) - float(claims["iat"]), 5.0)
+        end, begin = claims.get("exp"), claims.get("iat")
+        if isinstance(end, int | float) and isinstance(begin, int | float) and 0 <= begin <= end <= LATEST:
+            lifetime = max(float(end - begin), 5.0)
         permissions = claims.get("permissions")
         if not isinstance(permissions, list):
             permissions = []
@@ -171,6 +176,11 @@ class Login:
             tree=tree if isinstance(tree, str) else "",
             until=asked + lifetime - min(60.0, lifetime / 4),
         )
+
+
+def _is_fit_to_send(token: str) -> bool:
+    """Whether a token can stand in a header."""
+    return token.isascii() and token.isprintable() and len(token) <= LONGEST_TOKEN
 
 
 def _claims(token: str) -> dict[str, Any]:

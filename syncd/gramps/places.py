@@ -20,6 +20,9 @@ from syncd.errors import Unexpected
 from syncd.model import Checksum
 from syncd.ports import MediaLocation
 
+LONGEST_HOST = 253
+"""Characters that a host's name has at most."""
+
 _BUCKET_IN_HOST = (
     # s3.amazonaws.com, s3.REGION, s3-REGION (older), s3.dualstack.REGION, s3-fips.REGION, s3-accelerate; China has .cn.
     # Greedy: the bucket itself may be called `my.s3.photos`.
@@ -65,7 +68,7 @@ def parse_location(url: str, checksum: Checksum, expected: Expected | None = Non
         host, path = (parts.hostname or "").rstrip("."), unquote(parts.path, errors="strict")
     except ValueError:
         host, path = "", ""
-    if not host or path.rpartition("/")[2].lower() != checksum:
+    if not host or len(host) > LONGEST_HOST or path.rpartition("/")[2].lower() != checksum:
         raise Unexpected(
             "Gramps Web sends us to an unknown place for a file", "check the media settings of Gramps Web"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -13,12 +13,16 @@ from syncd.gramps.api import Api
 from syncd.gramps.forms import Form, media_object
 from syncd.gramps.http import Stumbled
 from syncd.gramps.places import Expected, parse_location
+from syncd.gramps.stream import Suspect, objects
 from syncd.model import MediaObject
 from syncd.model.references import Record
 from syncd.ports import MediaLocation
 
 MAX_OBJECT_BYTES = 64 * 1024
 """How long the listing may be for each announced object."""
+
+MOST_OBJECTS = 5_000_000
+"""So many objects are believed in; they take 2 GB of memory."""
 
 ASKED_ONE_BY_ONE = 30
 """So many records are asked for one by one; for more, all are listed."""
@@ -78,23 +82,23 @@ def _read_listing(
     response: httpx2.Response, keep: Callable[[str, Form], None] = lambda _handle, _form: None
 ) -> dict[str, MediaObject]:
     """All objects of a listing; `keep` is given each as it stands there."""
-    import ijson  # noqa: PLC0415 - not needed to start
-
     announced = response.headers.get("X-Total-Count", "")
     if not announced.isascii() or not announced.isdigit():
         raise _incomplete("it does not say how many there are")
-    total = int(announced)
+    total = int(announced[:18])
+    if total > MOST_OBJECTS:
+        raise _incomplete(f"it announces more than {MOST_OBJECTS:,} objects")
     found: dict[str, MediaObject] = {}
-    body = _Body(response.iter_bytes(65536), limit=(total + 16) * MAX_OBJECT_BYTES)
+    limit = (total + 16) * MAX_OBJECT_BYTES
     try:
-        for item in ijson.items(body, "item", use_float=True):
+        for item in objects(response.iter_bytes(65536), limit):
             read = media_object(item)
             if read.handle in found:
                 raise _incomplete("an object is in it twice")
             found[read.handle] = read
             keep(read.handle, item)
-    except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise _incomplete("it breaks off or is damaged") from error
+    except Suspect as error:
+        raise _incomplete(str(error)) from error
     if len(found) != total:
         raise _incomplete(f"{total} objects were announced, {len(found)} came")
     return found
@@ -104,24 +108,6 @@ def _incomplete(why: str) -> Unexpected:
     return Unexpected(
         f"the list of media objects that Gramps Web gave is not complete: {why}", "try again later"
     )
-
-
-class _Body:
-    """The chunks of an answer as a file to read from, at most `limit` bytes."""
-
-    def __init__(self, chunks: Iterator[bytes], limit: int) -> None:
-        self._chunks = chunks
-        self._left = limit
-
-    def read(self, size: int = -1) -> bytes:
-        """The next chunk, whatever its size; `b""` at the end. ijson asks for 0 bytes to learn the type."""
-        if size == 0:
-            return b""
-        chunk = next((piece for piece in self._chunks if piece), b"")
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise _incomplete("it is far too long")
-        return chunk
 
 
 def lacking(api: Api, record: Record, handles: Collection[str]) -> frozenset[str]:
@@ -137,7 +123,8 @@ def lacking(api: Api, record: Record, handles: Collection[str]) -> frozenset[str
     listed = answer.json()
     if not isinstance(listed, list) or str(len(listed)) != answer.headers.get("X-Total-Count"):
         raise Unexpected(f"the list of {place[:-1]} that Gramps Web gave is not complete", "try again later")
-    return frozenset(handles) - {item.get("handle") for item in listed if isinstance(item, dict)}
+    there = [item.get("handle") for item in listed if isinstance(item, dict)]
+    return frozenset(handles) - {handle for handle in there if isinstance(handle, str)}
 
 
 def _exists(api: Api, path: str) -> bool:
@@ -201,5 +188,5 @@ def _tells_nothing() -> Refused:
 
 
 def quoted(handle: str) -> str:
-    """A handle fit for a path: Gramps does not restrict what is in it."""
-    return quote(handle, safe="")
+    """A handle fit for a path: Gramps does not restrict what is in it, not even to what is no step in a path."""
+    return quote(handle, safe="", errors="surrogatepass") if handle.strip(".") else handle.replace(".", "%2E")

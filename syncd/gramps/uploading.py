@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from typing import BinaryIO
 
 from syncd.errors import FolderError, LostAnswer, MovedOn, ServerError, Unexpected
 from syncd.gramps import forms, reading
@@ -28,7 +29,7 @@ TAKEN_EVERYWHERE = frozenset(
 def upload_first(
     api: Api,
     feed: FeedReader,
-    path: Path,
+    source: BinaryIO,
     checksum: Checksum,
     mime: str,
     *,
@@ -52,14 +53,14 @@ def upload_first(
     before = feed.newest()
 
     def chunks() -> Iterator[bytes]:
-        with path.open("rb") as source:
-            while chunk := source.read(CHUNK):
-                yield from (chunk,) if line is None else line.send((chunk,), closed)
-                if closed.is_set():
-                    raise ended()
+        source.seek(0)
+        while chunk := source.read(CHUNK):
+            yield from (chunk,) if line is None else line.send((chunk,), closed)
+            if closed.is_set():
+                raise ended()
 
     try:
-        size = path.stat().st_size
+        size = source.seek(0, os.SEEK_END)
         answer = api.call(
             "POST",
             "media/",
@@ -82,7 +83,7 @@ def upload_first(
                         return made, True
         raise
     except OSError as error:
-        raise FolderError(f"the file cannot be read: {path.name}", "check the file") from error
+        raise FolderError("a file of the media folder cannot be read", "check its disk") from error
     written = forms.written(answer.json())
     added = [item["new"] for item in written if item["type"] == "add" and item["_class"] == "Media"]
     if len(added) != 1:

@@ -20,6 +20,8 @@ NEWEST_VERSION = (3, 24, 0)
 OLDEST_MAJOR = 3
 """That of Gramps 6, whose forms `forms` knows."""
 
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
 KEY = "gramps.allow_untested_server"
 
 
@@ -32,7 +34,7 @@ def check_version(text: str, *, allow_untested: bool) -> str:
     Raises:
         Untested: it is not fit, and was not allowed or cannot be.
     """
-    numbers = tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+    numbers = tuple(int(part) for part in _NUMBER.findall(text)[:3])
     least = in_words(MINIMUM_VERSION)
     remedy = "update Gramps Web"
     if not numbers:
@@ -56,7 +58,7 @@ def check_version(text: str, *, allow_untested: bool) -> str:
 
 def is_beyond_tests(text: str) -> bool:
     """Whether a version is fit, but newer than any that is tested."""
-    numbers = tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+    numbers = tuple(int(part) for part in _NUMBER.findall(text)[:2])
     return NEWEST_VERSION[:2] < numbers < (NEWEST_VERSION[0] + 1,)
 
 

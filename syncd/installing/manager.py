@@ -90,7 +90,12 @@ class Manager:
         instead = f"let cron run it instead (crontab -e): {cron_line}"
         if shutil.which("systemctl", path=environ.get("PATH")) is None:
             raise ConfigError("this computer has no systemd", instead)
-        environ = {**environ, **_runtime_folder(environ), "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
+        environ = {
+            **_harmless(environ),
+            **_runtime_folder(environ),
+            "LC_ALL": "C.UTF-8",
+            "SYSTEMD_COLORS": "0",
+        }
         shown = _call(["systemctl", "--user", "show-environment"], environ)
         if shown.returncode:
             raise ConfigError(
@@ -198,6 +203,11 @@ def _call(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Comp
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
+
+
+def _harmless(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment without what is ours or S3's: passwords and keys are nobody else's business."""
+    return {name: value for name, value in environ.items() if not name.startswith(("SYNCD_", "AWS_"))}
 
 
 def _last_line(text: str) -> str:

@@ -37,6 +37,7 @@ class Why(StrEnum):
     OTHER_BYTES = "Gramps Web's disk had other content under its name"
     SERVER_NAME = "Gramps Web replaced the name by a checksum"
     REFERENCES = "Gramps Web has what it refers to now"
+    ROTTEN = "its bytes had rotted on the disk"
     SAME = "the same on both sides"
 
 

@@ -147,7 +147,8 @@ class Arrival:
     def introduce(self, file: FolderFile) -> MediaObject:
         """Give an empty tree its first object, through the API: it then shows where it keeps media."""
         like = self.new_object(file)
-        item = self.catalog.upload_first(self.media_dir / file.path.text, file.checksum, like.mime, like)
+        with self.media.open_verified(file) as source:
+            item = self.catalog.upload_first(source, file.checksum, like.mime, like)
         self.arrive(self.catalog.location(item.handle))
         return item
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from syncd.bound import check_place
 from syncd.bucket.quarantine import residents
 from syncd.bucket.stored import StoredKey
 from syncd.errors import StopError
@@ -23,7 +24,7 @@ from syncd.merge.orphans import (
 from syncd.model import Checksum, MediaObject, parse_checksum
 from syncd.observer.arrival import ASK_AT_MOST
 from syncd.orphans.needs import needed
-from syncd.orphans.rooms import Rooms, check_place
+from syncd.orphans.rooms import Rooms
 from syncd.ports import Cursor
 
 
@@ -72,7 +73,8 @@ def find(rooms: Rooms, *, now: float, min_age: float) -> Found:
             "Gramps Web lists no media object with a file, so that all files would look like nobody's",
             "look into Gramps Web whether the tree was emptied on purpose",
         )
-    check_place(rooms, list(islice((h for h, item in objects.items() if item.digest), ASK_AT_MOST)))
+    handles = islice((h for h, item in objects.items() if item.digest), ASK_AT_MOST)
+    check_place(rooms.catalog, rooms.binding, handles)
     keys = {
         checksum: key
         for key in listed

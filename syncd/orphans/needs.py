@@ -7,12 +7,12 @@ its `trash_days` ago, and orphans are older than that before they go, and kept i
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from syncd.config import Settings
+from syncd.config.sources import LARGEST_FILE, load_toml, read_small_file
 from syncd.errors import StateError
 from syncd.model import Checksum, parse_checksum
 from syncd.orphans.rooms import Rooms
@@ -100,7 +100,7 @@ def _usual_places(environ: Mapping[str, str]) -> Iterator[Path]:
     for folder in (Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "syncd", Path("/etc/syncd")):
         with suppress(OSError):
             for path in folder.glob("*.toml"):
-                with suppress(OSError, ValueError):
-                    named = tomllib.loads(path.read_text(encoding="utf-8")).get("state_dir")
+                with suppress(ValueError, RecursionError):
+                    named = load_toml(read_small_file(path, LARGEST_FILE)[0]).get("state_dir")
                     if isinstance(named, str):
                         yield Path(named).expanduser()

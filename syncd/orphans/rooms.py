@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from syncd import doorstep
-from syncd.adoption import owner
 from syncd.applier.disk import MediaFolder
-from syncd.belonging import identity_of
-from syncd.bucket import S3Store
+from syncd.bound import check_bound, check_folder_is_there
 from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
-from syncd.errors import Denied, Refused, ServerError, StopError
+from syncd.errors import Denied, ServerError, StopError
 from syncd.gramps.client import GrampsWeb
-from syncd.guard import find_server_stop, missing_folder_stop
-from syncd.model import FolderFile
-from syncd.observer import Arrival
-from syncd.ports import FileServer, MediaLocation, NewObject
+from syncd.ports import MediaLocation
 from syncd.state import Binding, State
 
 
@@ -109,62 +104,10 @@ def _keeps_on_disk(settings: Settings) -> bool:
 
 def _check(settings: Settings, state: State, catalog: GrampsWeb, stack: ExitStack) -> None:
     """Whatever stops a sync stops this, too."""
-    if not settings.media_dir.is_dir():
-        stop = missing_folder_stop(settings.media_dir)
-        raise StopError(stop.reason, stop.remedy)
-    media = stack.enter_context(MediaFolder(settings.media_dir))
-    arrival = Arrival(
-        media_dir=settings.media_dir,
-        media=media,
-        state=state,
-        state_name=owner(settings.state_file),
-        catalog=catalog,
-        open_store=_no_store,
-        open_files=_no_files,
-        keep=False,
-        new_object=_no_object,
-        config_file=settings.source,
-    )
-    arrival.check_folder()
-    server = arrival.check_server()
+    check_folder_is_there(settings)
+    server = check_bound(settings, state, catalog, stack.enter_context(MediaFolder(settings.media_dir)))
     if "ViewPrivate" not in server.permissions:
         raise Denied(
             f"the Gramps Web account '{server.user}' may not see private objects, whose files would look like nobody's",
             "ask who runs Gramps Web to give it the role Editor",
         )
-
-
-def check_place(rooms: Rooms, handles: list[str]) -> None:
-    """See that Gramps Web keeps the files of these objects where this state believes.
-
-    Raises:
-        StopError: it keeps them elsewhere, or none of the objects tells.
-    """
-    for handle in handles:
-        try:
-            found = rooms.catalog.location(handle)
-        except Refused:
-            continue
-        if (found.bucket, found.prefix) != (rooms.binding.bucket, rooms.binding.prefix):
-            bound = identity_of(rooms.binding)
-            # Only the place differs: tree and rights were looked at before.
-            stop = find_server_stop(bound, replace(bound, bucket=found.bucket, prefix=found.prefix))
-            assert stop is not None
-            raise StopError(stop.reason, stop.remedy)
-        return
-    raise StopError(
-        "Gramps Web does not tell where it keeps its media, so nobody knows whether this is its bucket",
-        "look into Gramps Web whether its media objects are as they should be",
-    )
-
-
-def _no_store(location: MediaLocation) -> S3Store:
-    raise AssertionError(location)
-
-
-def _no_files(location: MediaLocation) -> FileServer:
-    raise AssertionError(location)
-
-
-def _no_object(file: FolderFile) -> NewObject:
-    raise AssertionError(file)

@@ -27,9 +27,9 @@ from syncd.ports import Progress
 from syncd.scanner.hashing import can_vouch
 from syncd.scanner.scan import CALM, Scan, check_still_there, opened_folder, read_files
 from syncd.scanner.walk import Folder, Unrest, Walk
+from syncd.scanner.way import open_folder, way_to
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class TooWide(Exception):  # noqa: N818 - no failure, a finding
@@ -182,11 +182,20 @@ class Glance:
         if self._ignored.matches_text(key, is_dir=is_folder):
             self._walk.occupied.setdefault(key, Occupant.IGNORED)
             return None
-        if is_folder and not os.access(rel, os.R_OK | os.X_OK, dir_fd=self._walk.root, effective_ids=True):
+        if is_folder and not self._may_list(rel):
             raise TooWide("a folder cannot be listed")
         if not is_folder and key not in self._known:
             self._note_alike(folder, name, is_there=True)
         return self._walk.sort(folder, MediaPath(rel, key), status, set())
+
+    def _may_list(self, rel: str) -> bool:
+        try:
+            with way_to(self._walk.root, rel) as (folder, name):
+                return os.access(
+                    name, os.R_OK | os.X_OK, dir_fd=folder, effective_ids=True, follow_symlinks=False
+                )
+        except OSError:
+            return False
 
     def _spelt(self, folder: Folder, name: str) -> str:
         """The name as it stands on the disk, where accents may be stored in another way."""
@@ -228,7 +237,8 @@ class Glance:
     def _what(self, rel: str, key: str) -> Occupant:
         """What stands at a name that is not looked at itself."""
         try:
-            mode = os.stat(rel, dir_fd=self._walk.root, follow_symlinks=False).st_mode
+            with way_to(self._walk.root, rel) as (folder, name):
+                mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         except OSError:
             mode = 0
         if self._ignored.matches_text(key, is_dir=stat.S_ISDIR(mode)):
@@ -254,7 +264,7 @@ class Glance:
     @contextmanager
     def _opened(self, folder: Folder) -> Iterator[int]:
         """A descriptor of the very folder that was found: another one may have taken its place, or a link."""
-        descriptor = os.open(folder.rel or ".", _FLAGS, dir_fd=self._walk.root)
+        descriptor = open_folder(self._walk.root, folder.rel)
         try:
             status = os.fstat(descriptor)
             if (status.st_dev, status.st_ino) != (folder.device, folder.inode):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from syncd.model import Checksum, FileStamp
 from syncd.ports import Advance, no_progress
 from syncd.scanner.manners import announce_reading, is_being_written
+from syncd.scanner.way import way_to
 
 CHUNK = 1 << 20
 """Bytes read at a time; one such buffer per thread is all the memory that a file takes, whatever its size."""
@@ -135,12 +136,13 @@ class Reader:
 
 
 def _open(rel: str, root: int) -> int:
-    """Open without following a link, without waiting for a pipe, and without leaving a trace where allowed."""
-    try:
-        return os.open(rel, _FLAGS, dir_fd=root)
-    except PermissionError:
-        # O_NOATIME is for the owner of a file only.
-        return os.open(rel, _FLAGS & ~getattr(os, "O_NOATIME", 0), dir_fd=root)
+    """Open without following any link, without waiting for a pipe, and without leaving a trace where allowed."""
+    with way_to(root, rel) as (folder, name):
+        try:
+            return os.open(name, _FLAGS, dir_fd=folder)
+        except PermissionError:
+            # O_NOATIME is for the owner of a file only.
+            return os.open(name, _FLAGS & ~getattr(os, "O_NOATIME", 0), dir_fd=folder)
 
 
 def checksum_of(descriptor: int) -> Checksum:

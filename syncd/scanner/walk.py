@@ -1,6 +1,6 @@
 """Listing the media folder: which names there are, and which files' contents must be read.
 
-Folders are opened by their path below the media folder's descriptor; that what is opened is what was listed (the
+Folders are opened one by one from the media folder's descriptor on (`way`); that what is opened is what was listed (the
 same device and inode) is checked, so a folder swapped for another meanwhile is noticed.
 """
 
@@ -18,6 +18,7 @@ from syncd.model import Checksum, FileStamp, FolderFile, MediaPath, Occupant, Pr
 from syncd.model.paths import INTERNAL_NAME, MARKER_FILE
 from syncd.scanner import trouble
 from syncd.scanner.hashing import COARSE_NS, same_content, stamp_of
+from syncd.scanner.way import open_folder, way_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,6 @@ class Unrest:
 
 Known = Mapping[str, tuple[FileStamp, Checksum]]
 """The stat cache, by `MediaPath.key`."""
-
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ class Walk:
     def _list(self, folder: Folder) -> list[Folder]:
         """Take in the entries of one folder, all or (when listing fails half-way) none; returns the folders."""
         try:
-            descriptor = os.open(folder.rel or ".", _FLAGS, dir_fd=self.root)
+            descriptor = open_folder(self.root, folder.rel)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) and folder.rel:
                 raise _VanishedError from error
@@ -229,7 +228,8 @@ class Walk:
     def _bears_marker(self, rel: str) -> bool:
         """Whether a folder of the name `.syncd` is that of a media folder."""
         try:
-            os.stat(f"{rel}/{MARKER_FILE}", dir_fd=self.root, follow_symlinks=False)
+            with way_to(self.root, f"{rel}/{MARKER_FILE}") as (folder, name):
+                os.stat(name, dir_fd=folder, follow_symlinks=False)
         except OSError:
             return False
         return True

@@ -1,5 +1,6 @@
 """What syncd remembers: `State` (state.sqlite) and the locks that keep two runs apart."""
 
+from syncd.state.hashed import Hashing
 from syncd.state.locks import Lock, hold_lock
 from syncd.state.orphans import Departure
 from syncd.state.records import Activity, Binding, Intent, KnownConflict, TrashEntry, Undo
@@ -9,6 +10,7 @@ __all__ = [
     "Activity",
     "Binding",
     "Departure",
+    "Hashing",
     "Intent",
     "KnownConflict",
     "Lock",

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from syncd.model import Checksum, Detached, Link, MediaPath
 from syncd.ports import Cursor
-from syncd.state.database import Database, Row, as_stored, as_text, signed, unsigned
-from syncd.state.records import LOOKED, Binding
+from syncd.state.database import Database, Row, as_member, as_stored, as_text, signed, unsigned
+from syncd.state.records import HASHED_LAST, HASHING_SINCE, LOOKED, Binding
 
 _LAST_FULL = "last-full"
 
@@ -25,7 +25,7 @@ def link_of(row: Row) -> Link:
         path=MediaPath.of(path),
         checksum=Checksum(checksum),
         inode=unsigned(inode),
-        detached=None if detached is None else Detached(detached),
+        detached=None if detached is None else as_member(Detached, detached),
         restore=bool(restore),
         asleep=bool(asleep),
         moved_to=None if moved_to is None else MediaPath.of(moved_to),
@@ -52,7 +52,7 @@ class Ancestor(Database):
             media_dir=as_text(media_dir),
             server_url=server_url,
             title=as_text(title),
-            permissions=frozenset(json.loads(permissions)),
+            permissions=frozenset(map(str, self._decoded(permissions, list))),
             first_contact=bool(first_contact),
         )
 
@@ -94,10 +94,11 @@ class Ancestor(Database):
                 "pending_references",
                 "orphans",
                 "departures",
+                "hashed",
             ):
                 self._execute(f"DELETE FROM {table}")  # noqa: S608  the names stand in the line above
-            self.set_meta(_LAST_FULL, None)
-            self.set_meta(LOOKED, None)
+            for key in (_LAST_FULL, LOOKED, HASHING_SINCE, HASHED_LAST):
+                self.set_meta(key, None)
 
     def links(self) -> list[Link]:
         """All links, by handle."""
@@ -159,7 +160,10 @@ class Ancestor(Database):
     def last_full(self) -> float | None:
         """When everything was listed last, in Unix seconds."""
         text = self.meta(_LAST_FULL)
-        return None if text is None else float(text)
+        try:
+            return None if text is None else float(text)
+        except ValueError:
+            return None  # as good as none: everything is listed anew
 
     def set_last_full(self, at: float) -> None:
         """Remember when everything was listed, in Unix seconds."""

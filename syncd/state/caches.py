@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from syncd.model import Checksum, FileStamp, FolderFile, MediaObject, Proof, Served
-from syncd.state.database import Database, Row, as_stored, as_text, signed, unsigned
+from syncd.state.database import Database, Row, as_member, as_stored, as_text, signed, unsigned
 from syncd.state.records import LOOKED
 
 SELECT_STAMPS = "SELECT path, size, mtime_ns, ctime_ns, inode, device, checksum FROM stamps"
@@ -129,7 +129,7 @@ class Caches(Database):
         rows = self._rows("SELECT handle, path, checksum, proof, size, modified FROM served")
         return {
             as_text(handle): Served(
-                as_text(handle), as_text(path), Checksum(checksum), Proof(proof), size, modified
+                as_text(handle), as_text(path), Checksum(checksum), as_member(Proof, proof), size, modified
             )
             for handle, path, checksum, proof, size, modified in rows
         }

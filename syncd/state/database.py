@@ -6,18 +6,22 @@ that no raw SQLite error leaves and threads take turns.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from syncd.errors import StateError
-from syncd.state.failures import translated
+from syncd.state.failures import senseless, translated
 
 Row = tuple[Any, ...]
+Decoded = TypeVar("Decoded")
+Member = TypeVar("Member", bound=StrEnum)
 
 
 class Database:
@@ -104,6 +108,20 @@ class Database:
         with self.batch(), translated(self.path):
             return self._connection.executemany(sql, rows).rowcount
 
+    def _decoded(self, text: str, kind: type[Decoded]) -> Decoded:
+        """What a column of JSON holds.
+
+        Raises:
+            StateError: it holds nothing of that kind: another program wrote to it.
+        """
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise senseless() from error
+        if not isinstance(found, kind):
+            raise senseless()
+        return found
+
     def meta(self, key: str) -> str | None:
         """A small thing that somebody wanted to remember."""
         row = self._row("SELECT value FROM meta WHERE key = ?", (key,))
@@ -160,7 +178,24 @@ def as_stored(text: str) -> str | bytes:
 
 def as_text(stored: Any) -> str:
     """The reverse of `as_stored`."""
-    return stored if isinstance(stored, str) else bytes(stored).decode(errors="surrogatepass")
+    if isinstance(stored, str):
+        return stored
+    try:
+        return bytes(stored).decode(errors="surrogatepass")
+    except UnicodeDecodeError:  # nothing that `as_stored` wrote
+        return bytes(stored).decode(errors="replace")
+
+
+def as_member(kind: type[Member], stored: Any) -> Member:
+    """A column of one of a few words.
+
+    Raises:
+        StateError: it holds another one.
+    """
+    try:
+        return kind(stored)
+    except ValueError as error:
+        raise senseless() from error
 
 
 def signed(number: int) -> int:

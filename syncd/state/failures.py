@@ -21,6 +21,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _from_sqlite(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite's complaint quotes what is damaged
+        raise _from_sqlite(_unspeakable(), path) from error
 
 
 @contextmanager
@@ -31,6 +33,12 @@ def translated_os(path: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise _from_os(error, path) from error
+
+
+def _unspeakable() -> sqlite3.Error:
+    error = sqlite3.DatabaseError("what is wrong with it is no text")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -51,6 +59,17 @@ def full(path: Path) -> StateError:
     return StateError(
         f"the disk is full: no room for the state file on the file system {_mount_point(path)}",
         f"free some space on {_mount_point(path)}, or set state_dir to a folder on another disk",
+    )
+
+
+def senseless() -> StateError:
+    """It is sound as a database, and holds what syncd never writes.
+
+    SQLite does not tell: it leaves out what columns may hold when it checks a file that is open for reading only.
+    """
+    return StateError(
+        "the state file holds what makes no sense: another program has written to it",
+        "move state.sqlite in the state folder (state_dir) away; the next run compares both sides anew, deleting nothing",
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from syncd.model import Checksum
 from syncd.model.plan import HeldItem, HeldSet, HoldKind
-from syncd.state.database import Database, Row, as_stored, as_text
+from syncd.state.database import Database, Row, as_member, as_stored, as_text
 
 _HELD = (
     "SELECT s.id, s.kind, s.reason, s.approved, i.action, i.path, i.handle, i.checksum, i.detail"
@@ -136,7 +136,7 @@ def _held_sets(rows: Iterable[Row]) -> list[HeldSet]:
     """Put sets together from rows of `_HELD`, ordered by set and position; a set without items has one row."""
     found: dict[int, tuple[HeldSet, list[HeldItem]]] = {}
     for number, kind, reason, approved, action, path, handle, checksum, detail in rows:
-        empty = HeldSet(HoldKind(kind), reason, (), number, bool(approved))
+        empty = HeldSet(as_member(HoldKind, kind), reason, (), number, bool(approved))
         items = found.setdefault(number, (empty, []))[1]
         if action is not None:
             items.append(HeldItem(action, as_text(path), handle, Checksum(checksum), as_text(detail)))

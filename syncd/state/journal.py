@@ -67,7 +67,7 @@ class Journal(Database):
                 path=None if path is None else as_text(path),
                 handle=handle,
                 checksum=None if checksum is None else Checksum(checksum),
-                detail=json.loads(detail),
+                detail=self._decoded(detail, dict),
                 id=number,
             )
             for number, kind, path, handle, checksum, detail in rows

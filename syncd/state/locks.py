@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shlex
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -106,8 +107,19 @@ def _open(path: Path, what: str, failure: type[SyncdError]) -> int:
     except OSError as error:
         raise failure(
             f"{what} cannot be locked: {path} cannot be opened ({error.strerror or error})",
-            f"make {path} and its folder writable for the user that runs syncd",
+            _how_to_open(path, error),
         ) from error
+
+
+def _how_to_open(path: Path, error: OSError) -> str:
+    if error.errno == errno.EROFS:
+        return (
+            "its disk is read-only, as after an error or by an adapter's lock switch: mount it writable again"
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        folder = shlex.quote(str(path.parent))
+        return f"free some space, or names: df -h {folder}; df -i {folder}"
+    return f"make {path} and its folder writable for the user that runs syncd"
 
 
 def _is_still_there(path: Path, descriptor: int) -> bool:

@@ -22,6 +22,9 @@ from syncd.errors import StateError
 from syncd.state.failures import is_damage
 from syncd.state.migrations import APPLICATION_ID, known_migrations, schema_version
 
+_HEADER = 100
+"""Bytes of a database's header."""
+
 _WAL_HEADER = 32
 _ATTEMPTS = 50
 _PAUSE_SECONDS = 0.02
@@ -86,8 +89,9 @@ def _log_header(path: Path) -> bytes:
 
 def _look_once(path: Path, copy_to: sqlite3.Connection | None) -> Found:
     try:
-        if path.stat().st_size == 0:
-            return Found(damage="it is empty")
+        size = path.stat().st_size
+        if size < _HEADER:  # SQLite would take it for an empty database, of no program
+            return Found(damage="it is cut short" if size else "it is empty")
         with _viewed(path) as connection:
             application = connection.execute("PRAGMA application_id").fetchone()[0]
             found = Found(schema_version(connection), application)
@@ -101,6 +105,8 @@ def _look_once(path: Path, copy_to: sqlite3.Connection | None) -> Found:
             return found
     except FileNotFoundError:
         return Found()  # gone between two looks: the signature tells
+    except UnicodeDecodeError:  # SQLite's complaint quotes what is damaged
+        return Found(damage="what is wrong with it is no text")
     except sqlite3.Error as error:
         if is_damage(error):
             return Found(damage=str(error))

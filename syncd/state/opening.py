@@ -76,6 +76,23 @@ def open_file(path: Path) -> Opened:
         return Opened(_connect(path), damage, set_aside)
 
 
+def open_beside(path: Path) -> Opened:
+    """Open a sound state of just this schema for writing, whoever else has it open; change nothing about the file itself.
+
+    RACE: as for `open_file`: not where this process has it open already.
+
+    Raises:
+        StateError: it is missing, damaged, another schema's or another program's, or cannot be written.
+    """
+    with translated_os(path):
+        found = look(path, None)
+        _refuse_foreign(found, path)
+        if found is None or found.damage or found.version < known_migrations()[-1].number:
+            raise StateError(f"the state file {path} is not fit to be written to yet", "run: syncd --once")
+        _refuse_read_only(path)
+        return Opened(_connect(path))
+
+
 def open_copy(path: Path) -> Opened:
     """Open a copy of the state in memory (an empty state when there is none, or a damaged one).
 
@@ -167,7 +184,10 @@ def _set_aside(path: Path, suffixes: Sequence[str]) -> Path | None:
 
 
 def _create(path: Path) -> None:
-    """Put a new state at `path`, complete or not at all. Somebody else's that appears meanwhile stays."""
+    """Put a new state at `path`, complete or not at all. Somebody else's that appears meanwhile stays.
+
+    Its name is on the disk with the first transaction: SQLite syncs the folder for its log.
+    """
     with closing(_memory()) as memory:
         migrate(memory)
         content = memory.serialize()
@@ -184,7 +204,6 @@ def _create(path: Path) -> None:
             return
         except OSError:  # a file system without hard links
             temporary.rename(path)
-        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from syncd.model.references import Attribute, Record, Reference
-from syncd.state.database import Database, as_stored, as_text
+from syncd.state.database import Database, as_member, as_stored, as_text
+from syncd.state.failures import senseless
 
 
 class Pending(Database):
@@ -20,7 +21,7 @@ class Pending(Database):
         )
         found: dict[str, list[Reference]] = {}
         for handle, record, target, attribute in rows:
-            reference = Reference(Record(record), as_text(target), _attribute(attribute))
+            reference = Reference(as_member(Record, record), as_text(target), self._attribute(attribute))
             found.setdefault(handle, []).append(reference)
         return {handle: tuple(references) for handle, references in found.items()}
 
@@ -41,10 +42,14 @@ class Pending(Database):
         """These objects wait for nothing any more."""
         self._execute_many("DELETE FROM pending_references WHERE handle = ?", ((one,) for one in handles))
 
+    def _attribute(self, text: str) -> Attribute | None:
+        if not text:
+            return None
+        match self._decoded(text, list):
+            case [int(number), str(word), str(value)]:
+                return Attribute(number, word, value)
+        raise senseless()
+
 
 def _text(attribute: Attribute | None) -> str:
     return json.dumps([attribute.type, attribute.word, attribute.value]) if attribute is not None else ""
-
-
-def _attribute(text: str) -> Attribute | None:
-    return Attribute(*json.loads(text)) if text else None

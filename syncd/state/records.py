@@ -12,6 +12,10 @@ from syncd.model import Checksum, MediaPath
 
 LOOKED = "looked-for-files"
 """The small thing that says that the files of a server with its own disk were looked for."""
+HASHING_SINCE = "hashing-since"
+"""The small thing that says since when a round of reading everything is under way."""
+HASHED_LAST = "hashed-last"
+"""The small thing that says when the last one ended."""
 
 
 @dataclass(frozen=True, slots=True)

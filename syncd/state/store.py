@@ -17,16 +17,17 @@ from typing import Self
 
 from syncd.state.ancestor import Ancestor
 from syncd.state.caches import Caches
+from syncd.state.hashed import Hashed
 from syncd.state.held import Held
 from syncd.state.journal import Journal
 from syncd.state.kept import Kept
 from syncd.state.neighbours import Neighbours
-from syncd.state.opening import Opened, open_copy, open_file
+from syncd.state.opening import Opened, open_beside, open_copy, open_file
 from syncd.state.orphans import Orphans
 from syncd.state.pending import Pending
 
 
-class State(Ancestor, Caches, Journal, Kept, Held, Pending, Orphans, Neighbours):
+class State(Ancestor, Caches, Journal, Kept, Held, Pending, Orphans, Neighbours, Hashed):
     """The open state; made by `State.open`, used as a context manager, shared by threads.
 
     Attributes:
@@ -59,6 +60,19 @@ class State(Ancestor, Caches, Journal, Kept, Held, Pending, Orphans, Neighbours)
         path = Path(os.path.realpath(path))  # SQLite keeps the log beside the real file
         opened = open_copy(path) if read_only else open_file(path)
         return cls(opened, path, read_only=read_only)
+
+    @classmethod
+    def join(cls, path: Path) -> State:
+        """Open the state beside who holds its lock, for what that one never touches: `hashed`.
+
+        A daemon need not stand aside for hours while files are read. The file is neither made nor set aside, nor brought
+        to another schema.
+
+        Raises:
+            StateError: there is none, it is damaged, or another syncd's.
+        """
+        path = Path(os.path.realpath(path))
+        return cls(open_beside(path), path, read_only=False)
 
     def __enter__(self) -> Self:
         return self

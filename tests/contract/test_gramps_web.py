@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -604,22 +604,22 @@ def test_restore_when_the_number_was_given_away(gramps: GrampsWeb, web: Api) -> 
 # --- the first file, and a server without a store --------------------------------------------------
 
 
-def test_upload_first(lab: LabServer, tmp_path: Path) -> None:
+def test_upload_first(lab: LabServer) -> None:
     """A tree without media gets its first object, and with it the place of the bucket is known."""
     tree = lab.add_tree("empty")
     gramps = GrampsWeb(lab.url, Password(tree.users["editor"], SecretStr(PASSWORD)))
     assert not gramps.list()[0].objects
-    (tmp_path / "a.jpg").write_bytes(b"content")
-    made = gramps.upload_first(tmp_path / "a.jpg", md5(b"content"), "image/jpeg")
+    made = gramps.upload_first(io.BytesIO(b"content"), md5(b"content"), "image/jpeg")
     assert made.path == f"{md5(b'content')}.jpg"
     assert gramps.get(made.handle) == made
     assert gramps.location(made.handle).prefix == f"{tree.id}/"
     with pytest.raises(MovedOn):
-        gramps.upload_first(tmp_path / "a.jpg", md5(b"other"), "image/jpeg")
+        gramps.upload_first(io.BytesIO(b"content"), md5(b"other"), "image/jpeg")
     assert set(gramps.list()[0].objects) == {made.handle}
     # A type that the server cannot name a file by (415; the oldest says 500) is not told to it in this way.
-    (tmp_path / "b").write_bytes(b"other content")
-    odd = gramps.upload_first(tmp_path / "b", md5(b"other content"), "application/x-nobody-knows")
+    odd = gramps.upload_first(
+        io.BytesIO(b"other content"), md5(b"other content"), "application/x-nobody-knows"
+    )
     assert odd.path == f"{md5(b'other content')}.bin"
 
 

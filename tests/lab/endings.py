@@ -157,8 +157,14 @@ def assert_stopped(world: World, *words: str) -> dict[str, Any]:
     return stop
 
 
-def adopt(world: World) -> None:
-    """`syncd adopt --yes`, and the run after it: first contact, which deletes nothing on either side."""
+def adopt(world: World, stop: dict[str, Any]) -> None:
+    """`syncd adopt --yes`, and the run after it: first contact, which deletes nothing on either side.
+
+    Args:
+        world: the world.
+        stop: what was told before; it names that command.
+    """
+    assert "syncd adopt" in stop["remedy"]
     files, objects = world.desktop.files(), world.api.by_path()
     keys = world.s3.keys() if world.s3 else {}
     run = world.syncd("adopt", "--yes")

@@ -1,32 +1,22 @@
-"""Disks that come and go."""
+"""Disks that come and go, in a test."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-_BIND = 4096
-_DETACH = 2
+from lab import mounting
 
 
 @contextmanager
-def mounted(source: Path | None, target: Path, *, in_use: bool = True) -> Iterator[None]:
-    """Mount a file system in memory, or (bound) a folder of one; skip the test where that is not allowed.
-
-    With `in_use` False it must be possible to unmount it as a person does: nobody may have anything open there.
-    """
-    libc = ctypes.CDLL(None)
-    target.mkdir(exist_ok=True)
-    origin, kind, flags = (
-        (b"tmpfs", b"tmpfs", 0) if source is None else (bytes(source), None, ctypes.c_ulong(_BIND))
-    )
-    if libc.mount(origin, bytes(target), kind, flags, None) != 0:
-        pytest.skip("needs the right to mount")
-    try:
+def mounted(source: Path | None, target: Path, *, in_use: bool = True, size: str = "") -> Iterator[None]:
+    """`lab.mounting.mounted`; skips the test where that is not allowed."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(mounting.mounted(source, target, in_use=in_use, size=size))
+        except mounting.NotAllowedError:
+            pytest.skip("needs the right to mount")
         yield
-    finally:
-        assert libc.umount2(bytes(target), _DETACH if in_use else 0) == 0

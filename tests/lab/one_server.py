@@ -29,6 +29,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
         "about disks, watches, clocks and signals; servers that are away are so for any release",
         (),
     ),
+    "test_damaged_disks": ("about disks of the folder that fail", ()),
     "test_desktop_tree": ("reads the family tree of a Gramps Desktop, without any server", ()),
     "test_failures": (
         "about the bucket and its configuration",
@@ -46,12 +47,19 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
         "about what the guard lets pass",
         ("test_a_large_first_contact_is_shown_first", "test_first_sync_go_says_yes_beforehand"),
     ),
+    "test_full_disks": ("about disks that are full or read-only", ()),
     "test_gramps_desktop": (
         "about the family tree on the desktop",
         ("test_a_tree_that_cannot_be_read", "test_a_choice_is_asked_for"),
     ),
     "test_guide": ("the guide's commands and settings", ()),
+    "test_holds": (
+        "about what the guard lets pass",
+        ("test_a_marker_that_was_copied", "test_deletions_that_trickle", "test_every_file_is_touched"),
+    ),
+    "test_hostile_objects": ("what syncd makes of handles that are no names", ()),
     "test_ignoring": ("which files of the folder count", ()),
+    "test_killed_everywhere": ("counts the calls of syncd", ()),
     "test_limits": ("how fast bytes travel", ()),
     "test_modes": ("what the rules make of one and the same answers", ()),
     "test_odd_files": ("sizes, names and kinds of files in the folder", ()),
@@ -65,6 +73,9 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     ),
     "test_other_disks": ("file systems of the folder", ()),
     "test_paths": ("names that cannot be used in the folder", ()),
+    "test_power_loss": ("about what syncd asks of its disk", ()),
+    "test_rights": ("about rights in the folder", ()),
+    "test_state_troubles": ("about the state file", ()),
     "test_stops": (
         "about the media folder, the state file and their locks",
         (
@@ -100,6 +111,15 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     ),
     "test_units": ("systemd's units, on a machine of their own", ()),
     "test_upload": ("sends files to a bucket, without any Gramps Web", ()),
+    "test_verify": (
+        "listings and bytes; how Gramps Web answers them is shown elsewhere",
+        (
+            "test_what_only_reading_tells",
+            "test_reading_goes_on_where_it_was",
+            "test_beside_a_daemon",
+            "test_a_server_with_its_own_disk",
+        ),
+    ),
     "test_versions": ("the version is played by a proxy", ()),
     "test_writers": ("which files of the folder are finished", ()),
 }

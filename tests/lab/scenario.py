@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +75,21 @@ def change_on_web(world: World, handle: str, content: bytes) -> None:
     """Give an object other bytes without touching its path, as another desktop does."""
     assert world.s3 is not None
     world.api.edit(handle, checksum=world.s3.put_content(content, "image/jpeg"))
+
+
+def rot(desktop: Desktop, path: str, content: bytes) -> None:
+    """Other bytes, of which the file system says nothing: neither size nor any time changes."""
+    file = desktop.folder / path
+    before = file.stat()
+    assert len(content) == before.st_size
+    with file.open("r+b") as target:
+        target.write(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with closing(sqlite3.connect(desktop.state_dir / "state.sqlite")) as state, state:
+        changed = state.execute(
+            "UPDATE stamps SET ctime_ns = ? WHERE path = ?", (file.stat().st_ctime_ns, path)
+        )
+        assert changed.rowcount == 1
 
 
 def export(path: Path, media: dict[str, str], base: Path) -> Path:

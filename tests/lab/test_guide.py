@@ -18,7 +18,7 @@ import pytest
 
 from lab.world import Desktop, Run, World, md5
 from syncd.config import load_settings
-from tests.lab.scenario import change_on_web, export, handles, photo
+from tests.lab.scenario import change_on_web, export, handles, photo, rot
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
@@ -140,6 +140,10 @@ def _nobodys(world: World) -> None:
     world.s3.put_content(photo("of nobody"))
 
 
+def _rotten(world: World) -> None:
+    rot(world.desktop, "christening.jpg", photo("christeninG.jpg"))
+
+
 def _remove(world: World, path: str) -> None:
     (world.folder / path).unlink()
 
@@ -197,6 +201,7 @@ SCENES: dict[str, Scene] = {
         files=("switched.jpg",), then=_before_a_switch
     ),
     "The bucket is full of files that nobody needs": Scene(then=_nobodys),
+    "Are my files still all right?": Scene(files=("christening.jpg",), then=_rotten),
     "I want to see first what it would do": Scene(),
 }
 

@@ -8,19 +8,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from lab.gramps_web import PASSWORD, GrampsWeb
-from lab.process import plain_environment
+from lab.gramps_web import GrampsWeb
 from lab.s3 import RcloneS3
-from lab.world import SYNCD, World, md5
+from lab.world import World, md5
 from tests.lab.conftest import MakeServer, MakeWorld
 from tests.lab.endings import (
     adopt,
@@ -32,9 +28,7 @@ from tests.lab.endings import (
     photo,
     synced,
 )
-
-NOBODY = 65534
-"""An account without rights on every Linux."""
+from tests.lab.unprivileged import hand_over, nobodys_desktop
 
 # --- the folder -------------------------------------------------------------------------------------------------------
 
@@ -81,8 +75,7 @@ def test_an_empty_folder_that_is_adopted(world: World) -> None:
     images = synced(world).desktop.files()
     world.folder.rename(world.base / "broken drive")
     world.folder.mkdir()
-    assert_stopped(world, "marker")
-    adopt(world)
+    adopt(world, assert_stopped(world, "marker"))
     assert world.desktop.files() == images
     assert_settled(world)
 
@@ -91,8 +84,7 @@ def test_a_marker_that_is_missing(world: World) -> None:
     """The files are there, the marker is not: it stops, and `syncd adopt` pairs everything anew."""
     synced(world)
     (world.folder / ".syncd" / "folder.json").unlink()
-    assert_stopped(world, "marker")
-    adopt(world)
+    adopt(world, assert_stopped(world, "marker"))
     assert_settled(world)
 
 
@@ -118,7 +110,7 @@ def test_a_marker_that_makes_no_sense(world: World) -> None:
     assert run.code == 3, run
     mark.assert_nothing_written()
     assert_plain(run)
-    adopt(world)
+    adopt(world, run.json["error"])
     assert_settled(world)
 
 
@@ -129,11 +121,10 @@ def test_two_state_files_on_one_folder(world: World) -> None:
     world.configure(state_dir=str(other))
     world.write("new.jpg", photo(1))
     stop = assert_stopped(world, "another state file")
-    assert "syncd adopt" in stop["remedy"]
     check = world.syncd("check")
     assert check.code == 3, check
     assert "another state file" in check.out
-    adopt(world)
+    adopt(world, stop)
     assert_settled(world)
     world.configure(state_dir=str(world.desktop.state_dir))
     assert_stopped(world, "another state file")
@@ -165,7 +156,7 @@ def test_another_empty_tree_that_is_adopted(world: World, gramps_web: GrampsWeb)
     first = world.api.by_path()
     other = gramps_web.add_tree("empty")
     world.configure(gramps={"username": other.users["editor"]})
-    assert_stopped(world, "another tree")
+    assert "syncd adopt" in assert_stopped(world, "another tree")["remedy"]
     run = world.syncd("adopt", "--yes")
     assert run.code == 0, run
     assert_plain(run)
@@ -191,9 +182,9 @@ def test_another_bucket_behind_the_same_server(
     world.s3 = world.bucket = second
     world.server.start()
     world.configure(s3={"url": world.server.media_base_dir})
-    assert_stopped(world, second.bucket, first.bucket)
+    stop = assert_stopped(world, second.bucket, first.bucket)
     assert second.keys() == {}
-    adopt(world)
+    adopt(world, stop)
     assert_settled(world)
     assert first.keys() == second.keys() == keys
 
@@ -221,20 +212,20 @@ def test_a_server_restored_from_a_backup(
     while world.api.last_transaction() < known:
         world.api.new_tag(f"tag {world.api.last_transaction()}")
     stop = assert_stopped(world, "restored from a backup")
-    assert "syncd adopt" in stop["remedy"]
     assert (world.folder / "new.jpg").read_bytes() == photo(1)
-    adopt(world)
+    adopt(world, stop)
     assert "new.jpg" in world.catalog()
     assert_settled(world)
 
 
 def test_an_account_that_lost_its_rights(world: World) -> None:
-    """A contributor sees less and may less than an editor: it stops, for what is hidden would look deleted."""
+    """A guest sees less, a contributor may less than an editor: it stops, for what is hidden would look deleted."""
     synced(world)
+    world.api.edit(world.api.media()[0]["handle"], private=True)
     world.write("new.jpg", photo(1))
-    for role in ("member", "contributor"):
+    for role, right in (("guest", "ViewPrivate"), ("contributor", "DeleteObject")):
         world.server.set_role(world.tree.users["editor"], role)
-        stop = assert_stopped(world, "rights")
+        stop = assert_stopped(world, "rights", right)
         assert "Editor" in stop["remedy"]
     world.server.set_role(world.tree.users["editor"], "editor")
     world.sync()
@@ -247,9 +238,9 @@ def test_a_tree_that_was_emptied(world: World) -> None:
     world.api.json("POST", "/objects/delete/", 200, 201, 202, params={"namespaces": "media"})
     assert world.api.media() == []
     assert_stopped(world, "no media at all")
-    assert_stopped(world, "no media at all")
+    stop = assert_stopped(world, "no media at all")
     assert world.desktop.files() == images
-    adopt(world)
+    adopt(world, stop)
     assert world.desktop.files() == images
     assert_settled(world)
 
@@ -354,35 +345,20 @@ def test_the_trash_outlives_the_state(world: World) -> None:
 
 def test_a_state_folder_that_cannot_be_written(world: World) -> None:
     """A state folder without the right to write is told (6) to whoever is not root, before anything is done."""
-    with TemporaryDirectory() as place:  # pytest's folders are for their owner only
-        desktop = world.new_desktop(f"{place}/desktop")
-        desktop.configure(state_dir=f"{place}/state of others")
-        state = Path(place) / "state of others"
-        for path in (Path(place), state):
-            path.mkdir(exist_ok=True)
-            path.chmod(0o755)
-        for path in (desktop.folder, desktop.config_file):
-            shutil.chown(path, NOBODY, NOBODY)
+    with nobodys_desktop(world) as desktop:
+        state = desktop.base.parent / "state of others"
+        state.mkdir()
+        desktop.configure(state_dir=str(state))
         desktop.write("new.jpg", photo(1))
+        hand_over(desktop)
         mark = world.mark()
         for arguments in (("--once", "--json"), ("check", "--json")):
-            done = subprocess.run(
-                [
-                    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"),
-                    *(SYNCD, "--config", desktop.config_file, *arguments),
-                ],
-                env={**plain_environment(), "HOME": str(desktop.base / "home")},
-                cwd="/",
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-            )
-            assert done.returncode == 6, (done.stdout, done.stderr)
-            error = json.loads(done.stdout)["error"]
+            run = desktop.syncd(*arguments)
+            assert run.code == 6, run
+            error = run.json["error"]
             assert str(state) in error["reason"]
             assert error["remedy"]
-            assert PASSWORD not in done.stdout + done.stderr
+            assert_plain(run)
         assert lasting(mark) == []
         assert list(state.iterdir()) == []
         assert [path.name for path in desktop.folder.iterdir()] == ["new.jpg"]

@@ -205,7 +205,7 @@ def test_a_setting_that_is_switched(rclone: RcloneS3, new_server: MakeServer, ne
     assert_plain(check)
     assert bucket.keys() == before
     first.api.create("from the web.jpg", photo("from the web"))
-    adopt(first)
+    adopt(first, stop)
     assert_settled(first)
     assert first.desktop.files().keys() == {"a.jpg", "later.jpg", "from the web.jpg"}
 
@@ -219,8 +219,7 @@ def test_a_setting_that_is_switched(rclone: RcloneS3, new_server: MakeServer, ne
     switch(server, first, second, prefix_tree="false", base=place)
     assert_settled(second)  # nothing was done there, and nothing has to be
     assert second.desktop.files().keys() == {"a.jpg"}
-    assert_stopped(first, f"in {place}/{first.tree.id} when", "switched off")
-    adopt(first)
+    adopt(first, assert_stopped(first, f"in {place}/{first.tree.id} when", "switched off"))
     assert_settled(first)
     assert before.items() <= bucket.keys().items()
 

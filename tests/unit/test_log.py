@@ -307,6 +307,26 @@ def test_a_guarded_secret_is_blanked_everywhere(log_format: LogFormat) -> None:
     assert "nter2" not in text
 
 
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "https://h.example/Vogel/p%2Bw%20%22%C3%BC%22", # a path keeps its slashes
+        "https://h.example/Vogel%2fp%2bw+%22%c3%bc%22",
+        'Vogel/p%2Bw "ü"',
+        'Vogel\\/p+w \\"\\u00fc\\"',
+        "566f67656c2f702b772022c3bc22",
+        "Vm9nZWwvcCt3ICLDvCI=",
+    ],
+)  # fmt: skip
+def test_a_guarded_secret_is_blanked_however_much_of_it_is_quoted(spelt: str) -> None:
+    """Addresses, JSON and libraries quote some characters and leave others; some write all in hex or base64."""
+    log.guard_secret('Vogel/p+w "ü"')
+    assert log.redact(f"said {spelt}, and more") in (
+        "said ***, and more",
+        "said https://h.example/***, and more",
+    )
+
+
 def test_telling_names_are_blanked() -> None:
     """Whatever is called password, token and so on, at any depth; a file that holds one may be named."""
     text = logged(

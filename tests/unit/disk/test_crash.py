@@ -147,7 +147,7 @@ class Disks:
     def mount(self, at: Path) -> None:
         """Mount one, or skip the test where that is not allowed."""
         at.mkdir()
-        arguments = (b"tmpfs", bytes(at), b"tmpfs", ctypes.c_ulong(0), b"size=64k")
+        arguments = (b"tmpfs", bytes(at), b"tmpfs", ctypes.c_ulong(0), b"size=32m")
         if self._libc.mount(*arguments) != 0:
             pytest.skip("needs the right to mount")
         self._mounted.append(at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import threading
@@ -616,8 +617,20 @@ def test_a_small_disk_that_is_full(album: Album) -> None:
         with small.folder.incoming(md5(b"")) as part, pytest.raises(FolderError, match="full"):
             part.file.write(bytes(21 << 20))
         assert small.tmp() == []
-        assert small.folder.free_space() > 10 << 20
+        assert shutil.disk_usage(album.root).free > 10 << 20
         small.folder.close()
+
+
+def test_another_disk_that_is_full(album: Album) -> None:
+    """A file of another disk than `.syncd` needs room there: without it, nothing is copied, and the old one stays."""
+    (album.root / "nas").mkdir()
+    for _ in mounted("-t", "tmpfs", "-o", "size=17m", "tmpfs", album.root / "nas"):
+        old = album.write("nas/x", b"old")
+        with album.ready(bytes(2 << 20)) as ready, pytest.raises(FolderError, match=r"nas/.* is full"):
+            album.folder.place(ready, old.path, replaces=old)
+        assert album.seen() == {"nas/x": b"old"}
+        assert album.tmp() == []
+        album.folder.close()
 
 
 def test_another_disk_inside_the_folder(album: Album) -> None:

@@ -166,7 +166,8 @@ class FakeServer:
         if "after" in query:
             found = [t for t in found if float(query["after"]) < t["timestamp"] < float(query["before"])]
         start = (int(query["page"]) - 1) * int(query["pagesize"])
-        return httpx2.Response(200, json=found[start : start + int(query["pagesize"])])
+        page = found[start : start + int(query["pagesize"])]
+        return httpx2.Response(200, json=page, headers={"X-Total-Count": str(len(found))})
 
     def read_records(self, known: set[str], handle: str) -> httpx2.Response:
         """One record that is no media object, or all of a kind."""

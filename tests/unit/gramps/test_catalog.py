@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -93,6 +93,34 @@ def test_incomplete_listings(server: FakeServer, gramps: Connect, answer: httpx2
     server.intercept = once(lambda _: answer, "GET", "/media/")
     with pytest.raises(Unexpected):
         gramps().list()
+
+
+@pytest.mark.parametrize("announced", ["4", "many", ""])
+def test_incomplete_histories(server: FakeServer, gramps: Connect, announced: str) -> None:
+    """A page of the history that lacks a transaction is refused: what it told of would not be seen for hours."""
+    for number in range(4):
+        server.record(0, f"new {number}", None, raw(media(f"new {number}")))
+
+    def shorten(request: httpx2.Request) -> httpx2.Response:
+        found = server.answer(request).json()
+        return httpx2.Response(200, json=found[:-1], headers={"X-Total-Count": announced})
+
+    client = gramps()
+    server.intercept = once(shorten, "GET", "/transactions/history/")
+    with pytest.raises(Unexpected, match="history that Gramps Web gave is not complete"):
+        client.changes(Cursor(0, 0.0))
+    assert len(client.changes(Cursor(0, 0.0)).changed) == 4
+
+
+def test_a_short_answer_is_no_restored_backup(server: FakeServer, gramps: Connect) -> None:
+    """Where the last transaction seen is announced and does not come, the answer is broken, and not the server restored."""
+    server.note()
+    client = gramps()
+    empty = httpx2.Response(200, json=[], headers={"X-Total-Count": "1"})
+    server.intercept = once(lambda _: empty, "GET", "/transactions/history/")
+    with pytest.raises(Unexpected, match="not complete"):
+        client.still_knows(Cursor(1, 1001.0))
+    assert client.still_knows(Cursor(1, 1001.0))
 
 
 def test_what_happens_during_the_listing_is_laid_over_it(server: FakeServer, gramps: Connect) -> None:
@@ -575,10 +603,9 @@ def test_location_needs_a_checksum(server: FakeServer, gramps: Connect, status: 
         gramps().location("gone")
 
 
-def test_upload_first(server: FakeServer, gramps: Connect, tmp_path: Path) -> None:
+def test_upload_first(server: FakeServer, gramps: Connect) -> None:
     """The file's bytes are streamed with their length; the object made is returned."""
     content = b"x" * 300_000
-    (tmp_path / "a.jpg").write_bytes(content)
 
     def take(request: httpx2.Request) -> httpx2.Response:
         assert request.content == content
@@ -588,16 +615,15 @@ def test_upload_first(server: FakeServer, gramps: Connect, tmp_path: Path) -> No
         return httpx2.Response(201, json=[server.record(0, "m", None, made)])
 
     server.intercept = once(take, "POST", "/media/")
-    assert gramps().upload_first(tmp_path / "a.jpg", SUM, "image/jpeg").path == f"{SUM}.jpg"
+    assert gramps().upload_first(io.BytesIO(content), SUM, "image/jpeg").path == f"{SUM}.jpg"
 
 
-def test_upload_quota(server: FakeServer, gramps: Connect, tmp_path: Path) -> None:
+def test_upload_quota(server: FakeServer, gramps: Connect) -> None:
     """The quota is told as what it is."""
-    (tmp_path / "a.jpg").write_bytes(b"x")
     error = {"error": {"code": 405, "message": "Not allowed by media quota"}}
     server.intercept = once(lambda _: httpx2.Response(405, json=error), "POST", "/media/")
     with pytest.raises(Refused, match="quota"):
-        gramps().upload_first(tmp_path / "a.jpg", SUM, "image/jpeg")
+        gramps().upload_first(io.BytesIO(b"x"), SUM, "image/jpeg")
 
 
 @pytest.mark.parametrize("method", ["get", "references", "location"])

@@ -62,6 +62,20 @@ def test_the_one_that_answers(environ: Mapping[str, str], tmp_path: Path) -> Non
     assert "hunter2" not in repr(Manager({"SYNCD_GRAMPS__PASSWORD": "hunter2"}, 255, {"X": "hunter2"}))
 
 
+def test_no_secret_is_handed_on(environ: Mapping[str, str], tmp_path: Path) -> None:
+    """Passwords and keys that syncd has from its environment are not in that of the programs that it calls."""
+    program(tmp_path, ANSWERS.replace("#!/bin/sh\n", f"#!/bin/sh\nenv >>{tmp_path}/handed-on\n"))
+    secrets = {
+        "SYNCD_GRAMPS__PASSWORD": "hunter2",
+        "AWS_SECRET_ACCESS_KEY": "hunter2",
+        "SYNCD_S3__SESSION_TOKEN": "hunter2",
+    }
+    Manager.find({**environ, **secrets}, CRON)
+    handed_on = (tmp_path / "handed-on").read_text()
+    assert "PATH=" in handed_on
+    assert "hunter2" not in handed_on
+
+
 @pytest.mark.parametrize("inherited", [None, "/nowhere"])
 def test_after_su_or_sudo(environ: Mapping[str, str], tmp_path: Path, inherited: str | None) -> None:
     """These hand on another account's runtime folder, or none; the account's own is used if there is one."""

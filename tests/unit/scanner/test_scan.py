@@ -21,7 +21,8 @@ from syncd.model import Checksum, FileStamp, MediaPath, Occupant
 from syncd.ports import SilentProgress
 from syncd.scanner import Scan, can_vouch, scan
 from syncd.scanner import hashing as hashing_module
-from syncd.scanner.hashing import Reader, stamp_of
+from syncd.scanner.hashing import Reader, Unsettled, stamp_of
+from syncd.scanner.way import open_folder
 
 LATER = 10_000_000_000
 Row = tuple[FileStamp, Checksum]
@@ -434,10 +435,11 @@ def test_a_folder_swapped_for_a_link_leads_nowhere(tmp_path: Path, monkeypatch: 
     (root / "a" / "b").mkdir(parents=True)
     (outside / "b").mkdir(parents=True)
     (outside / "b" / "secret").write_bytes(b"s")
-    opened = os.open
+    opened, ways = os.open, list[Any]()
 
     def swap(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        if path == "a/b":
+        ways.append(path)
+        if ways.count("a") == 2 and path == "a":  # it was listed, and is on the way to what is in it now
             (root / "a").rename(tmp_path / "away")
             (root / "a").symlink_to(outside)
         return opened(path, flags, mode, dir_fd=dir_fd)
@@ -618,3 +620,20 @@ def test_a_large_sparse_file_is_read_in_pieces(tmp_path: Path) -> None:
     with (tmp_path / "film").open("wb") as file:
         file.truncate(50_000_000)
     assert look(tmp_path).snapshot.files["film"].checksum == md5(bytes(50_000_000))
+
+
+def test_a_file_is_not_reached_through_a_link(tmp_path: Path) -> None:
+    """A folder that became a link since it was listed leads no reading elsewhere, not even to the very same file."""
+    (tmp_path / "album" / "a").mkdir(parents=True)
+    (tmp_path / "album" / "a" / "x.jpg").write_bytes(b"one")
+    stamp = stamp_of((tmp_path / "album" / "a" / "x.jpg").stat())
+    (tmp_path / "album" / "a").rename(tmp_path / "elsewhere")
+    (tmp_path / "album" / "a").symlink_to(tmp_path / "elsewhere")
+    root = os.open(tmp_path / "album", os.O_RDONLY)
+    try:
+        with pytest.raises(Unsettled):
+            Reader.at(root).checksum("a/x.jpg", stamp)
+        with pytest.raises(NotADirectoryError):
+            open_folder(root, "a/b")
+    finally:
+        os.close(root)

@@ -156,3 +156,21 @@ def test_a_lock_file_that_cannot_be_made(tmp_path: Path) -> None:
             hold_lock(path, "the media folder", failure=FolderError)
         assert caught.value.remedy
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "helps"),
+    [(errno.EROFS, "mount it writable"), (errno.ENOSPC, "df -i"), (errno.EACCES, "writable for the user")],
+)
+def test_what_lets_a_lock_file_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, helps: str
+) -> None:
+    """A disk that is read-only or full is not mended by rights: each refusal names what helps."""
+
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StateError, match="cannot be opened") as caught:
+        hold_lock(tmp_path / "lock", "the media folder")
+    assert helps in caught.value.remedy

@@ -162,6 +162,11 @@ def cut_short(path: Path) -> None:
     os.truncate(path, 10)
 
 
+def cut_to_a_byte(path: Path) -> None:
+    """SQLite itself would take it for a database without anything in it."""
+    os.truncate(path, 1)
+
+
 def cut_all(path: Path) -> None:
     """Nothing is left."""
     os.truncate(path, 0)
@@ -179,7 +184,16 @@ def replace_by_text(path: Path) -> None:
     path.write_text("this is no database, but it is long enough to be one\n" * 100)
 
 
-DAMAGES = [overwrite_header, cut_middle, cut_odd, cut_short, cut_all, scribble, replace_by_text]
+DAMAGES = [
+    overwrite_header,
+    cut_middle,
+    cut_odd,
+    cut_short,
+    cut_to_a_byte,
+    cut_all,
+    scribble,
+    replace_by_text,
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

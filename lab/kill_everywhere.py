@@ -1,0 +1,161 @@
+"""`script/kill-everywhere`: several workers, each with servers of its own, share the points among them."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from multiprocessing.queues import Queue
+from pathlib import Path
+
+from lab import eventful
+from lab.copies import Moment
+from lab.gramps_web import GrampsWeb
+from lab.killing import Killing, Verdict
+from lab.outcomes import Outcome
+from lab.recording import by_kind, points_of, sample
+from lab.s3 import RcloneS3
+from lab.world import World
+
+Job = tuple[int | None, str]
+"""Which disk a power failure leaves (None: the process is killed, no more), and the point."""
+
+
+@contextmanager
+def servers(base: Path) -> Iterator[GrampsWeb]:
+    """A Gramps Web over an S3 server of its own."""
+    with ExitStack() as stack:
+        s3 = stack.enter_context(RcloneS3(base / "s3"))
+        s3.new_bucket("media")
+        yield stack.enter_context(GrampsWeb(base / "gramps-web", s3=s3))
+
+
+def prepare(server: GrampsWeb, base: Path) -> Moment:
+    """The world of the eventful day, kept in the moment before its run."""
+    world = World.on(server, base / "original", "empty")
+    eventful.the_day_before(world)
+    eventful.happen(world)
+    moment = Moment.of(world, base / "kept")
+    world.close()
+    return moment
+
+
+def work(
+    base: Path, moment: Moment, expected: Outcome, jobs: Queue[Job | None], verdicts: Queue[Verdict]
+) -> None:
+    """Kill at one point after another, until there are no more."""
+    with servers(base) as server:
+        killing = Killing(server, moment, base)
+        killing.expect(expected)
+        while (job := jobs.get()) is not None:
+            try:
+                verdict = killing.kill(job[1], power=job[0])
+            except Exception as error:
+                verdict = Verdict(job[1], reached=True, runs=0, locked=0, failures=[repr(error)], seconds=0)
+            verdicts.put(verdict)
+
+
+def kill_all(
+    base: Path,
+    moment: Moment,
+    expected: Outcome,
+    points: Sequence[str],
+    *,
+    workers: int,
+    power: int | None = None,
+) -> list[Verdict]:
+    """Kill at each of the points; tells of each failure at once, with the command that repeats it."""
+    context = multiprocessing.get_context("spawn")
+    jobs, verdicts = context.Queue(), context.Queue()
+    for job in [*((power, point) for point in points), *[None] * workers]:
+        jobs.put(job)
+    processes = [
+        context.Process(target=work, args=(base / f"worker-{number}", moment, expected, jobs, verdicts))
+        for number in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    found: list[Verdict] = []
+    while len(found) < len(points):
+        verdict = verdicts.get()
+        found.append(verdict)
+        if verdict.failures:
+            print(f"FAILED {verdict.point}", *verdict.failures, sep="\n    ", flush=True)
+            again = f"--point {shlex.quote(verdict.point)}" + ("" if power is None else f" --power {power}")
+            print(f"    again: script/kill-everywhere {again}", flush=True)
+        if len(found) % 50 == 0:
+            print(f"{len(found)} of {len(points)}", flush=True)
+    for process in processes:
+        process.join()
+    return found
+
+
+def main() -> int:
+    """Record, choose, kill, and sum up; 1 when anything failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--points", default="", help="A-B: these numbers of the list")
+    parser.add_argument("--point", action="append", default=[], help="this one")
+    parser.add_argument("--sample", type=int, default=0, help="so many")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--power", type=int, help="the power fails as well: a seed for what is left of the disk"
+    )
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--list", action="store_true", help="only name them")
+    options = parser.parse_args()
+    begun = time.monotonic()
+    base = Path(tempfile.mkdtemp(prefix="kill-everywhere-"))
+    try:
+        with servers(base / "first") as server:
+            moment = prepare(server, base)
+            events, expected = Killing(server, moment, base / "first").record(base / "recording")
+        points = points_of(events)
+        if options.list:
+            print(*(f"{number:4} {point}" for number, point in enumerate(points, 1)), sep="\n")
+        print(
+            f"{len(points)} points:",
+            ", ".join(f"{len(some)} {kind}" for kind, some in by_kind(points).items()),
+        )
+        chosen = _chosen(points, options)
+        verdicts = (
+            []
+            if options.list
+            else kill_all(base, moment, expected, chosen, workers=options.workers, power=options.power)
+        )
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    return _sum_up(verdicts, time.monotonic() - begun)
+
+
+def _chosen(points: Sequence[str], options: argparse.Namespace) -> Sequence[str]:
+    if options.point:
+        return list(options.point)
+    if options.sample:
+        return sample(points, options.sample, options.seed)
+    first, _, last = options.points.partition("-")
+    return points[int(first or 1) - 1 : int(last or first or len(points))]
+
+
+def _sum_up(verdicts: Sequence[Verdict], seconds: float) -> int:
+    failed = [verdict for verdict in verdicts if verdict.failures]
+    locked = [verdict.locked for verdict in verdicts if verdict.locked > 1]
+    print(
+        f"{len(verdicts)} kills in {seconds:.0f} s: {len(failed)} failed;"
+        f" {sum(not verdict.reached for verdict in verdicts)} points were not reached (the run ended before);"
+        f" Gramps Web was locked after {len(locked)} (for {max(locked, default=0):.0f} s at most);"
+        f" runs until at rest: {max((verdict.runs for verdict in verdicts), default=0)} at most"
+    )
+    for verdict in verdicts:
+        if not verdict.reached:
+            print(f"not reached: {verdict.point}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

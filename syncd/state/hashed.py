@@ -1,0 +1,69 @@
+"""What a deep verification has read: it takes hours, is interrupted, and goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from syncd.model import Checksum
+from syncd.state.database import Database, as_stored, as_text
+from syncd.state.records import HASHED_LAST, HASHING_SINCE
+
+
+@dataclass(frozen=True, slots=True)
+class Hashing:
+    """One file or key that was read to its end.
+
+    Args:
+        place: `folder`, `bucket` or `server`.
+        name: there: the path's key, the checksum that names the key, the object's handle.
+        stamp: how it looked; with another one it is another file.
+        found: the checksum of its bytes.
+        at: when it was read, in Unix seconds.
+    """
+
+    place: str
+    name: str
+    stamp: str
+    found: Checksum
+    at: float
+
+
+class Hashed(Database):
+    """The rounds of `syncd verify --deep`."""
+
+    def begin_hashing(self, at: float) -> float:
+        """Go on with the round that is under way, or begin a new one; returns when it began, in Unix seconds."""
+        begun = self.meta(HASHING_SINCE)
+        if begun is not None:
+            return float(begun)
+        with self.batch():
+            self._execute("DELETE FROM hashed")
+            self.set_meta(HASHING_SINCE, repr(at))
+        return at
+
+    def end_hashing(self, at: float) -> None:
+        """Everything was read; the next round begins anew."""
+        with self.batch():
+            self.set_meta(HASHING_SINCE, None)
+            self.set_meta(HASHED_LAST, repr(at))
+
+    def last_hashing(self) -> float | None:
+        """When a round came to its end last, in Unix seconds."""
+        text = self.meta(HASHED_LAST)
+        return None if text is None else float(text)
+
+    def hashed(self) -> list[Hashing]:
+        """What was read in this round, or, between two, in the last one."""
+        rows = self._rows("SELECT place, name, stamp, found, at FROM hashed")
+        return [
+            Hashing(place, as_text(name), as_text(stamp), Checksum(found), at)
+            for place, name, stamp, found, at in rows
+        ]
+
+    def put_hashed(self, read: Iterable[Hashing]) -> None:
+        """These were read just now."""
+        self._execute_many(
+            "INSERT OR REPLACE INTO hashed (place, name, stamp, found, at) VALUES (?, ?, ?, ?, ?)",
+            ((one.place, as_stored(one.name), as_stored(one.stamp), one.found, one.at) for one in read),
+        )

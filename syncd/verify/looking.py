@@ -1,0 +1,186 @@
+"""The look of a verification: listings, and what was known before.
+
+No key is read, and of the files only those of which neither the stat cache nor their size tells whether they changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from syncd.bound import check_place
+from syncd.bucket.stored import StoredKey
+from syncd.gramps.served import HAVE
+from syncd.merge.audit import Audit, Reads, audit
+from syncd.merge.orphans import named_by
+from syncd.model import (
+    BucketSnapshot,
+    CatalogSnapshot,
+    Checksum,
+    FileStamp,
+    FolderFile,
+    FolderSnapshot,
+    Link,
+    MediaObject,
+    Proof,
+    Served,
+    parse_checksum,
+)
+from syncd.model.policy import Moment
+from syncd.observer.arrival import ASK_AT_MOST
+from syncd.ports import Phase, Progress
+from syncd.reconciler import Inputs
+from syncd.scanner import look as look_at_folder
+from syncd.scanner.hashing import Reader, Unsettled
+from syncd.scanner.scan import opened_folder
+from syncd.verify.rooms import Rooms
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen.
+
+    Args:
+        inputs: as the merge takes them; the checksums of the folder's files are those that the stat cache vouches for.
+        proven: the contents of which a listing proves that the store has them.
+        vouched: by key, what the files held that have the size and time now that they had when they were read last.
+        keys: the bucket's keys that objects name.
+        served: what a server with its own disk was seen to have, by handle.
+        unnamed: how many keys no object names.
+    """
+
+    inputs: Inputs
+    proven: frozenset[Checksum]
+    vouched: Mapping[str, Checksum]
+    keys: Mapping[Checksum, StoredKey] = field(default_factory=dict)
+    served: Mapping[str, Served] = field(default_factory=dict)
+    unnamed: int = 0
+
+    def audit(self, reads: Reads) -> Audit:
+        """Judge it, together with what was read."""
+        return audit(self.inputs, self.proven, self.vouched, reads)
+
+    @property
+    def folder(self) -> FolderSnapshot:
+        """The media folder."""
+        return self.inputs.folder
+
+    @property
+    def objects(self) -> Mapping[str, MediaObject]:
+        """The media objects, by handle."""
+        return self.inputs.catalog.objects
+
+
+def look(rooms: Rooms, progress: Progress) -> Seen:
+    """List folder, Gramps Web and store, in this order: bytes come before the objects that name them.
+
+    Raises:
+        StopError: Gramps Web keeps its media elsewhere.
+        SyncdError: something cannot be listed to the end.
+    """
+    progress.phase(Phase("Looking at the media folder"))
+    stamps = rooms.state.stamps()
+    links = tuple(rooms.state.links())
+    folder = look_at_folder(rooms.settings.media_dir, stamps, rooms.ignored)
+    progress.phase(Phase("Asking Gramps Web"))
+    catalog = rooms.catalog.list()[0]
+    with_checksum = (handle for handle, item in catalog.objects.items() if item.digest)
+    some = list(islice(with_checksum, ASK_AT_MOST))
+    if some:
+        check_place(rooms.catalog, rooms.binding, some)
+    progress.phase(Phase(f"Looking into {'the bucket' if rooms.upkeep else 'the files of Gramps Web'}"))
+    seen = _look_into_bucket(rooms, catalog) if rooms.upkeep else _look_for_files(rooms, catalog, folder)
+    inputs = Inputs(
+        tree_id=rooms.binding.tree_id,
+        links=links,
+        folder=_read_doubtful(rooms, folder, links, seen.bucket.sizes),
+        catalog=catalog,
+        bucket=seen.bucket,
+        policy=rooms.policy,
+        moment=Moment(0, "", ""),
+    )
+    return Seen(inputs, seen.proven, _vouched(inputs.folder, stamps), seen.keys, seen.served, seen.unnamed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the store has; see `Seen`."""
+
+    bucket: BucketSnapshot
+    proven: frozenset[Checksum]
+    keys: Mapping[Checksum, StoredKey] = field(default_factory=dict)
+    served: Mapping[str, Served] = field(default_factory=dict)
+    unnamed: int = 0
+
+
+def _look_into_bucket(rooms: Rooms, catalog: CatalogSnapshot) -> _Stored:
+    assert rooms.upkeep is not None
+    prefix, named = rooms.binding.prefix, named_by(catalog.objects.values())
+    keys: dict[Checksum, StoredKey] = {}
+    unnamed = 0
+    for key in rooms.upkeep.walk(prefix, deep=False):
+        checksum = parse_checksum(key.name)
+        if checksum is None or key.key != prefix + checksum:
+            continue
+        if checksum in named:
+            keys[checksum] = key
+        else:
+            unnamed += 1
+    proven = frozenset(checksum for checksum, key in keys.items() if key.etag == checksum)
+    return _Stored(
+        BucketSnapshot({one: key.size for one, key in keys.items()}), proven, keys, unnamed=unnamed
+    )
+
+
+def _look_for_files(rooms: Rooms, catalog: CatalogSnapshot, folder: FolderSnapshot) -> _Stored:
+    """Size and time of each file are asked for; what is not as it was seen last is read."""
+    assert rooms.files is not None
+    at_hand = {file.checksum: file.size for file in folder.files.values() if file.checksum}
+    found = rooms.files.look(catalog.objects, at_hand, everything=True, closely=True)
+    served = {
+        handle: one
+        for handle, one in rooms.state.served().items()
+        if handle in catalog.objects and one.is_of(catalog.objects[handle]) and one.proof in HAVE
+    }
+    proven = frozenset(one.checksum for one in served.values() if one.proof is Proof.READ)
+    return _Stored(found, proven, served=served)
+
+
+def _read_doubtful(
+    rooms: Rooms, folder: FolderSnapshot, links: Sequence[Link], sizes: Mapping[Checksum, int]
+) -> FolderSnapshot:
+    """Read the files that the stat cache cannot vouch for, if they have the size that they should have.
+
+    One that changed in the very moment in which it was synced is among them, as is one that was only copied back.
+    """
+    linked = {link.place.key: link.checksum for link in links}
+    doubtful = [
+        file
+        for key, file in folder.files.items()
+        if not file.checksum and key in linked and sizes.get(linked[key], file.size) == file.size
+    ]
+    if not doubtful:
+        return folder
+    read: dict[str, FolderFile] = {}
+    with opened_folder(rooms.settings.media_dir) as root:
+        reader = Reader.at(root)
+        for file in doubtful:
+            with suppress(Unsettled, OSError):
+                read[file.path.key] = replace(file, checksum=reader.checksum(file.path.text, file.stamp))
+    return replace(folder, files={**folder.files, **read})
+
+
+def _vouched(
+    folder: FolderSnapshot, stamps: Mapping[str, tuple[FileStamp, Checksum]]
+) -> Mapping[str, Checksum]:
+    """The change time does not count: restoring a backup sets it anew, and size and time of the file with it."""
+    found: dict[str, Checksum] = {}
+    for key, file in folder.files.items():
+        row = stamps.get(key)
+        if row is not None and (row[0].size, row[0].mtime_ns) == (file.stamp.size, file.stamp.mtime_ns):
+            found[key] = row[1]
+        elif file.checksum:
+            found[key] = file.checksum
+    return found
