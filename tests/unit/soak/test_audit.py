@@ -161,6 +161,19 @@ def test_what_syncd_tells_is_no_damage() -> None:
     assert kinds(seen) == set()
 
 
+def test_who_takes_a_name_takes_what_becomes_of_it() -> None:
+    """A new file under the name of one that was moved away is that one's edit, and goes where another computer moves it."""
+    ledger = a_ledger()
+    ledger.name(ONE, "moved.jpg", "laptop")
+    ledger.end(TWO, "desktop")
+    ledger.put(ledger.mint(b"new"), "one.jpg")
+    seen = replace(all_well(), keys=None)
+    files = {"one.jpg": ONE, "moved.jpg": md5(b"new")}
+    objects = [seen.objects[0], ObjectSeen("h2", "moved.jpg", md5(b"new"), md5(b"new"))]
+    folders = [replace(one, files=files) for one in seen.folders]
+    assert kinds(replace(seen, folders=folders, objects=objects), ledger) == set()
+
+
 def test_an_approved_reference_may_go() -> None:
     """What a person approved is no violation."""
     ledger = a_ledger()
