@@ -20,11 +20,6 @@ End = Callable[[], None]
 _BAD = [weather for weather in Weather if weather is not Weather.FAIR]
 _DAY = 86_400
 
-
-def _start(server: Server) -> None:
-    server.start()
-
-
 COMMAND_CODES = {0, 1, 3, 4, 5, 130, 143}
 """How a command may end while things go wrong: never with a defect, nor as if the configuration were wrong."""
 
@@ -266,3 +261,7 @@ class Faults:
                 raise LabError(f"{told} does not end") from None
             if process.returncode not in COMMAND_CODES:
                 self.odd_ends.append(f"{told} → {process.returncode}\n{out[-2000:]}\n{err[-4000:]}")
+
+
+def _start(server: Server) -> None:
+    server.start()

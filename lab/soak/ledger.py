@@ -84,6 +84,8 @@ class Ledger:
 
     contents: dict[str, Content] = field(default_factory=dict)
     _names: dict[int, set[str]] = field(default_factory=dict)
+    _first_at: dict[str, str] = field(default_factory=dict)
+    """The content that had a name first."""
     partial: dict[str, str] = field(default_factory=dict)
     """Checksums of what stood in a file while somebody was still writing it → which file."""
     galleries: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -122,25 +124,28 @@ class Ledger:
         self.name(checksum, path)
 
     def name(self, checksum: str, path: str, mover: str = "") -> None:
-        """Somebody gave a content a name: its first one, or (a mover) another."""
-        if checksum in self.contents:
-            self._names.setdefault(self.contents[checksum].item, set()).add(path)
-            if mover:
-                self.contents[checksum].movers.add(mover)
+        """Somebody gave a content a name: its first one, or (a mover) another.
+
+        Whoever takes a name that something else had may be seen to edit that: from then on the two are one thing.
+        """
+        if checksum not in self.contents:
+            return
+        self._join(self._first_at.setdefault(path, checksum), checksum)
+        self._names.setdefault(self.contents[checksum].item, set()).add(path)
+        if mover:
+            self.contents[checksum].movers.add(mover)
 
     def names(self, checksum: str) -> set[str]:
         """Paths that people gave to this thing, in any of its versions."""
         return self._names.get(self.contents[checksum].item, set())
 
-    def join(self, one: str, other: str) -> None:
-        """Two contents took each other's places: whose names are whose depends on who saw what first."""
-        if one in self.contents and other in self.contents:
-            item, former = self.contents[one].item, self.contents[other].item
-            if item != former:
-                self._names[item] = self._names.get(item, set()) | self._names.pop(former, set())
-                for content in self.contents.values():
-                    if content.item == former:
-                        content.item = item
+    def _join(self, one: str, other: str) -> None:
+        item, former = self.contents[one].item, self.contents[other].item
+        if item != former:
+            self._names[item] = self._names.get(item, set()) | self._names.pop(former, set())
+            for content in self.contents.values():
+                if content.item == former:
+                    content.item = item
 
     def end(self, checksum: str, who: str, *, may_return: bool = False) -> None:
         """Somebody took a place from a content, at a computer or in Gramps Web. Bytes that nobody wrote are no loss."""

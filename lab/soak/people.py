@@ -245,7 +245,6 @@ class People:
             old = digest(temporary)
             self._end(old, to)
             self._note_move(moved, path, to)
-            self.ledger.join(moved, old)
             self.ledger.say(self.who, "move over", f"{path} → {to}", moved, old)
             temporary.unlink()
         elif not move(temporary, self.folder / path):
@@ -260,7 +259,6 @@ class People:
             one, other = digest(self.folder / to), digest(self.folder / path)
             self._note_move(one, path, to)
             self._note_move(other, to, path)
-            self.ledger.join(one, other)
             self.ledger.say(self.who, "swap", f"{path} ↔ {to}", one, other)
 
     # --- deletions ---------------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ class Record:
         if by_people:
             self._take_content(old, new)
             self._own.discard(handle)
-        elif kind == _ADDED and not before:
+        elif kind == _ADDED and (not before or before.get("gramps_id") != new.get("gramps_id")):
+            # Made anew, not brought back: what was deleted while its folder was ignored counts as new.
             self._own.add(handle)
         elif kind != _DELETED and handle not in self._own and _others(old or before) != _others(new):
             yield Violation(

@@ -57,7 +57,7 @@ class Seen:
         objects: all media objects.
         keys: key of the bucket (32 hex digits) → MD5 of its bytes; None on a server with a disk of its own.
         quarantine: MD5s of what lies in the bucket's quarantine.
-        galleries: (class, handle) → handles of the media objects that it refers to; without those that are gone.
+        galleries: (class, handle) → handles of the media objects that it refers to.
     """
 
     folders: Sequence[FolderSeen]

@@ -10,8 +10,10 @@ Google's interface breaks on more. AWS serves path-style addresses too, and buck
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
@@ -40,6 +42,40 @@ _SLOW_ANSWER = 15 * 60.0
 """Seconds without a byte of an answer while a server copies 5 GB."""
 _CREDENTIALS_LIVE = timedelta(minutes=5)
 """How long obstore keeps credentials before it asks botocore again, which renews them 10 to 15 minutes early."""
+
+
+@functools.cache
+def _models() -> Any:
+    """What botocore reads to know S3, read once for the process: 12 MB for each client otherwise, and a tenth of a second.
+
+    The daemon makes a new client whenever its connections broke off.
+    """
+    from botocore.loaders import Loader  # noqa: PLC0415 - see above
+
+    class Shared(Loader):
+        @property
+        def search_paths(self) -> list[str]:
+            """A copy, to which each session of boto3 adds a folder that no client needs."""
+            return list(super().search_paths)
+
+    return Shared(include_default_search_paths=True)
+
+
+def _lender(session: Session) -> Callable[[], S3Credential]:
+    """What obstore asks for credentials.
+
+    It must not hold the session: Python does not see what obstore holds, so a session that holds a client of obstore which
+    holds the session would never be given up, nor would its connections.
+    """
+    lent = weakref.ref(session)
+
+    def lend() -> S3Credential:
+        found = lent()
+        if found is None:  # the store was given up while this request was on its way
+            raise S3Error(Fault.LOGIN)
+        return found.credential()
+
+    return lend
 
 
 class _Answer(dict[str, Any]):
@@ -201,10 +237,15 @@ class Session:
                     "base": 2,
                 },
             },
-            credential_provider=self._credential,
+            credential_provider=_lender(self),
         )
 
-    def _credential(self) -> S3Credential:
+    def credential(self) -> S3Credential:
+        """What obstore signs with.
+
+        Raises:
+            S3Error: there is nothing to sign with; `explain` tells why.
+        """
         login = self._login
         if login.access_key_id and login.secret_access_key:
             return {
@@ -233,9 +274,12 @@ class Session:
 
     def _boto_session(self) -> Any:
         import boto3.session  # noqa: PLC0415 - see above
+        from botocore.session import Session as Core  # noqa: PLC0415 - see above
 
-        login = self._login
+        login, core = self._login, Core()
+        core.register_component("data_loader", _models())
         return boto3.session.Session(
+            botocore_session=core,
             profile_name=login.profile if not login.is_plain else None,
             aws_access_key_id=login.access_key_id if login.is_plain else None,
             aws_secret_access_key=(

@@ -10,7 +10,7 @@ from lab.soak.soak import Pace, Soak
 from lab.soak.violation import Kind
 from lab.world import World
 
-SECONDS = 3.0
+SECONDS = 2.0
 """How long people work between two faults."""
 
 
@@ -19,7 +19,7 @@ def test_a_round_of_the_soak(empty_world: World) -> None:
 
     Then bytes, files, objects and references are taken away behind everybody's back, and it finds each.
     """
-    soak = Soak(empty_world, seed=20, own_servers=False, pace=Pace(0.25, faults=0), big=False)
+    soak = Soak(empty_world, seed=20, own_servers=False, pace=Pace(0.15, faults=0), big=False)
     rng = random.Random(20)
     try:
         for fault in (soak.faults.kill_daemon, soak.faults.bad_line_to_web, soak.faults.ignore_drafts):

@@ -161,6 +161,19 @@ def test_what_syncd_tells_is_no_damage() -> None:
     assert kinds(seen) == set()
 
 
+def test_who_takes_a_name_takes_what_becomes_of_it() -> None:
+    """A new file under the name of one that was moved away is that one's edit, and goes where another computer moves it."""
+    ledger = a_ledger()
+    ledger.name(ONE, "moved.jpg", "laptop")
+    ledger.end(TWO, "desktop")
+    ledger.put(ledger.mint(b"new"), "one.jpg")
+    seen = replace(all_well(), keys=None)
+    files = {"one.jpg": ONE, "moved.jpg": md5(b"new")}
+    objects = [seen.objects[0], ObjectSeen("h2", "moved.jpg", md5(b"new"), md5(b"new"))]
+    folders = [replace(one, files=files) for one in seen.folders]
+    assert kinds(replace(seen, folders=folders, objects=objects), ledger) == set()
+
+
 def test_an_approved_reference_may_go() -> None:
     """What a person approved is no violation."""
     ledger = a_ledger()
@@ -239,6 +252,13 @@ def test_a_caption_that_syncd_loses_is_found() -> None:
     a = form(b"a", "Anna")
     for change in (("editor", 1, a, form(b"b")), ("editor", 0, None, form(b"a"))):
         assert read(Ledger(), History(("owner", 0, None, a), change))[1] == [Kind.FIELD]
+
+
+def test_an_object_made_anew_has_nothing_to_keep() -> None:
+    """Another Gramps ID under the same handle: nothing was brought back, the file counted as new."""
+    a, new = {**form(b"a", "Anna"), "gramps_id": "O1"}, {**form(b"a"), "gramps_id": "O2"}
+    changes = (("owner", 0, None, a), ("owner", 2, a, None), ("editor", 0, None, new))
+    assert read(Ledger(), History(*changes))[1] == []
 
 
 def test_a_race_in_the_server_is_nobodys_fault() -> None:
