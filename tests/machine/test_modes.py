@@ -15,8 +15,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from syncd import guard
-from syncd.guard import Circumstances, hold
+from syncd.guard import Circumstances, first_contact, hold
 from syncd.model import MediaObject, MediaPath
 from syncd.model.plan import DeleteObject, Fetch, Guarded, HeldSet, MoveFile, Plan, TrashFile
 from syncd.model.policy import Conflicts, FirstSync, HoldAbove, InFolder, NewFiles, OnWeb, Policy
@@ -228,7 +227,7 @@ class Modes(RuleBasedStateMachine):
             first_contact=self.first,
             sizes={checksum: len(word(checksum)) for checksum in self.world.bucket},
         )
-        with mock.patch.multiple(guard, FIRST_ADDS=1, FIRST_CONFLICTS=0):
+        with mock.patch.multiple(first_contact, FIRST_ADDS=1, FIRST_CONFLICTS=0):
             guarded = hold(plan, self.world.policy, now)
         held = []
         for one in guarded.held:
