@@ -15,7 +15,7 @@ from typing import Any
 from syncd.errors import Unexpected
 from syncd.gramps.api import Api
 from syncd.gramps.forms import LATEST, Form, media_object
-from syncd.gramps.http import Answer, TooLong
+from syncd.gramps.http import Answer, TooLong, announced
 from syncd.model import Checksum, MediaObject
 from syncd.ports import Cursor, Feed
 
@@ -236,18 +236,12 @@ def _transactions(answer: Answer, query: Mapping[str, str]) -> list[Transaction]
     found: Any = answer.json()
     if not isinstance(found, list):
         raise _unreadable()
-    size = int(query["pagesize"])
-    if len(found) < min(size, _announced(answer) - (int(query["page"]) - 1) * size):
+    size, total = int(query["pagesize"]), announced(answer.headers)
+    if total is None:
+        raise _incomplete("it does not say how long it is")
+    if len(found) < min(size, total - (int(query["page"]) - 1) * size):
         raise _incomplete("a part is missing")
     return [_transaction(item) for item in found]
-
-
-def _announced(answer: Answer) -> int:
-    """How many transactions the server says there are on all pages."""
-    announced = answer.headers.get("X-Total-Count", "")
-    if not announced.isascii() or not announced.isdigit():
-        raise _incomplete("it does not say how long it is")
-    return int(announced)
 
 
 def _transaction(item: Any) -> Transaction:

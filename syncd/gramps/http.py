@@ -36,8 +36,13 @@ SERVER_FAULTS = 3
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
+MOST_DIGITS = 18
+"""Of a number that is read at all: Python refuses to read the longest ones."""
+
 SLOWEST = 1000
 """Bytes a second, on average, below which an answer is given up after its first minute."""
+
+_REFUSALS = {400, 401, 403, 404, 405, 409, 412, 416}
 
 Body = Callable[[], "bytes | Iterable[bytes]"]
 Result = TypeVar("Result")
@@ -98,7 +103,10 @@ class Answer:
         return self.status in _REFUSALS and not is_json
 
 
-_REFUSALS = {400, 401, 403, 404, 405, 409, 412, 416}
+def announced(headers: Mapping[str, str]) -> int | None:
+    """How many items the server says that a listing has; None where it does not say."""
+    text = headers.get("X-Total-Count", "")
+    return int(text[:MOST_DIGITS]) if text.isascii() and text.isdigit() else None
 
 
 class _Transient(Exception):  # noqa: N818 - never leaves this module

@@ -11,7 +11,7 @@ import httpx2
 from syncd.errors import MovedOn, Refused, Unexpected
 from syncd.gramps.api import Api
 from syncd.gramps.forms import Form, media_object
-from syncd.gramps.http import Stumbled, steadily
+from syncd.gramps.http import Stumbled, announced, steadily
 from syncd.gramps.places import Expected, parse_location
 from syncd.gramps.stream import Suspect, objects
 from syncd.model import MediaObject
@@ -82,10 +82,9 @@ def _read_listing(
     response: httpx2.Response, keep: Callable[[str, Form], None] = lambda _handle, _form: None
 ) -> dict[str, MediaObject]:
     """All objects of a listing; `keep` is given each as it stands there."""
-    announced = response.headers.get("X-Total-Count", "")
-    if not announced.isascii() or not announced.isdigit():
+    total = announced(response.headers)
+    if total is None:
         raise _incomplete("it does not say how many there are")
-    total = int(announced[:18])
     if total > MOST_OBJECTS:
         raise _incomplete(f"it announces more than {MOST_OBJECTS:,} objects")
     found: dict[str, MediaObject] = {}
