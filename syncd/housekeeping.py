@@ -98,8 +98,7 @@ def _purge(media: MediaFolder, state: State, store: Store, old: list[TrashEntry]
         held = store.sizes(sorted({entry.checksum for entry in old if entry.checksum is not None}))
         for entry in old:
             if entry.checksum is not None and held.get(entry.checksum) == entry.size:
-                with suppress(
-                    MovedOn, Unreadable
-                ):  # something wrote to it in the trash, or nobody can tell: it stays
+                # It stays if something wrote to it in the trash, or nobody can tell.
+                with suppress(MovedOn, Unreadable):
                     media.purge(entry.kept_as, entry.checksum)
                     state.drop_trash([entry.id])

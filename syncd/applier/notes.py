@@ -119,7 +119,9 @@ def _read(found: Any) -> Note | None:
             unfinished, twin = found.get("unfinished") is True, found.get("twin")
         case _:
             return None
-    if not (twin is None or isinstance(twin, str)) or not (twin is not None or _is_ours(slot)):
+    if not isinstance(twin, str | None):
+        return None
+    if twin is None and not _is_ours(slot):
         return None
     return Note(slot, path, keep_as, None if checksum is None else Checksum(checksum), unfinished, twin)
 

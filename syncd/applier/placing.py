@@ -102,9 +102,8 @@ def _place(ground: Ground, slot: Spot, ready: Ready, wish: Wish) -> Outcome:
                 syscalls.exchange(slot.folder, slot.name, target.folder, target.name)
                 if not moved_only(replaces.stamp, slot.stamp()):
                     _swap_back(ground, slot, target, mine, path)
-                syscalls.sync_folder(
-                    slot.folder
-                )  # the old file's name first: at no moment has the disk none for it
+                # The old file's name first: at no moment has the disk none for it.
+                syscalls.sync_folder(slot.folder)
                 syscalls.sync_folder(target.folder)
                 outcome = _dispose(ground, slot, replaces, wish)
         except syscalls.UnsupportedError:

@@ -168,6 +168,10 @@ class Transport:
             Unexpected: the payload is part of an earlier answer, and cannot be sent back.
         """
 
+        as_json = None if payload is None else _encoded(payload)
+        with_type = {**(headers or {}), **({} if as_json is None else {"Content-Type": "application/json"})}
+        safe = method in ("GET", "HEAD") if repeatable is None else repeatable
+
         def attempt() -> Answer:
             content = as_json if body is None else body()
             request = self._client.build_request(
@@ -182,9 +186,6 @@ class Transport:
                 received = _read(response) if read_body else b""
                 return Answer(response.status_code, response.headers, received, _plain(url))
 
-        as_json = None if payload is None else _encoded(payload)
-        with_type = {**(headers or {}), **({} if as_json is None else {"Content-Type": "application/json"})}
-        safe = method in ("GET", "HEAD") if repeatable is None else repeatable
         return self.retrying(attempt, safe=safe, patience=patience)
 
     def stream(
