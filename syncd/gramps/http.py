@@ -167,7 +167,6 @@ class Transport:
             TooLong: the answer is longer than `MAX_BODY`.
             Unexpected: the payload is part of an earlier answer, and cannot be sent back.
         """
-
         as_json = None if payload is None else _encoded(payload)
         with_type = {**(headers or {}), **({} if as_json is None else {"Content-Type": "application/json"})}
         safe = method in ("GET", "HEAD") if repeatable is None else repeatable
