@@ -15,8 +15,8 @@ FIRST_ADDS = 3
 """Objects that a first contact may add here without asking: the real 100 would make every simulation a long one."""
 
 STOPS: Mapping[str, str] = {
-    "the folder is missing": "is missing (is the drive",
     "the folder has no marker": "its marker .syncd/folder.json is missing",
+    "the folder is missing": "is missing (is the drive",
     "the folder has another marker": "its marker bears another id",
     "the folder is synced by another state": "is synced by another state file",
     "the computer has another name": "was synced from a computer with the name",

@@ -12,6 +12,7 @@ from typing import Any
 from sim.posix.inode import Change, Descriptor, Entry, Inode, Listing, failure
 from sim.posix.tree import Tree
 from syncd.applier import syscalls
+from syncd.applier.failures import unreadable
 
 
 class _Raw(io.RawIOBase):
@@ -28,6 +29,12 @@ class _Raw(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return self._disk.lseek(self._descriptor, offset, whence)
+
     def fileno(self) -> int:
         return self._descriptor
 
@@ -41,6 +48,20 @@ class _Raw(io.RawIOBase):
         if not self.closed:
             super().close()
             self._disk.close(self._descriptor)
+
+
+class _Outgoing(_Raw):
+    """As `syncd.applier.outgoing` has it: what the disk refuses to give is `Unreadable`."""
+
+    def __init__(self, disk: Disks, descriptor: int, path: str) -> None:
+        super().__init__(disk, descriptor)
+        self._path = path
+
+    def readinto(self, buffer: Any, /) -> int:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise unreadable(error, f"'{self._path}'") from error
 
 
 class Disks(Tree):
@@ -347,6 +368,10 @@ class Disks(Tree):
         if buffering == 0:
             return raw
         return io.BufferedReader(raw) if "r" in mode else io.BufferedWriter(raw)
+
+    def outgoing(self, descriptor: int, path: str) -> io.RawIOBase:
+        """A file of the folder that somebody else reads."""
+        return _Outgoing(self, descriptor, path)
 
     def open_file(self, path: Any, mode: str = "r", buffering: int = -1, *_: Any, **options: Any) -> Any:
         """The builtin `open`."""

@@ -16,7 +16,7 @@ from unittest import mock
 from sim.posix.disks import Disks
 from sim.posix.inode import FIRST_DESCRIPTOR, failure
 from sim.posix.tree import ROOT
-from syncd.applier import syscalls
+from syncd.applier import outgoing, syscalls
 
 
 class Installed:
@@ -50,6 +50,7 @@ class Installed:
         for name in ("rename", "replace", "link"):
             self._patch(os, name, getattr(self._disks, name))
         self._patch(os, "fstatvfs", self._disks.statvfs)
+        self._patch(outgoing, "_File", self._disks.outgoing)
         self._patch(os, "posix_fadvise", lambda *_: None)
         self._patch(fcntl, "flock", self._disks.flock)
         self._patch(fcntl, "ioctl", _no_ioctl)
