@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,23 +165,24 @@ class World:
             raise Killed
 
     def _befall_web(self, request: httpx2.Request) -> str | None:
-        faults = self.faults[-1]
-        if not faults.rate or faults.chance.random() >= faults.rate:
-            return None
-        what = faults.chance.choice(list(WEB_BEFALLS))
+        what = self._drawn(WEB_BEFALLS)
         if what in ("twice", "late") and request.method == "GET":
             return None
-        self.hit(f"web: {what}")
-        self.note(f"befalls: {what}")
-        return what
+        return self._befalls("web", what)
 
     def _befall_bucket(self, _call: str) -> str | None:
+        return self._befalls("bucket", self._drawn(BUCKET_BEFALLS))
+
+    def _drawn(self, choices: Collection[str]) -> str | None:
         faults = self.faults[-1]
         if not faults.rate or faults.chance.random() >= faults.rate:
             return None
-        what = faults.chance.choice(list(BUCKET_BEFALLS))
-        self.hit(f"bucket: {what}")
-        self.note(f"befalls: {what}")
+        return faults.chance.choice(list(choices))
+
+    def _befalls(self, where: str, what: str | None) -> str | None:
+        if what is not None:
+            self.hit(f"{where}: {what}")
+            self.note(f"befalls: {what}")
         return what
 
     def _open_catalog(self, settings: Settings, *, patience: float = 60.0) -> GrampsWeb:
@@ -277,9 +278,8 @@ class World:
         except SyncdError as error:
             self.note(f"{desk.name}: {type(error).__name__} {error.reason}")
             if not self.disks.exists(f"{desk.top}/.syncd/folder.json"):
-                self.history.clean = (
-                    False  # a first contact that failed: what it has made looks like anybody's
-                )
+                # A first contact that failed: what it has made looks like anybody's.
+                self.history.clean = False
             self.hit(f"failure: {type(error).__name__}")
             if isinstance(error, StopError):
                 self.hit(f"stop: {name_of(error.reason)}")
@@ -375,23 +375,14 @@ class World:
 
     def standing(self, desk: Desk) -> dict[str, bytes]:
         """A desktop's files, without ours."""
-        if not self.disks.exists(desk.top):
-            return {}
-        return {
-            path: content
-            for path, content in self.disks.files(desk.top).items()
-            if ".syncd" not in path.split("/")
-        }
+        return {path: content for path, content in self._files(desk) if ".syncd" not in path.split("/")}
 
     def trash(self, desk: Desk) -> dict[str, bytes]:
         """What lies in a desktop's trash."""
-        if not self.disks.exists(desk.top):
-            return {}
-        return {
-            path: content
-            for path, content in self.disks.files(desk.top).items()
-            if path.startswith(".syncd/trash/")
-        }
+        return {path: content for path, content in self._files(desk) if path.startswith(".syncd/trash/")}
+
+    def _files(self, desk: Desk) -> Iterable[tuple[str, bytes]]:
+        return self.disks.files(desk.top).items() if self.disks.exists(desk.top) else ()
 
     def everything(self) -> set[str]:
         """The words of all contents that stand anywhere."""

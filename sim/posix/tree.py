@@ -173,30 +173,31 @@ class Tree:
             else:
                 change.folder.entries[change.name] = change.before
         self._unsynced.clear()
-        stack = [self.root]
-        while stack:
-            for inode in stack.pop().entries.values():
-                if inode.is_folder:
-                    stack.append(inode)
-                elif inode.durable is not None and bytes(inode.content) != inode.durable:
-                    inode.content[:] = self._choices.choice(
-                        [inode.durable, bytes(inode.content), bytes(len(inode.content))]
-                    )
-                    inode.durable = bytes(inode.content)
+        for inode in self._all_files():
+            if inode.durable is not None and bytes(inode.content) != inode.durable:
+                inode.content[:] = self._choices.choice(
+                    [inode.durable, bytes(inode.content), bytes(len(inode.content))]
+                )
+                inode.durable = bytes(inode.content)
         return len(lost)
 
     def synced(self) -> None:
         """Everything is on the disk: what people do is not what is tested."""
         self._unsynced.clear()
+        for inode in self._all_files():
+            inode.durable = bytes(inode.content)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _all_files(self) -> Iterator[Inode]:
+        """Everything that is no folder."""
         stack = [self.root]
         while stack:
             for inode in stack.pop().entries.values():
                 if inode.is_folder:
                     stack.append(inode)
                 else:
-                    inode.durable = bytes(inode.content)
-
-    # --- inside -----------------------------------------------------------------------------------------------------
+                    yield inode
 
     def _new(self, kind: int, mode: int, device: int) -> Inode:
         if self._free_numbers:
