@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.clock import Clock
 from lab.daemon import RunningDaemon
 from lab.line import Line
+from lab.mounting import NotAllowedError, SmallDisk
 from lab.process import LabError
-from lab.small_disk import SmallDisk
 from lab.soak.ledger import Ledger
 from lab.soak.making import Maker
 from lab.soak.people import People
@@ -141,13 +142,11 @@ def make_computer(world: World, number: int, ledger: Ledger, maker: Maker, *, se
     clock, disk, aside = None, None, desktop.base / "aside"
     if number == 0:
         clock = Clock(desktop.base / "clock")
-        disk = SmallDisk(desktop.base / "disk", DISK)
-        if disk.is_mounted:
+        with suppress(NotAllowedError):
+            disk = SmallDisk(desktop.base / "disk", DISK)
             desktop.folder, aside = desktop.base / "disk" / "media", desktop.base / "disk" / "aside"
             desktop.folder.mkdir()
             desktop.configure(media_dir=str(desktop.folder))
-        else:
-            disk = None
     else:
         _use_token(world, desktop)
     people = People(desktop.base.name, desktop.folder, aside, ledger, maker)
