@@ -12,7 +12,7 @@ from lab import eventful
 from lab.copies import Moment
 from lab.disk import Disk
 from lab.gramps_web import GrampsWeb
-from lab.killing import Killing
+from lab.killing import trace
 from lab.mounting import mounted
 from lab.power import Recorded
 from lab.process import ROOT, LabError
@@ -98,8 +98,7 @@ class Recorder:
             world.configure(s3={"transfers": situation.transfers})
             before = Disk.of(world.desktop, strict=situation.transfers == 1)
             keys = frozenset(world.s3.keys())
-            killing = Killing(self.server, None, base, situation.environment)
-            run = killing.trace(world, base / "recording")
+            run = trace(world, base / "recording", environment=situation.environment)
             if run.returncode != 0:
                 raise LabError(f"{situation.name} ended with {run.returncode}\n{run.stdout}\n{run.stderr}")
             recorded = Recorded(before, load(base / "recording"), keys, eventful.WHOLE)
