@@ -51,15 +51,12 @@ def look(world: World, computers: Sequence[Computer], ledger: Ledger) -> Seen:
 def folder(computer: Computer) -> FolderSeen:
     """One computer's folder, and what its syncd has told of."""
     root = computer.desktop.folder
-    internal = root / ".syncd"
-    kept = {digest(path) for path in (internal / "trash").rglob("*") if path.is_file()}
-    leftovers = [path.name for path in (internal / "tmp").glob("*")]
-    leftovers += [str(path.relative_to(root)) for path in root.rglob(".syncd-*")]
+    kept = {digest(path) for path in (root / ".syncd" / "trash").rglob("*") if path.is_file()}
     return FolderSeen(
         computer.who,
         {path: digest(root / path) for path in computer.people.files()},
         frozenset(kept),
-        leftovers,
+        computer.desktop.leftovers(),
         frozenset(
             one[name]
             for one in status(computer).get("problems", ())
