@@ -13,7 +13,6 @@ from lab.clock import Clock
 from lab.daemon import RunningDaemon
 from lab.line import Line
 from lab.mounting import NotAllowedError, SmallDisk
-from lab.process import LabError
 from lab.soak.ledger import Ledger
 from lab.soak.making import Maker
 from lab.soak.people import People
@@ -155,9 +154,6 @@ def make_computer(world: World, number: int, ledger: Ledger, maker: Maker, *, se
 
 def _use_token(world: World, desktop: Desktop) -> None:
     """Sign in with a token for synchronising instead of the password."""
-    api = world.api_as("editor")
-    answer = api.json("POST", "/users/-/access-tokens/sync/tokens/", json={"label": desktop.base.name})
-    api.close()
-    if not isinstance(answer.get("token"), str):
-        raise LabError(f"no sync token: {sorted(answer)}")
-    desktop.configure(gramps={"token": answer["token"], "username": None, "password": None})
+    with world.api_as("editor") as editor:
+        token = editor.new_sync_token(desktop.base.name)
+    desktop.configure(gramps={"token": token, "username": None, "password": None})
