@@ -7,11 +7,12 @@ where a place is left, the content is in sight; where none is, it is not; and it
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from lab.world import md5
 
 WEB = "web"
 """People in Gramps Web; others are called as their computers are."""
@@ -106,7 +107,7 @@ class Ledger:
             content: the bytes.
             parent: the checksum that it is an edit of; None: a new item.
         """
-        checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        checksum = md5(content)
         if checksum not in self.contents:
             if parent in self.contents:
                 item = self.contents[parent].item

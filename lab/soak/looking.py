@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -81,17 +80,10 @@ def _bucket(s3: S3Witness) -> tuple[dict[str, str], frozenset[str]]:
     keys, quarantine = {}, set()
     for key in sorted(s3.keys()):
         if _KEY.fullmatch(key):
-            keys[key] = _digest_of(s3, key)
+            keys[key] = md5(s3.get(key))
         elif _QUARANTINED.fullmatch(key):
-            quarantine.add(_digest_of(s3, key))
+            quarantine.add(md5(s3.get(key)))
     return keys, frozenset(quarantine)
-
-
-def _digest_of(s3: S3Witness, key: str) -> str:
-    found = hashlib.md5(usedforsecurity=False)
-    for piece in s3.client.get_object(Bucket=s3.bucket, Key=s3.prefix + key)["Body"].iter_chunks(1 << 20):
-        found.update(piece)
-    return found.hexdigest()
 
 
 def _gallery(api: Api, kind: str, handle: str) -> list[str]:
