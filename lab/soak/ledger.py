@@ -18,6 +18,8 @@ WEB = "web"
 """People in Gramps Web; others are called as their computers are."""
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 """The MD5 of nothing: all empty files are one content."""
+REFERRERS = {"Person": "people", "Event": "events"}
+"""Classes of what refers to media objects here, and what their addresses in Gramps Web begin with."""
 
 
 @dataclass

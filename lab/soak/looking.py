@@ -13,7 +13,7 @@ from lab.api import Api
 from lab.s3 import S3Witness
 from lab.soak.atomic import digest
 from lab.soak.computers import Computer
-from lab.soak.ledger import Ledger
+from lab.soak.ledger import REFERRERS, Ledger
 from lab.soak.seen import FolderSeen, ObjectSeen, Seen
 from lab.world import World, md5
 
@@ -87,7 +87,7 @@ def _bucket(s3: S3Witness) -> tuple[dict[str, str], frozenset[str]]:
 
 
 def _gallery(api: Api, kind: str, handle: str) -> list[str]:
-    answer = api.request("GET", f"/{'people' if kind == 'Person' else 'events'}/{handle}")
+    answer = api.request("GET", f"/{REFERRERS[kind]}/{handle}")
     if answer.status_code != 200:
         return []
     return [one["ref"] for one in answer.json()["media_list"]]
