@@ -14,6 +14,7 @@ from lab.line import Line, Weather
 from lab.process import LabError, Server
 from lab.soak.computers import Computer
 from lab.soak.ledger import Ledger
+from lab.soak.making import draw
 from lab.world import World
 
 End = Callable[[], None]
@@ -71,9 +72,7 @@ class Faults:
 
     def begin(self, rng: random.Random) -> None:
         """One more fault, for 2 to 15 seconds."""
-        weights = [weight for weight, _ in self.kinds]
-        (kind,) = rng.choices([kind for _, kind in self.kinds], weights)
-        kind(rng, rng.uniform(2, 15))
+        draw(rng, self.kinds)(rng, rng.uniform(2, 15))
 
     def tick(self) -> None:
         """Put right what has lasted long enough, and see how commands ended."""

@@ -14,7 +14,7 @@ from lab.api import Api, ApiError, Json
 from lab.process import LabError
 from lab.s3 import S3Witness
 from lab.soak.ledger import REFERRERS, WEB, Ledger
-from lab.soak.making import Maker
+from lab.soak.making import Maker, draw
 
 _MOST_PEOPLE = 12
 
@@ -71,7 +71,7 @@ class Visitors:
 
     def do(self, rng: random.Random) -> None:
         """One deed. A server that is away or gives up is an answer, too."""
-        (deed,) = rng.choices([deed for _, deed in self.deeds], [weight for weight, _ in self.deeds])
+        deed = draw(rng, self.deeds)
         try:
             deed(rng)
             self.failures = 0
