@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,10 +55,14 @@ class Computer:
         """Its name."""
         return self.desktop.base.name
 
+    @property
+    def environment(self) -> Mapping[str, str] | None:
+        """Variables with which syncd runs here, so that it goes by the clock."""
+        return self.clock.environment if self.clock else None
+
     def start(self) -> None:
         """Start the daemon, whatever the servers do."""
-        environment = self.clock.environment if self.clock else None
-        self.daemon = RunningDaemon(self.desktop, env=environment)
+        self.daemon = RunningDaemon(self.desktop, env=self.environment)
         self.daemon.launch()
         self.starts += 1
 

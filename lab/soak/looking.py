@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.api import Api
+from lab.process import LabError
 from lab.s3 import S3Witness
 from lab.soak.atomic import digest
 from lab.soak.computers import Computer
@@ -69,10 +69,9 @@ def status(computer: Computer) -> dict[str, Any]:
     """The document of `syncd status`; empty when there is none."""
     run = computer.desktop.syncd("status", "--json")
     try:
-        document: dict[str, Any] = json.loads(run.out)
-    except ValueError:
+        return run.json
+    except LabError:
         return {}
-    return document
 
 
 def _bucket(s3: S3Witness) -> tuple[dict[str, str], frozenset[str]]:
