@@ -262,6 +262,11 @@ class Api:
         (handle,) = {change["new"]["handle"] for change in answer if change.get("new")}
         return str(handle)
 
+    def new_sync_token(self, label: str) -> str:
+        """A token with which a device signs in as this account; ApiError where the server is too old for them."""
+        answer = self.json("POST", "/users/-/access-tokens/sync/tokens/", json={"label": label})
+        return str(answer["token"])
+
     def new_tag(self, name: str) -> str:
         """Add a tag; returns the handle."""
         answer = self.json("POST", "/tags/", json={"_class": "Tag", "name": name, "color": "#EF2929"})

@@ -14,18 +14,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lab.calls import Kind
 from lab.recording import INDEX, Event, identity
 from lab.world import Desktop
 
-_EXCHANGE, _REMOVEDIR = 2, 0x200
-_O_TRUNC = os.O_TRUNC
-
-ROOTS = ("media", "state")
+_EXCHANGE = 2
 
 
 @dataclass(eq=False, slots=True)
@@ -61,15 +57,6 @@ class Change:
 
     names: tuple[tuple[str, Node | None], ...]
     needs: Change | None = None
-
-
-class Bytes(Enum):
-    """What became of bytes that were not synced."""
-
-    THERE = "there"
-    LOST = "lost"
-    ZEROS = "zeros"
-    """The size is on the disk, the bytes are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +162,7 @@ class Disk:
         if event.made:
             self.nodes[number] = Node(number)
             self._change((path, self.nodes[number]))
-        elif event.flags & _O_TRUNC:
+        elif event.flags & os.O_TRUNC:
             self.nodes[number].content = b""
         else:
             return False
@@ -256,18 +243,13 @@ class Disk:
     def images(self) -> Iterator[Image]:
         """What the disk may be: every choice of names with every choice of bytes."""
         for names, what in self._choices_of_names():
-            files = {path: node for path, node in names.items() if not node.is_folder}
-            folders = frozenset(names.keys() - files.keys())
-            inodes = {path: node.number for path, node in files.items()}
-            for content, lost in self._choices_of_bytes(files):
-                yield Image(content, folders, inodes, f"{what}; {lost}")
+            whole = _image(names)
+            for content, lost in self._choices_of_bytes(_files(names)):
+                yield replace(whole, files=content, what=f"{what}; {lost}")
 
     def as_it_is(self) -> Image:
         """The disk when the power does not fail."""
-        files = {path: node for path, node in self.names.items() if not node.is_folder}
-        content = {path: node.content for path, node in files.items()}
-        inodes = {path: node.number for path, node in files.items()}
-        return Image(content, frozenset(self.names.keys() - files.keys()), inodes, "nothing lost")
+        return _image(self.names)
 
     def _choices_of_names(self) -> Iterator[tuple[dict[str, Node], str]]:
         yield self._with([]), "no name that was not synced"
@@ -308,6 +290,21 @@ class Disk:
                 {path: node.content if path == one else node.saved for path, node in files.items()},
                 f"bytes of {one} alone",
             )
+
+
+def _files(names: Mapping[str, Node]) -> dict[str, Node]:
+    return {path: node for path, node in names.items() if not node.is_folder}
+
+
+def _image(names: Mapping[str, Node]) -> Image:
+    """A disk with these names on which all bytes are there."""
+    files = _files(names)
+    return Image(
+        {path: node.content for path, node in files.items()},
+        frozenset(names.keys() - files.keys()),
+        {path: node.number for path, node in files.items()},
+        "nothing lost",
+    )
 
 
 def _zeros(node: Node) -> bytes:

@@ -52,10 +52,9 @@ def work(
     """Kill at one point after another, until there are no more."""
     with servers(base) as server:
         killing = Killing(server, moment, base)
-        killing.expect(expected)
         while (job := jobs.get()) is not None:
             try:
-                verdict = killing.kill(job[1], power=job[0])
+                verdict = killing.kill(job[1], expected, power=job[0])
             except Exception as error:
                 verdict = Verdict(job[1], reached=True, runs=0, locked=0, failures=[repr(error)], seconds=0)
             verdicts.put(verdict)

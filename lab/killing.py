@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.calls import Kind
@@ -60,63 +60,61 @@ class Verdict:
     seconds: float
 
 
+def trace(
+    world: World, into: Path, *, kill: str = "", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `syncd --once` in a world under the eyes of the tracer, which writes down what it does.
+
+    Args:
+        world: the world, in which nobody else is at work.
+        into: where the events go.
+        kill: the point at which the run is killed; empty for never.
+        environment: more variables for the run.
+    """
+    assert world.s3 is not None
+    desktop = world.desktop
+    command: list[str | Path] = [
+        *(sys.executable, "-m", "lab.tracer", "--into", into),
+        *("--media", desktop.folder, "--state", desktop.state_dir),
+        *("--peer", f"gramps={world.server.port}", "--peer", f"s3={world.s3.server.port}", "--kill", kill),
+        *("--", "--once", "--json"),
+    ]
+    return subprocess.run(
+        command,
+        env=desktop.environment({"PYTHONPATH": str(ROOT), **(environment or {})}),
+        cwd=desktop.base,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
 @dataclass
 class Killing:
     """Kills in copies of one moment.
 
     Args:
         server: a Gramps Web over an S3 server.
-        moment: the world before the run; None for `trace` alone.
+        moment: the world before the run.
         base: where the copies are made.
-        environment: more variables for the runs of syncd.
     """
 
     server: GrampsWeb
-    moment: Moment | None
+    moment: Moment
     base: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
     _copies: int = 0
 
     @contextmanager
     def copy(self) -> Iterator[World]:
         """A fresh copy of the world."""
-        assert self.moment is not None
         self._copies += 1
         world = self.moment.again(self.server, self.base / f"copy-{self._copies}")
         try:
             yield world
         finally:
             world.close()
-
-    def trace(self, world: World, into: Path, *, kill: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `syncd --once` in a copy under the eyes of the tracer, which writes down what it does."""
-        assert self.server.s3 is not None
-        desktop = world.desktop
-        command: list[str | Path] = [
-            *(
-                sys.executable,
-                "-m",
-                "lab.tracer",
-                "--into",
-                into,
-                "--media",
-                desktop.folder,
-                "--state",
-                desktop.state_dir,
-            ),
-            *("--peer", f"gramps={self.server.port}", "--peer", f"s3={self.server.s3.port}", "--kill", kill),
-            *("--", "--once", "--json"),
-        ]
-        return subprocess.run(
-            command,
-            env=desktop.environment({"PYTHONPATH": str(ROOT), **self.environment}),
-            cwd=desktop.base,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
 
     def record(self, into: Path) -> tuple[list[Event], Outcome]:
         """A run that is not killed: what it did, and what the world has come to.
@@ -127,7 +125,7 @@ class Killing:
         with self.copy() as world:
             assert world.s3 is not None
             asked, stored = self.server.log_position(), world.s3.server.log_position()
-            run = self.trace(world, into)
+            run = trace(world, into)
             if run.returncode != 0:
                 raise LabError(f"the recording ended with {run.returncode}\n{run.stdout}\n{run.stderr}")
             events = load(into)
@@ -150,11 +148,12 @@ class Killing:
         if not put <= sent:
             raise LabError(f"the bucket got {put - sent}, which was not seen")
 
-    def kill(self, point: str, *, power: int | None = None) -> Verdict:
+    def kill(self, point: str, expected: Outcome, *, power: int | None = None) -> Verdict:
         """Kill a run at a point of a fresh copy, and let syncd finish.
 
         Args:
             point: where.
+            expected: what the world has come to without a kill.
             power: not the process is killed but the power fails: chooses which of the disks that may be left it is.
         """
         begun = time.monotonic()
@@ -164,7 +163,7 @@ class Killing:
             asked = self.server.log_position()
             lookout = Lookout(world.desktop, WHOLE)
             with lookout.watching():
-                run = self.trace(world, recording, kill=point)
+                run = trace(world, recording, kill=point)
                 failures = (
                     [] if run.returncode in (0, KILLED) else [f"ended with {run.returncode}: {run.stderr}"]
                 )
@@ -179,21 +178,9 @@ class Killing:
                     failures.append(str(error))
                     runs = RUNS
             failures += [f"'{path}' stood in the folder and was not whole" for path in lookout.partial]
-            failures += [] if failures else Outcome.of(world).differences(self.expected)
+            failures += [] if failures else Outcome.of(world).differences(expected)
             reached = run.returncode == KILLED
         return Verdict(point, reached, runs, locked, failures, time.monotonic() - begun)
-
-    @property
-    def expected(self) -> Outcome:
-        """What the world has come to without a kill; set by `expect`."""
-        assert self._expected is not None
-        return self._expected
-
-    _expected: Outcome | None = None
-
-    def expect(self, outcome: Outcome) -> None:
-        """Say what must come of every kill."""
-        self._expected = outcome
 
 
 def rest(world: World, events: Sequence[Event], asked: int) -> float:

@@ -11,8 +11,6 @@ import threading
 import time
 from contextlib import suppress
 from enum import StrEnum
-from types import TracebackType
-from typing import Self
 
 _PIECE = 64 << 10
 _UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
@@ -71,14 +69,6 @@ class Line:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(5)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _accept(self) -> None:
         with suppress(OSError):

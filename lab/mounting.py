@@ -1,16 +1,19 @@
-"""Disks that come and go."""
+"""Disks that come and go, or are full for a while. Needs the right to mount."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _READ_ONLY = 1
 _REMOUNT = 32
 _BIND = 4096
 _DETACH = 2
+_SPARE = 64 << 10
+"""Bytes that are left on a full disk."""
 
 
 class NotAllowedError(Exception):
@@ -41,6 +44,46 @@ def mounted(source: Path | None, target: Path, *, in_use: bool = True, size: str
 
 
 def remount(target: Path, size: str = "", *, read_only: bool = False) -> None:
-    """Give a file system in memory another size, or have it take no changes (any more)."""
+    """Give a file system in memory another size, or have it take no changes (any more).
+
+    Raises:
+        OSError: it does not have that size: more is on it, or somebody is writing there.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
     flags = ctypes.c_ulong(_REMOUNT | (_READ_ONLY if read_only else 0))
-    assert ctypes.CDLL(None).mount(b"tmpfs", bytes(target), b"tmpfs", flags, size.encode() or None) == 0
+    if libc.mount(b"tmpfs", bytes(target), b"tmpfs", flags, size.encode() or None) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(target))
+
+
+class SmallDisk:
+    """A file system in memory that can be full for a while.
+
+    Args:
+        place: where it is mounted: a folder to be made.
+        size: bytes that it holds.
+
+    Raises:
+        NotAllowedError: it needs the right to mount.
+    """
+
+    def __init__(self, place: Path, size: int) -> None:
+        self._place = place
+        self._size = size
+        self._mounted = ExitStack()
+        self._mounted.enter_context(mounted(None, place, size=f"size={size}"))
+
+    def fill(self) -> None:
+        """From now on hardly anything fits on it."""
+        found = os.statvfs(self._place)
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        with suppress(OSError):  # more than what is spared was written in this very moment: it goes unfilled
+            remount(self._place, f"size={used + _SPARE}")
+
+    def empty(self) -> None:
+        """It has its size again."""
+        remount(self._place, f"size={self._size}")
+
+    def close(self) -> None:
+        """Take it away, and all that is on it."""
+        self._mounted.close()

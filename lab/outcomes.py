@@ -24,7 +24,7 @@ class Outcome:
     Args:
         files: path → checksum of the folder's files.
         trash: name in the trash → checksum.
-        unfinished: what lies in `.syncd/tmp`, and partial files beside the person's.
+        unfinished: names of work that is not finished.
         objects: one line for each object, without what differs from tree to tree; sorted.
         keys: key → checksum of what the bucket holds there.
         links: one line for each link; sorted.
@@ -45,7 +45,6 @@ class Outcome:
         folder = world.folder
         assert world.s3 is not None
         trash = folder / ".syncd" / "trash"
-        temporary = folder / ".syncd" / "tmp"
         media = world.api.media()
         with closing(
             sqlite3.connect(f"file:{world.desktop.state_dir / 'state.sqlite'}?mode=ro", uri=True)
@@ -62,9 +61,7 @@ class Outcome:
                 for path in trash.rglob("*")
                 if path.is_file()
             },
-            unfinished=sorted(
-                [path.name for path in temporary.iterdir()] + [path.name for path in folder.rglob(".syncd-*")]
-            ),
+            unfinished=world.desktop.leftovers(),
             objects=sorted(
                 f"{item['path']}: {item['checksum']} {item['mime']} {item['desc']}" for item in media
             ),

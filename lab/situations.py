@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from lab import eventful
 from lab.copies import Moment
 from lab.disk import Disk
 from lab.gramps_web import GrampsWeb
-from lab.killing import Killing
+from lab.killing import trace
 from lab.mounting import mounted
 from lab.power import Recorded
 from lab.process import ROOT, LabError
@@ -35,7 +35,6 @@ class Situation:
         transfers: how many files travel at once. With one the disk is a strict one: see `lab.disk`.
         lacking: what the file system lacks; see `lab.traced`.
         disks: whether a folder of the media folder is on another disk.
-        codes: how the run may end.
     """
 
     name: str
@@ -45,7 +44,6 @@ class Situation:
     transfers: int = 1
     lacking: str = ""
     disks: bool = False
-    codes: Collection[int] = (0,)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -100,9 +98,8 @@ class Recorder:
             world.configure(s3={"transfers": situation.transfers})
             before = Disk.of(world.desktop, strict=situation.transfers == 1)
             keys = frozenset(world.s3.keys())
-            killing = Killing(self.server, None, base, situation.environment)
-            run = killing.trace(world, base / "recording")
-            if run.returncode not in situation.codes:
+            run = trace(world, base / "recording", environment=situation.environment)
+            if run.returncode != 0:
                 raise LabError(f"{situation.name} ended with {run.returncode}\n{run.stdout}\n{run.stderr}")
             recorded = Recorded(before, load(base / "recording"), keys, eventful.WHOLE)
             explain(recorded, Disk.of(world.desktop))

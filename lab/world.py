@@ -142,6 +142,12 @@ class Desktop:
         found = sorted((self.folder / ".syncd" / "trash").rglob("*"))
         return [path.read_bytes() for path in found if path.is_file()]
 
+    def leftovers(self) -> list[str]:
+        """Names of unfinished work, sorted: files in `.syncd/tmp`, and partial files beside the person's."""
+        temporary = self.folder / ".syncd" / "tmp"
+        inside = temporary.iterdir() if temporary.is_dir() else ()
+        return sorted(path.name for path in (*inside, *self.folder.rglob(".syncd-*")))
+
 
 @dataclass
 class World:

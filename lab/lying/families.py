@@ -140,8 +140,7 @@ class ByToken(InStep):
     def __post_init__(self) -> None:
         super().__post_init__()
         with self.world.api_as("editor") as editor:
-            label = {"label": "desktop"}
-            token = editor.json("POST", "/users/-/access-tokens/sync/tokens/", 200, 201, json=label)["token"]
+            token = editor.new_sync_token("desktop")
         self.world.configure(gramps={"username": None, "password": None, "token": token})
 
 

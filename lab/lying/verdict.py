@@ -115,8 +115,7 @@ def _differences(family: Family, seen: Seen) -> Iterator[str]:
         md5(content) != item["checksum"] for content, item in zip(shown, seen.objects, strict=True)
     ):
         yield "Gramps Web has other files than people made"
-    temporary = family.world.folder / ".syncd" / "tmp"
-    if temporary.is_dir() and any(temporary.iterdir()):
+    if family.world.desktop.leftovers():
         yield "unfinished files lie about"
 
 

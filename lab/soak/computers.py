@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.clock import Clock
 from lab.daemon import RunningDaemon
 from lab.line import Line
-from lab.process import LabError
-from lab.small_disk import SmallDisk
+from lab.mounting import NotAllowedError, SmallDisk
 from lab.soak.ledger import Ledger
 from lab.soak.making import Maker
 from lab.soak.people import People
@@ -54,10 +55,14 @@ class Computer:
         """Its name."""
         return self.desktop.base.name
 
+    @property
+    def environment(self) -> Mapping[str, str] | None:
+        """Variables with which syncd runs here, so that it goes by the clock."""
+        return self.clock.environment if self.clock else None
+
     def start(self) -> None:
         """Start the daemon, whatever the servers do."""
-        environment = self.clock.environment if self.clock else None
-        self.daemon = RunningDaemon(self.desktop, env=environment)
+        self.daemon = RunningDaemon(self.desktop, env=self.environment)
         self.daemon.launch()
         self.starts += 1
 
@@ -141,13 +146,11 @@ def make_computer(world: World, number: int, ledger: Ledger, maker: Maker, *, se
     clock, disk, aside = None, None, desktop.base / "aside"
     if number == 0:
         clock = Clock(desktop.base / "clock")
-        disk = SmallDisk(desktop.base / "disk", DISK)
-        if disk.is_mounted:
+        with suppress(NotAllowedError):
+            disk = SmallDisk(desktop.base / "disk", DISK)
             desktop.folder, aside = desktop.base / "disk" / "media", desktop.base / "disk" / "aside"
             desktop.folder.mkdir()
             desktop.configure(media_dir=str(desktop.folder))
-        else:
-            disk = None
     else:
         _use_token(world, desktop)
     people = People(desktop.base.name, desktop.folder, aside, ledger, maker)
@@ -156,9 +159,6 @@ def make_computer(world: World, number: int, ledger: Ledger, maker: Maker, *, se
 
 def _use_token(world: World, desktop: Desktop) -> None:
     """Sign in with a token for synchronising instead of the password."""
-    api = world.api_as("editor")
-    answer = api.json("POST", "/users/-/access-tokens/sync/tokens/", json={"label": desktop.base.name})
-    api.close()
-    if not isinstance(answer.get("token"), str):
-        raise LabError(f"no sync token: {sorted(answer)}")
-    desktop.configure(gramps={"token": answer["token"], "username": None, "password": None})
+    with world.api_as("editor") as editor:
+        token = editor.new_sync_token(desktop.base.name)
+    desktop.configure(gramps={"token": token, "username": None, "password": None})

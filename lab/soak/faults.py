@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lab.line import Line, Weather
-from lab.process import LabError, Server
+from lab.process import LabError
 from lab.soak.computers import Computer
 from lab.soak.ledger import Ledger
+from lab.soak.making import draw
 from lab.world import World
 
-End = Callable[[], None]
+End = Callable[[], object]
 _BAD = [weather for weather in Weather if weather is not Weather.FAIR]
 _DAY = 86_400
 
@@ -71,9 +72,7 @@ class Faults:
 
     def begin(self, rng: random.Random) -> None:
         """One more fault, for 2 to 15 seconds."""
-        weights = [weight for weight, _ in self.kinds]
-        (kind,) = rng.choices([kind for _, kind in self.kinds], weights)
-        kind(rng, rng.uniform(2, 15))
+        draw(rng, self.kinds)(rng, rng.uniform(2, 15))
 
     def tick(self) -> None:
         """Put right what has lasted long enough, and see how commands ended."""
@@ -171,7 +170,7 @@ class Faults:
             server.stop()
             if new_key and self.own_servers:
                 server.secret_key = secrets.token_hex(32)
-            return lambda: _start(server)
+            return server.start
 
         self._last("Gramps Web", "Gramps Web restarted", "", seconds / 2, begin)
 
@@ -183,7 +182,7 @@ class Faults:
 
         def begin() -> End:
             server.stop()
-            return lambda: _start(server)
+            return server.start
 
         self._last("the bucket", "bucket restarted", "", seconds, begin)
 
@@ -244,9 +243,8 @@ class Faults:
     def _run(self, computer: Computer, *arguments: str) -> None:
         if len(self._commands) < 2:
             self.ledger.say("fault", f"syncd {' '.join(arguments[:-1])}", computer.who)
-            environment = computer.clock.environment if computer.clock else None
             told = f"{computer.who}: syncd {' '.join(arguments)}"
-            self._commands.append((told, computer.desktop.start(*arguments, env=environment)))
+            self._commands.append((told, computer.desktop.start(*arguments, env=computer.environment)))
 
     def _reap(self, *, seconds: float) -> None:
         """See how commands ended; wait so long for those that have not."""
@@ -261,7 +259,3 @@ class Faults:
                 raise LabError(f"{told} does not end") from None
             if process.returncode not in COMMAND_CODES:
                 self.odd_ends.append(f"{told} → {process.returncode}\n{out[-2000:]}\n{err[-4000:]}")
-
-
-def _start(server: Server) -> None:
-    server.start()

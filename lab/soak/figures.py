@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lab.process import ROOT
@@ -39,7 +39,7 @@ def figures(soak: Soak, server: str, tree: str, violations: Sequence[Violation])
     }
 
 
-def _of(counts: dict[str, int], wanted: Any) -> dict[str, int]:
+def _of(counts: dict[str, int], wanted: Callable[[str], bool]) -> dict[str, int]:
     return {what: number for what, number in sorted(counts.items()) if wanted(what.partition(":")[0])}
 
 

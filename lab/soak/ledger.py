@@ -7,16 +7,19 @@ where a place is left, the content is in sight; where none is, it is not; and it
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from lab.world import md5
+
 WEB = "web"
 """People in Gramps Web; others are called as their computers are."""
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 """The MD5 of nothing: all empty files are one content."""
+REFERRERS = {"Person": "people", "Event": "events"}
+"""Classes of what refers to media objects here, and what their addresses in Gramps Web begin with."""
 
 
 @dataclass
@@ -106,7 +109,7 @@ class Ledger:
             content: the bytes.
             parent: the checksum that it is an edit of; None: a new item.
         """
-        checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        checksum = md5(content)
         if checksum not in self.contents:
             if parent in self.contents:
                 item = self.contents[parent].item

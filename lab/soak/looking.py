@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -11,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.api import Api
+from lab.process import LabError
 from lab.s3 import S3Witness
 from lab.soak.atomic import digest
 from lab.soak.computers import Computer
-from lab.soak.ledger import Ledger
+from lab.soak.ledger import REFERRERS, Ledger
 from lab.soak.seen import FolderSeen, ObjectSeen, Seen
 from lab.world import World, md5
 
@@ -51,15 +50,12 @@ def look(world: World, computers: Sequence[Computer], ledger: Ledger) -> Seen:
 def folder(computer: Computer) -> FolderSeen:
     """One computer's folder, and what its syncd has told of."""
     root = computer.desktop.folder
-    internal = root / ".syncd"
-    kept = {digest(path) for path in (internal / "trash").rglob("*") if path.is_file()}
-    leftovers = [path.name for path in (internal / "tmp").glob("*")]
-    leftovers += [str(path.relative_to(root)) for path in root.rglob(".syncd-*")]
+    kept = {digest(path) for path in (root / ".syncd" / "trash").rglob("*") if path.is_file()}
     return FolderSeen(
         computer.who,
         {path: digest(root / path) for path in computer.people.files()},
         frozenset(kept),
-        leftovers,
+        computer.desktop.leftovers(),
         frozenset(
             one[name]
             for one in status(computer).get("problems", ())
@@ -73,10 +69,9 @@ def status(computer: Computer) -> dict[str, Any]:
     """The document of `syncd status`; empty when there is none."""
     run = computer.desktop.syncd("status", "--json")
     try:
-        document: dict[str, Any] = json.loads(run.out)
-    except ValueError:
+        return run.json
+    except LabError:
         return {}
-    return document
 
 
 def _bucket(s3: S3Witness) -> tuple[dict[str, str], frozenset[str]]:
@@ -84,21 +79,14 @@ def _bucket(s3: S3Witness) -> tuple[dict[str, str], frozenset[str]]:
     keys, quarantine = {}, set()
     for key in sorted(s3.keys()):
         if _KEY.fullmatch(key):
-            keys[key] = _digest_of(s3, key)
+            keys[key] = md5(s3.get(key))
         elif _QUARANTINED.fullmatch(key):
-            quarantine.add(_digest_of(s3, key))
+            quarantine.add(md5(s3.get(key)))
     return keys, frozenset(quarantine)
 
 
-def _digest_of(s3: S3Witness, key: str) -> str:
-    found = hashlib.md5(usedforsecurity=False)
-    for piece in s3.client.get_object(Bucket=s3.bucket, Key=s3.prefix + key)["Body"].iter_chunks(1 << 20):
-        found.update(piece)
-    return found.hexdigest()
-
-
 def _gallery(api: Api, kind: str, handle: str) -> list[str]:
-    answer = api.request("GET", f"/{'people' if kind == 'Person' else 'events'}/{handle}")
+    answer = api.request("GET", f"/{REFERRERS[kind]}/{handle}")
     if answer.status_code != 200:
         return []
     return [one["ref"] for one in answer.json()["media_list"]]

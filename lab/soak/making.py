@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 MIB = 1 << 20
 BIG = (9 * MIB, 20 * MIB)
@@ -33,6 +34,15 @@ NAMES = (
     "one.two.three {}.tar.jpg",
     "letter {}.txt",
 )
+
+
+T = TypeVar("T")
+
+
+def draw(rng: random.Random, weighted: Sequence[tuple[int, T]]) -> T:
+    """One of these, each as often as its weight says."""
+    (found,) = rng.choices([one for _, one in weighted], [weight for weight, _ in weighted])
+    return found
 
 
 @dataclass

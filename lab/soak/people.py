@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from lab.soak.atomic import digest, exchange, move
 from lab.soak.ledger import Ledger
-from lab.soak.making import DRAFTS, Drawer, Maker
+from lab.soak.making import DRAFTS, Drawer, Maker, draw
 from lab.world import md5
 
 _LARGEST_KEPT = 1 << 20
@@ -73,8 +73,7 @@ class People:
 
     def do(self, rng: random.Random) -> None:
         """One deed; nothing, where there is nothing to do it to, or no space."""
-        weights = [weight for weight, _ in self.deeds]
-        (deed,) = rng.choices([deed for _, deed in self.deeds], weights)
+        deed = draw(rng, self.deeds)
         try:
             deed(rng)
         except OSError as error:  # what somebody looked at is gone, or the disk is full

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.api import Api
-from lab.soak.ledger import WEB, Ledger
+from lab.soak.ledger import REFERRERS, WEB, Ledger
 from lab.soak.making import DRAFTS
 from lab.soak.violation import Kind, Violation
 
@@ -58,7 +58,7 @@ class Record:
 
     def _take_gallery(self, change: Mapping[str, Any]) -> None:
         key = (change["obj_class"], change["obj_handle"])
-        if key[0] not in ("Person", "Event"):
+        if key[0] not in REFERRERS:
             return
         if change["trans_type"] == _DELETED:
             self.ledger.galleries.pop(key, None)

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lab.api import Api, ApiError, Json
 from lab.process import LabError
 from lab.s3 import S3Witness
-from lab.soak.ledger import WEB, Ledger
-from lab.soak.making import Maker
+from lab.soak.ledger import REFERRERS, WEB, Ledger
+from lab.soak.making import Maker, draw
 
 _MOST_PEOPLE = 12
 
@@ -71,7 +71,7 @@ class Visitors:
 
     def do(self, rng: random.Random) -> None:
         """One deed. A server that is away or gives up is an answer, too."""
-        (deed,) = rng.choices([deed for _, deed in self.deeds], [weight for weight, _ in self.deeds])
+        deed = draw(rng, self.deeds)
         try:
             deed(rng)
             self.failures = 0
@@ -177,12 +177,11 @@ class Visitors:
         known = sorted(self.ledger.galleries)
         self._say("refer", item["path"], item["checksum"])
         if len(known) < _MOST_PEOPLE and (not known or rng.random() < 0.5):
-            kind = rng.choice(["Person", "Event"])
-            path = "/people/" if kind == "Person" else "/events/"
-            self.api.json("POST", path, json={"_class": kind, "media_list": [reference]})
+            kind = rng.choice([*REFERRERS])
+            self.api.json("POST", f"/{REFERRERS[kind]}/", json={"_class": kind, "media_list": [reference]})
         else:
             kind, handle = rng.choice(known)
-            path = "people" if kind == "Person" else "events"
+            path = REFERRERS[kind]
             now = self.api.get(handle, path)["media_list"]
             self.api.edit(handle, path, media_list=[*now, reference])
 
@@ -191,7 +190,7 @@ class Visitors:
         known = sorted(self.ledger.galleries)
         if known:
             kind, handle = rng.choice(known)
-            path = "people" if kind == "Person" else "events"
+            path = REFERRERS[kind]
             now = self.api.get(handle, path)["media_list"]
             self._say("refer no more", handle)
             self.api.edit(handle, path, media_list=now[:-1])

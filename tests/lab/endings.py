@@ -46,7 +46,7 @@ def assert_settled(world: World, desktop: Desktop | None = None, *, code: int = 
     document = (desktop or world.desktop).sync(code=code)
     mark.assert_nothing_written()
     assert document["actions"] == []
-    assert leftovers(desktop or world.desktop) == []
+    assert (desktop or world.desktop).leftovers() == []
 
 
 def assert_served(world: World, *desktops: Desktop, astray: Sequence[str] = ()) -> None:
@@ -96,14 +96,7 @@ def assert_rests(world: World, *desktops: Desktop, code: int = 0) -> None:
         mark.assert_nothing_written()
         assert document["actions"] == []
         assert document["bytes_up"] == document["bytes_down"] == 0
-        assert leftovers(desktop) == []
-
-
-def leftovers(desktop: Desktop) -> list[str]:
-    """Names of unfinished work: files in `.syncd/tmp`, and partial files beside the person's."""
-    temporary = desktop.folder / ".syncd" / "tmp"
-    found = [path.name for path in temporary.iterdir()] if temporary.is_dir() else []
-    return found + [path.name for path in desktop.folder.rglob(".syncd-*")]
+        assert desktop.leftovers() == []
 
 
 def lasting(mark: Mark) -> list[str]:

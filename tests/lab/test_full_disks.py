@@ -13,7 +13,7 @@ import pytest
 from lab.mounting import remount
 from lab.s3 import RcloneS3
 from lab.world import World, md5
-from tests.lab.endings import assert_document, assert_plain, assert_settled, leftovers
+from tests.lab.endings import assert_document, assert_plain, assert_settled
 from tests.lab.mounting import mounted
 from tests.lab.scenario import begin, change_on_web, ends_in_step, handles, photo
 
@@ -67,7 +67,7 @@ def test_no_room_in_the_folder(empty_world: World, what: str) -> None:
             assert sorted([*world.desktop.files().values(), *world.desktop.trash()]) == sorted(
                 before.values()
             )
-            assert leftovers(world.desktop) == []
+            assert world.desktop.leftovers() == []
             adopted = world.syncd("adopt", "--yes")
             assert_plain(adopted)
             assert marker.read_bytes() == marked

@@ -41,10 +41,9 @@ def test_killed_at_any_call(gramps_web: GrampsWeb, tmp_path: Path) -> None:
     events, outcome = killing.record(tmp_path / "recording")
     points = points_of(events)
     assert {kind.value for kind in Kind} - {"share"} <= by_kind(points).keys()
-    killing.expect(outcome)
     chosen = sample(points, KILLS + CUTS, SEED)
-    verdicts = [killing.kill(point) for point in chosen[:KILLS]]
-    verdicts += [killing.kill(point, power=SEED) for point in chosen[KILLS:]]
+    verdicts = [killing.kill(point, outcome) for point in chosen[:KILLS]]
+    verdicts += [killing.kill(point, outcome, power=SEED) for point in chosen[KILLS:]]
     for verdict in verdicts:
         assert_well(verdict)
     assert any(verdict.reached for verdict in verdicts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 from lab.world import World
-from tests.lab.endings import leftovers
 from tests.lab.mounting import mounted
 from tests.lab.scenario import begin, change_on_web, deeds, ends_at_rest, ends_in_step, handles, photo
 
@@ -80,7 +79,7 @@ def across_the_border(world: World) -> dict[str, str]:
         assert now[new] == was[old]
     assert now["nas/twice.jpg"] == was["nas/twice.jpg"]
     assert document["problems"] == []
-    assert leftovers(world.desktop) == []
+    assert world.desktop.leftovers() == []
     ends_in_step(world)
     return was
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from lab.clock import wrong_by
 from lab.world import Desktop, World, md5
 from syncd.model.paths import MediaPath, handle_for
-from tests.lab.endings import assert_settled, leftovers
+from tests.lab.endings import assert_settled
 from tests.lab.scenario import begin, change_on_web, handles, numbers, photo
 from tests.lab.test_interruptions import wait_in, wire_to
 
@@ -368,4 +368,4 @@ def test_two_states_that_meet_one_folder_at_once(empty_world: World) -> None:
     assert "another state file" in other.sync(code=3)["stop"]["reason"]
     owner.sync()
     assert sorted(world.catalog()) == ["a.jpg"]
-    assert leftovers(world.desktop) == []
+    assert world.desktop.leftovers() == []
