@@ -9,8 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from multiprocessing.queues import Queue
 from pathlib import Path
 
@@ -20,20 +19,11 @@ from lab.gramps_web import GrampsWeb
 from lab.killing import Killing, Verdict
 from lab.outcomes import Outcome
 from lab.recording import by_kind, points_of, sample
-from lab.s3 import RcloneS3
+from lab.servers import gramps_web_over_s3
 from lab.world import World
 
 Job = tuple[int | None, str]
 """Which disk a power failure leaves (None: the process is killed, no more), and the point."""
-
-
-@contextmanager
-def servers(base: Path) -> Iterator[GrampsWeb]:
-    """A Gramps Web over an S3 server of its own."""
-    with ExitStack() as stack:
-        s3 = stack.enter_context(RcloneS3(base / "s3"))
-        s3.new_bucket("media")
-        yield stack.enter_context(GrampsWeb(base / "gramps-web", s3=s3))
 
 
 def prepare(server: GrampsWeb, base: Path) -> Moment:
@@ -50,7 +40,7 @@ def work(
     base: Path, moment: Moment, expected: Outcome, jobs: Queue[Job | None], verdicts: Queue[Verdict]
 ) -> None:
     """Kill at one point after another, until there are no more."""
-    with servers(base) as server:
+    with gramps_web_over_s3(base) as server:
         killing = Killing(server, moment, base)
         while (job := jobs.get()) is not None:
             try:
@@ -111,7 +101,7 @@ def main() -> int:
     begun = time.monotonic()
     base = Path(tempfile.mkdtemp(prefix="kill-everywhere-"))
     try:
-        with servers(base / "first") as server:
+        with gramps_web_over_s3(base / "first") as server:
             moment = prepare(server, base)
             events, expected = Killing(server, moment, base / "first").record(base / "recording")
         points = points_of(events)

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.kill_everywhere import servers
 from lab.mounting import NotAllowedError
 from lab.power import Judge, Recorded, needed_calls, needed_places
+from lab.servers import gramps_web_over_s3
 from lab.situations import SITUATIONS, Recorder, Situation, places_that_sync
 
 SHOWN = 10
@@ -67,7 +67,7 @@ def main() -> int:
     protects: dict[str, bool] = {}
     base = Path(tempfile.mkdtemp(prefix="power-loss-"))
     try:
-        with servers(base) as server, scratch() as folder:
+        with gramps_web_over_s3(base) as server, scratch() as folder:
             recorder = Recorder(server, base)
             for situation in SITUATIONS:
                 if names and situation.name not in names:

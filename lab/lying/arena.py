@@ -1,4 +1,4 @@
-"""Real servers, a lying network before them, and the families that go through it."""
+"""A lying network before real servers, and the families that go through it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +19,6 @@ from lab.lying.cases import Case
 from lab.lying.families import KINDS, Family
 from lab.lying.proxy import Heard, Lie, LyingNetwork
 from lab.lying.verdict import Seen, come_to_rest, faults_of
-from lab.s3 import RcloneS3
 from lab.world import Run
 from lab.zygote import Zygote
 
@@ -31,36 +29,10 @@ ROUNDS_IN_VAIN = 3
 """After so many rounds in which none of the calls came that are to be lied about, they never come."""
 
 
-class Servers:
-    """A Gramps Web over an S3 server, and one with a disk of its own; start it from the main thread."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.s3 = RcloneS3(folder / "rclone")
-        self.web = GrampsWeb(folder / "gramps-web", s3=self.s3)
-        self.disk = GrampsWeb(folder / "disk", s3=None)
-        self._open = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._open.enter_context(self.s3)
-        self.s3.new_bucket("media")
-        for server in (self.web, self.disk):
-            self._open.enter_context(server)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
-
-    def network(self, name: str) -> LyingNetwork:
-        """One more network before them."""
-        return network_before(self.folder / name, self.web, self.disk, self.s3)
-
-
-def network_before(folder: Path, web: GrampsWeb, disk: GrampsWeb, s3: RcloneS3) -> LyingNetwork:
-    """A network before these servers."""
-    return LyingNetwork(folder, {"web": (WEB, web.url), "disk": (WEB, disk.url), "s3": (S3, s3.url)})
+def network_before(folder: Path, web: GrampsWeb, disk: GrampsWeb) -> LyingNetwork:
+    """A network before a Gramps Web over an S3 server, that server, and a Gramps Web with a disk of its own."""
+    assert web.s3 is not None
+    return LyingNetwork(folder, {"web": (WEB, web.url), "disk": (WEB, disk.url), "s3": (S3, web.s3.url)})
 
 
 @dataclass(frozen=True, slots=True)

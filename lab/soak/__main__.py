@@ -17,10 +17,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from lab.gramps_web import GrampsWeb
 from lab.process import LabError
-from lab.s3 import RcloneS3
+from lab.servers import gramps_web_over_s3
 from lab.soak.figures import commit, figures
 from lab.soak.soak import Pace, Soak
 from lab.soak.violation import Kind, Violation
@@ -72,12 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def _world(folder: Path, server: str) -> Iterator[World]:
     """Servers of its own, whose logins are limited and soon out of date, with an empty tree."""
-    with ExitStack() as stack:
-        s3 = None
-        if server == "s3":
-            s3 = stack.enter_context(RcloneS3(folder / "s3"))
-            s3.new_bucket("media")
-        web = stack.enter_context(GrampsWeb(folder / "gramps-web", s3=s3, limit_logins=True, settings=TOKENS))
+    options: dict[str, Any] = {"limit_logins": True, "settings": TOKENS}
+    servers = (
+        gramps_web_over_s3(folder, **options)
+        if server == "s3"
+        else GrampsWeb(folder / "gramps-web", s3=None, **options)
+    )
+    with servers as web:
         world = World.on(web, folder / "world", "empty")
         yield world
         world.api.close()

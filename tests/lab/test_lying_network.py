@@ -13,17 +13,16 @@ import pytest
 from lab.gramps_web import GrampsWeb
 from lab.lying.arena import Arena, network_before
 from lab.lying.cases import AFTER_EXPIRY, CALLS, gauntlet, uncovered
-from lab.s3 import RcloneS3
 
 
 @pytest.fixture(scope="module")
 def arena(
-    gramps_web: GrampsWeb, disk_server: GrampsWeb, rclone: RcloneS3, tmp_path_factory: pytest.TempPathFactory
+    gramps_web: GrampsWeb, disk_server: GrampsWeb, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Arena]:
     """The session's servers behind such a network."""
     folder = tmp_path_factory.mktemp("lying")
     with (
-        network_before(folder, gramps_web, disk_server, rclone) as network,
+        network_before(folder, gramps_web, disk_server) as network,
         Arena({False: gramps_web, True: disk_server}, network, folder) as arena,
     ):
         yield arena

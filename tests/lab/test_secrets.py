@@ -164,7 +164,7 @@ def safe(
     for name in ("a.jpg", "b.jpg", "gone.jpg"):
         world.write(name, photo(ord(name[0])))
     with (
-        network_before(tmp_path / "network", gramps_web, disk_server, rclone) as network,
+        network_before(tmp_path / "network", gramps_web, disk_server) as network,
         Zygote(tmp_path / "zygote", impatient(tmp_path / "impatience")) as zygote,
     ):
         right = {
