@@ -105,6 +105,12 @@ class FolderError(SyncdError):
     exit_code = ExitCode.PERSON_NEEDED
 
 
+class NotUndone(SyncdError):
+    """What was done cannot be put back; nothing was changed."""
+
+    exit_code = ExitCode.PERSON_NEEDED
+
+
 class StopError(SyncdError):
     """Nothing may be done until a person looks; `begun` where something was done in the bucket before."""
 

@@ -16,8 +16,8 @@ from syncd.state import State, TrashEntry
 
 DAY_SECONDS = 24 * 3600
 
-ACTIVITY_DAYS = 400
-"""How long the record of what was done is kept: more than a year, so that last summer can be looked up."""
+HISTORY_DAYS = 400
+"""How long the record of what was done is kept at least: more than a year, so that last summer can be looked up."""
 
 
 def recover(media: MediaFolder, state: State, *, look_into_trash: bool = True) -> list[Notice]:
@@ -77,7 +77,7 @@ def keep_house(media: MediaFolder, state: State, store: Store | None, *, trash_d
     forgotten = [undo.handle for undo in state.undos() if undo.at < horizon]
     if forgotten:
         state.drop_undos(forgotten)
-    state.forget_activity(now - ACTIVITY_DAYS * DAY_SECONDS)
+    state.forget_events(now - max(HISTORY_DAYS, trash_days) * DAY_SECONDS)
 
 
 def _forget_restored(media: MediaFolder, state: State) -> None:

@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from syncd.model import CatalogSnapshot, Checksum, Link, MediaObject, MediaPath
-from syncd.model.plan import Done, Why
-from syncd.state import Intent, State
+from syncd.model.plan import Before, Done, Why
+from syncd.state import Deed, Intent, State
+
+_CYCLE = "settled"
+"""In the history: nobody knows in which cycle it was done."""
 
 
 def has_unsettled_additions(state: State) -> bool:
@@ -39,8 +42,10 @@ def settle_additions(state: State, added: Mapping[str, MediaObject]) -> None:
         item = added.get(intent.handle or "")
         if item and intent.path and intent.checksum and (item.path, item.digest) == (named, intent.checksum):
             made.append(Link(item.handle, item.path, MediaPath.of(intent.path), intent.checksum))
+    done = (Done("added", link.path.text, link.handle, link.checksum, None, Why.NEW_FILE) for link in made)
     with state.batch():
         state.put_links(made)
+        state.record(map(Deed, done), cycle=_CYCLE, at=time.time())
         state.finish([intent.id for intent in intents])
 
 
@@ -54,6 +59,7 @@ def settle_changes(state: State, catalog: CatalogSnapshot) -> None:
         return
     links = {link.handle: link for link in state.links()}
     made: list[Link] = []
+    deeds: list[Deed] = []
     for intent in intents:
         item = catalog.objects.get(intent.handle or "")
         after = intent.detail
@@ -66,8 +72,10 @@ def settle_changes(state: State, catalog: CatalogSnapshot) -> None:
             path, named = MediaPath.of(intent.path), after.get("named", item.path)
             before = links.get(item.handle) or Link(item.handle, named, path, intent.checksum)
             made.append(_changed(before, named, path, intent.checksum))
+            deeds.append(_deed(before, made[-1]))
     with state.batch():
         state.put_links(made)
+        state.record(deeds, cycle=_CYCLE, at=time.time())
         state.finish([intent.id for intent in intents])
 
 
@@ -76,6 +84,20 @@ def _changed(link: Link, named: str, path: MediaPath, checksum: Checksum) -> Lin
     moved_to = None if link.moved_to == path else link.moved_to
     return replace(
         link, named=named, path=path, checksum=checksum, restore=False, asleep=False, moved_to=moved_to
+    )
+
+
+def _deed(before: Link, after: Link) -> Deed:
+    """What was done to an object whose link was, and is, so."""
+    moved = before.checksum == after.checksum
+    kind, why = ("moved", Why.MOVED_FILE) if moved else ("updated", Why.EDITED_FILE)
+    return Deed(
+        Done(kind, after.path.text, after.handle, after.checksum, None, why),
+        Before(
+            path=before.path.text if before.path != after.path else None,
+            named=before.named if before.named != after.named else None,
+            checksum=None if moved else before.checksum,
+        ),
     )
 
 
@@ -100,7 +122,7 @@ def _note_deletion(state: State, handle: str, intent: Intent) -> None:
     if state.undo_for(handle) is None:
         state.add_undo(handle, path, intent.checksum, "", now, named=intent.detail.get("named", ""))
         done = Done("deleted", path, handle, intent.checksum, None, Why.DELETED_FILE)
-        state.record([done], cycle="settled", at=now)
+        state.record([Deed(done, Before(named=intent.detail.get("named")))], cycle=_CYCLE, at=now)
     state.drop_links([handle])
 
 

@@ -142,6 +142,24 @@ class MediaFolder:
             except (FileNotFoundError, NotADirectoryError):
                 return False
 
+    def look_at(self, path: MediaPath) -> FolderFile | None:
+        """The regular file at a path, read to its end now; None when there is none.
+
+        Raises:
+            MovedOn: it changes while it is read.
+        """
+        with translated(self.root, path.text):
+            try:
+                with self._ground.at(path.text) as spot:
+                    stamp = spot.stamp()
+                    if stamp is None:
+                        return None
+                    found = FolderFile(MediaPath.of(spot.text), stamp, spot.checksum())
+                    spot.require(stamp)
+                    return found
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
     @contextmanager
     def open_verified(self, file: FolderFile) -> Iterator[BinaryIO]:
         """The bytes of a file that is still the one that was scanned.
@@ -290,6 +308,19 @@ class MediaFolder:
             self._ground.prune(kept_as, stop=TRASH)
             with self._ground.at(where.text) as spot:
                 return FolderFile(where, spot.stamp() or stamp, checksum)
+
+    def copy_from_trash(self, kept_as: str, checksum: Checksum) -> Ready:
+        """A copy of a file of the trash, which stays there.
+
+        Raises:
+            MovedOn: the trash has no such file, or it has other bytes.
+        """
+        self.ensure_internal()
+        with translated(self.root, kept_as), self._ground.at(self._in_trash(kept_as)) as spot:
+            stamp = spot.stamp()
+            if stamp is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), kept_as)
+            return stage.copy(self._ground, spot, stamp, checksum)
 
     def purge(self, kept_as: str, checksum: Checksum | None = None) -> None:
         """Delete a file of the trash for good. One that is gone already is fine.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from syncd.applier.disk import MediaFolder
 from syncd.applier.ledger import Ledger
 from syncd.errors import MovedOn
-from syncd.model.plan import Done, MoveFile, TrashFile
+from syncd.model.plan import Before, Done, MoveFile, TrashFile
 from syncd.ports import Catalog, Progress
 
 
@@ -66,6 +66,7 @@ class FileChanges:
         self._progress.advance(files=1)
         self._ledger.note(
             Done("moved", str(move.to), move.link.handle, move.file.checksum, move.file.size, move.why),
+            before=Before(path=move.file.path.text),
             links=[replace(move.link, inode=inode)],
         )
 
@@ -82,6 +83,7 @@ class FileChanges:
             self._progress.advance(files=1)
             self._ledger.note(
                 Done("trashed", str(file.path), handle, file.checksum, file.size, action.why),
+                before=Before(kept_as=trashed.kept_as),
                 dropped=[link.handle for link in action.links],
             )
 

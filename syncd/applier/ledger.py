@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 from syncd.applier.failures import Blocked
 from syncd.errors import FolderError, MovedOn, Refused, ServerError, SyncdError, Unexpected
 from syncd.model import Checksum, FolderFile, Link, MediaPath, Problem
-from syncd.model.plan import Action, Done, Fetch, KeepLoser, MoveFile, Notice, TrashFile, Waiting
+from syncd.model.plan import Action, Before, Done, Fetch, KeepLoser, MoveFile, Notice, TrashFile, Waiting
 from syncd.scanner import can_vouch
-from syncd.state import State
+from syncd.state import Deed, State
 
 BATCH = 64
 """Results that are held back at most before they are written down."""
 BATCH_SECONDS = 0.5
 """How long results are held back at most, in seconds, while others arrive."""
 
+_NOTHING = Before()
 _WRITES_HERE = (Fetch, KeepLoser, MoveFile, TrashFile)
 
 
@@ -32,7 +33,7 @@ class Ledger:
 
     Args:
         state: where links, stamps and stored keys are written.
-        cycle: the name of this cycle, for the activity.
+        cycle: the name of this cycle, for the history.
         approved: handles whose deletion a person approved.
     """
 
@@ -61,13 +62,14 @@ class Ledger:
     _dropped: list[str] = field(default_factory=list)
     _files: list[FolderFile] = field(default_factory=list)
     _stored: dict[Checksum, int] = field(default_factory=dict)
-    _unwritten: list[Done] = field(default_factory=list)
+    _unwritten: list[Deed] = field(default_factory=list)
     _finished: list[int] = field(default_factory=list)
     _flushed: float = field(default_factory=time.monotonic)
 
     def note(
         self,
         *done: Done,
+        before: Before = _NOTHING,
         links: Iterable[Link] = (),
         dropped: Iterable[str] = (),
         files: Iterable[FolderFile] = (),
@@ -77,7 +79,8 @@ class Ledger:
         """Take down what succeeded.
 
         Args:
-            done: for the report and the activity.
+            done: for the report and the history.
+            before: how things were before that.
             links: links as they are now.
             dropped: handles of links that are no more.
             files: files as they stand in the folder now, for the stat cache.
@@ -87,7 +90,7 @@ class Ledger:
         with self._lock:
             self.steps += 1
             self.done.extend(done)
-            self._unwritten.extend(done)
+            self._unwritten.extend(Deed(item, before) for item in done)
             self._links.extend(links)
             self._dropped.extend(dropped)
             placed = list(files)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from syncd.applier.disk import MediaFolder, Ready
+from syncd.applier.disk import MediaFolder, Placed, Ready
 from syncd.applier.failures import Unreadable
 from syncd.applier.ledger import Ledger
 from syncd.errors import MovedOn, Occupied
 from syncd.gramps.mime import mime_of
 from syncd.model import Checksum
-from syncd.model.plan import Done, Fetch, KeepLoser, Upload
+from syncd.model.plan import Before, Done, Fetch, KeepLoser, Upload
 from syncd.ports import Progress, Store
 from syncd.workers import each
 
@@ -118,6 +118,7 @@ class Transfers:
             self._ledger.state.add_trash(placed.trashed)
         self._ledger.note(
             Done(kind, str(file.path), action.object.handle, action.checksum, file.size, action.why),
+            before=_before(action, placed),
             links=[link],
             files=[file],
         )
@@ -164,3 +165,17 @@ class Transfers:
             is_over=lambda: self._ledger.fatal is not None,
             give_up=self._store.close,
         )
+
+
+def _before(action: Fetch, placed: Placed) -> Before:
+    """What was there before a file arrived, and where that is now."""
+    old = action.replaces
+    if old is None:
+        return Before()
+    path = old.path.text if old.path != placed.file.path else None
+    kept = None
+    if placed.trashed is not None:
+        kept = placed.trashed.kept_as
+    elif placed.kept is not None:
+        kept = placed.kept.path.text
+    return Before(path=path, checksum=old.checksum, kept_as=kept)

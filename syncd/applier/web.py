@@ -18,7 +18,7 @@ from syncd.errors import MovedOn, Refused
 from syncd.gramps.mime import mime_of
 from syncd.model import Checksum, FolderFile, MediaObject, MediaPath, Problem
 from syncd.model.paths import is_server_name
-from syncd.model.plan import AddObject, DeleteObject, Done, RestoreObject, UpdateObject, Waiting, Why
+from syncd.model.plan import AddObject, Before, DeleteObject, Done, RestoreObject, UpdateObject, Waiting, Why
 from syncd.model.policy import OnWeb
 from syncd.ports import (
     AlreadyThere,
@@ -166,16 +166,24 @@ class WebChanges:
                 return
             batch = actions[start : start + BATCH]
             intents = self._ledger.state.begin_many(_change_intent(action) for action in batch)
+            links = self._ledger.state.links_of({action.expected.handle for action in batch})
+            places = {link.handle: link.path for link in links}
             answers = self._catalog.update([_change(action) for action in batch])
             unchanged = [
                 intent
                 for action, intent, answer in zip(batch, intents, answers, strict=True)
-                if not self._updated(action, intent, answer)
+                if not self._updated(action, intent, answer, places.get(action.expected.handle))
             ]
             self._ledger.state.finish(unchanged)
 
-    def _updated(self, action: UpdateObject, intent: int, answer: Made | Changed | Rejected) -> bool:
-        """Take an answer down; False when nothing was changed."""
+    def _updated(
+        self,
+        action: UpdateObject,
+        intent: int,
+        answer: Made | Changed | Rejected,
+        place: MediaPath | None,
+    ) -> bool:
+        """Take an answer down; False when nothing was changed. `place`: where the file was before."""
         path, handle = str(action.file.path), action.expected.handle
         if isinstance(answer, Rejected):
             self._ledger.reject(action, replace(answer.problem, path=path, handle=handle))
@@ -186,7 +194,12 @@ class WebChanges:
         renamed = action.path != action.expected.path
         kind = "moved" if renamed and action.checksum == action.expected.digest else "updated"
         self._progress.advance(files=1)
-        self._ledger.note(_done(kind, action.file, handle, action.why), links=[action.link], intents=[intent])
+        self._ledger.note(
+            _done(kind, action.file, handle, action.why),
+            before=_before(action, place),
+            links=[action.link],
+            intents=[intent],
+        )
         return True
 
     def restore(self, action: RestoreObject) -> None:
@@ -316,7 +329,8 @@ class WebChanges:
             )
             self._progress.advance(files=1)
             done = Done("deleted", str(action.link.path), handle, action.link.checksum, None, action.why)
-            self._ledger.note(done, dropped=[handle], intents=[intent])
+            before = Before(named=action.expected.path)
+            self._ledger.note(done, before=before, dropped=[handle], intents=[intent])
 
         self._ledger.attempt(action, str(action.link.path), handle, work)
 
@@ -347,6 +361,16 @@ def _change(action: UpdateObject) -> ObjectChange:
     path = action.path if action.path != action.expected.path else None
     checksum: Checksum | None = action.checksum if action.checksum != action.expected.checksum else None
     return ObjectChange(action.expected, path=path, checksum=checksum)
+
+
+def _before(action: UpdateObject, place: MediaPath | None) -> Before:
+    """What an object named before it was changed, and where its file was."""
+    was = action.expected
+    return Before(
+        path=place.text if place is not None and place != action.link.path else None,
+        named=was.path if was.path != action.path else None,
+        checksum=was.checksum if was.checksum != action.checksum else None,
+    )
 
 
 def _done(kind: str, file: FolderFile, handle: str, why: str) -> Done:

@@ -24,6 +24,8 @@ COMMANDS = (
     "conflicts",
     "paths",
     "trash",
+    "history",
+    "undo",
     "upload",
     "orphans",
     "verify",

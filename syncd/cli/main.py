@@ -37,6 +37,8 @@ COMMANDS: Mapping[str, str] = {
     "conflicts": "List the files that were changed on both sides.",
     "paths": "List paths that cannot be used, and what mends them; change nothing.",
     "trash": "See what was deleted on either side, and bring it back.",
+    "history": "Tell what happened to a file, when and why.",
+    "undo": "Put back what a sync did: by its number in the history.",
     "verify": "Look whether the media folder, Gramps Web and the bucket have what they should.",
     "upload": "Send every media file of a family tree to the bucket.",
     "orphans": "List files in the bucket that no media object names, and collect them.",

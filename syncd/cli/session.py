@@ -342,6 +342,7 @@ class Session:
         """
         from syncd.doorstep import open_catalog
         from syncd.errors import Refused
+        from syncd.undoing import bring_back_object
 
         with closing(open_catalog(self.settings())) as catalog:
             server = catalog.connect()
@@ -350,12 +351,7 @@ class Session:
                     f"this Gramps Web shows another tree ('{server.title}') than the one in which it was deleted",
                     "check gramps.url and the login",
                 )
-            if undo:
-                catalog.undo(undo)
-            else:
-                catalog.restore(handle)
-            if catalog.get(handle) is None:
-                raise Refused("Gramps Web did not bring it back", "try again later")
+            bring_back_object(catalog, handle, undo)
 
     def adopt(self, state: State) -> None:
         """Bind anew; see `syncd.adoption`."""

@@ -18,11 +18,10 @@ from syncd.cli.options import common_options, pass_session
 from syncd.cli.paper import Paper
 from syncd.cli.report import ROWS, size_in_words
 from syncd.cli.session import Session
-from syncd.errors import FolderError, MovedOn, Refused
-from syncd.model import Link, MediaPath, PathRules, Refusal
+from syncd.errors import Refused
+from syncd.model import MediaPath, PathRules, Refusal
 from syncd.model.catalog_path import parse_catalog_path
-from syncd.model.paths import free_name, refuse_to_write
-from syncd.model.plan import Why
+from syncd.model.paths import refuse_to_write
 
 if TYPE_CHECKING:
     from syncd.state import State, TrashEntry, Undo
@@ -96,6 +95,8 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
     free one. What was deleted in Gramps Web comes back there with its description, attributes and references; the
     next run fetches its file.
     """
+    from syncd.undoing import restore_file  # noqa: PLC0415  (--help must not wait for an HTTP client)
+
     folder = session.settings().media_dir
     with session.state(write=True) as state:
         entry, undo = _find(state, which)
@@ -108,16 +109,7 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
         assert entry is not None
         wanted = entry.path if target is None else _target(target, folder)
         with session.folder() as media:
-            try:
-                path = media.restore(entry.kept_as, _free(folder, wanted)).path
-            except MovedOn as error:
-                raise FolderError(
-                    f"the trash no longer holds '{entry.path}'",
-                    f"look for it in {folder / '.syncd' / 'trash'}",
-                ) from error
-        with state.batch():
-            state.drop_trash([entry.id])
-            _ask_object_back(state, entry, path)
+            path = restore_file(state, media, entry, wanted)
     if session.wants_report:
         session.report.line(f"Brought back: {path}")
         if path.key != wanted.key:
@@ -143,19 +135,6 @@ def _undo(session: Session, state: State, undo: Undo) -> Ending:
         )
         session.report.line(session.what_follows("fetches its file into the media folder"))
     return Ending(document={**_document([], [undo]), "restored_to": None})
-
-
-def _ask_object_back(state: State, entry: TrashEntry, path: MediaPath) -> None:
-    """Let the next run bring back the object whose deletion put the file into the trash, references and all.
-
-    Without this the file would be new, and get an object that nothing refers to.
-    """
-    if entry.handle is None or entry.checksum is None or entry.reason != Why.DELETED_OBJECT:
-        return
-    if all(link.handle != entry.handle for link in state.links()):
-        # At another place than before, the object gets the name that the file has now.
-        named = entry.path.key if path.key == entry.path.key else ""
-        state.put_links([Link(entry.handle, named, path, entry.checksum, restore=True)])
 
 
 def _find(state: State, which: str) -> tuple[TrashEntry | None, Undo | None]:
@@ -192,22 +171,6 @@ def _target(text: str, folder: Path) -> MediaPath:
         reason = refusal.reason if refusal else ""
         raise click.BadParameter(reason.replace(" in Gramps Web", ""), param_hint="'--to'")
     return path
-
-
-def _free(folder: Path, path: MediaPath) -> MediaPath:
-    """The path itself, or a free name beside it; case and normal form count as the same name.
-
-    RACE: somebody may take the name before the file arrives there; `restore` then finds another.
-    """
-    try:
-        names = [entry.name for entry in (folder / path.parent).iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        names = []
-    except OSError as error:
-        raise FolderError(
-            f"the folder {folder / path.parent} cannot be read ({error.strerror})", "see to its rights"
-        ) from error
-    return free_name(path, {path.beside(name).fold for name in names})
 
 
 def _document(entries: Sequence[TrashEntry], undos: Sequence[Undo]) -> dict[str, object]:

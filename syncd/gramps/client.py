@@ -19,7 +19,8 @@ from syncd.gramps.api import Api
 from syncd.gramps.creating import Creator
 from syncd.gramps.deleting import Deleter
 from syncd.gramps.disk import DiskStore
-from syncd.gramps.feed import FeedReader
+from syncd.gramps.feed import ADD, FeedReader
+from syncd.gramps.forms import media_object
 from syncd.gramps.http import Transport
 from syncd.gramps.login import Credentials, Login
 from syncd.gramps.places import Expected
@@ -148,6 +149,16 @@ class GrampsWeb:
     def get(self, handle: str) -> MediaObject | None:
         """One object as it is now; None when the server says that it does not exist."""
         return reading.get(self._api, handle)
+
+    def is_as_made(self, item: MediaObject) -> bool:
+        """Whether an object that was just read is, down to the second of its last change, as it was when it was made."""
+        change = self._feed.last_change("Media", item.handle)
+        return (
+            change is not None
+            and change.kind == ADD
+            and change.new is not None
+            and media_object(change.new) == item
+        )
 
     def references(self, handle: str) -> Mapping[str, int]:
         """How many records refer to the object, by their type (`person`, `event` …)."""

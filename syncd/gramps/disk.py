@@ -88,6 +88,7 @@ class DiskStore:
 
     def examine(self, item: MediaObject) -> Checksum | None:
         """See `FileServer.examine`."""
+        self._refuse_when_closed()
         return self._inspector.examine(item)
 
     def sizes(self, checksums: Sequence[Checksum]) -> Mapping[Checksum, int]:

@@ -192,13 +192,17 @@ class FeedReader:
 
     def last_form(self, class_name: str, handle: str) -> Form | None:
         """The raw form of any record as the history last saw it; None when it is deleted or never changed."""
+        change = self.last_change(class_name, handle)
+        return change.new if change is not None and isinstance(change.new, dict) else None
+
+    def last_change(self, class_name: str, handle: str) -> Change | None:
+        """The newest change of any record, with its contents; None when the history knows of none."""
 
         def concerns(change: Change) -> bool:
             return (change.class_name, change.handle) == (class_name, handle)
 
         found = self._find(lambda transaction: any(map(concerns, transaction.changes)))
-        changes = [change for change in found.changes if concerns(change)] if found else []
-        return changes[-1].new if changes and isinstance(changes[-1].new, dict) else None
+        return [change for change in found.changes if concerns(change)][-1] if found else None
 
     def _find(self, wanted: Callable[[Transaction], bool]) -> Transaction | None:
         """The newest transaction of a kind, with its contents."""

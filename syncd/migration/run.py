@@ -332,6 +332,7 @@ def _relied_on(state: State) -> frozenset[Checksum]:
     found = [entry.checksum for entry in state.trash()]
     found += [undo.checksum for undo in state.undos()]
     found += [link.checksum for link in state.links()]
+    found += state.needed_to_undo(0)
     return frozenset(known for one in found if one is not None and (known := parse_checksum(one)) is not None)
 
 

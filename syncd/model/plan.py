@@ -17,7 +17,7 @@ from syncd.model.values import Checksum, Problem, Stop
 
 
 class Why(StrEnum):
-    """The reason of an action, for the log, the activity and the summary."""
+    """The reason of an action, for the log, the history and the summary."""
 
     NEW_FILE = "new in the folder"
     NEW_OBJECT = "new in Gramps Web"
@@ -341,6 +341,23 @@ class Done:
     checksum: str | None = None
     size: int | None = None
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """How an item was before an action changed it; None where that did not change, or there was nothing.
+
+    Args:
+        path: the file's path, where it was moved.
+        named: the object's path in Gramps Web, raw.
+        checksum: what the file held, or the object named (raw).
+        kept_as: where the file that left its place is now: in the trash, or beside it.
+    """
+
+    path: str | None = None
+    named: str | None = None
+    checksum: str | None = None
+    kept_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def find(rooms: Rooms, *, now: float, min_age: float) -> Found:
             "Gramps Web lists no media object with a file, so that all files would look like nobody's",
             "look into Gramps Web whether the tree was emptied on purpose",
         )
-    handles = islice((h for h, item in objects.items() if item.digest), ASK_AT_MOST)
+    handles = list(islice((h for h, item in objects.items() if item.digest), ASK_AT_MOST))
     check_place(rooms.catalog, rooms.binding, handles)
     keys = {
         checksum: key
@@ -82,7 +82,7 @@ def find(rooms: Rooms, *, now: float, min_age: float) -> Found:
         if (checksum := parse_checksum(key.key[len(prefix) :])) is not None and key.key == prefix + checksum
     }
     seen = rooms.state.see_orphans(keys.keys() - named, now)
-    relied = needed(rooms, now - max(min_age, LEAST_AGE_DAYS * DAY_SECONDS))
+    relied = needed(rooms, now, now - max(min_age, LEAST_AGE_DAYS * DAY_SECONDS))
     kept = dict(residents(listed, prefix))
     there = {key.key for key in kept}
     rooms.state.drop_departures(one.kept_as for one in rooms.state.departures() if one.kept_as not in there)

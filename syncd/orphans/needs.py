@@ -14,6 +14,7 @@ from pathlib import Path
 from syncd.config import Settings
 from syncd.config.sources import LARGEST_FILE, load_toml, read_small_file
 from syncd.errors import StateError
+from syncd.merge.orphans import DAY_SECONDS
 from syncd.model import Checksum, parse_checksum
 from syncd.orphans.rooms import Rooms
 from syncd.state import Binding, State
@@ -23,28 +24,37 @@ UNDO = "what was deleted in Gramps Web can be brought back with syncd trash rest
 HELD = "its deletion waits for a decision"
 FOLDER = "a file of the media folder has this content"
 UNFINISHED = "a run that was interrupted still needs it"
+BEFORE = "syncd undo can put it back"
 HISTORY = "an object named it a short time ago, and the history of Gramps Web can bring that back"
 
 
-def needed(rooms: Rooms, since: float) -> Mapping[Checksum, str]:
+def needed(rooms: Rooms, now: float, since: float) -> Mapping[Checksum, str]:
     """What is relied on, and by what.
 
     Args:
         rooms: what is open.
+        now: Unix seconds.
         since: how far back the history of Gramps Web is asked, in Unix seconds.
 
     Raises:
         StateError: another state file of this tree on this computer cannot be read.
     """
     found = dict.fromkeys(rooms.catalog.named_since(since), HISTORY)
+    undoable = now - rooms.settings.deletions.trash_days * DAY_SECONDS
     for path in other_states(rooms.settings, os.environ):
-        found |= _needs_of_other(path, rooms.binding)
-    return {**found, **needs_of(rooms.state)}
+        found |= _needs_of_other(path, rooms.binding, undoable)
+    return {**found, **needs_of(rooms.state, undoable)}
 
 
-def needs_of(state: State) -> dict[Checksum, str]:
-    """What one state relies on; the reason that matters most to a person wins."""
+def needs_of(state: State, undoable: float) -> dict[Checksum, str]:
+    """What one state relies on; the reason that matters most to a person wins.
+
+    Args:
+        state: the state.
+        undoable: since when (Unix seconds) things can be put back.
+    """
     pairs: list[tuple[str | None, str]] = []
+    pairs += ((checksum, BEFORE) for checksum in state.needed_to_undo(undoable))
     pairs += ((intent.checksum, UNFINISHED) for intent in state.open_intents())
     pairs += ((link.checksum, FOLDER) for link in state.links())
     pairs += ((checksum, FOLDER) for _stamp, checksum in state.stamps().values())
@@ -55,7 +65,7 @@ def needs_of(state: State) -> dict[Checksum, str]:
     return {checksum: why for checksum, why in read if checksum is not None}
 
 
-def _needs_of_other(path: Path, binding: Binding) -> Mapping[Checksum, str]:
+def _needs_of_other(path: Path, binding: Binding, undoable: float) -> Mapping[Checksum, str]:
     """What another state of this computer relies on, if it is of the same tree or of the same place in the bucket."""
     try:
         with State.open(path, read_only=True) as other:
@@ -66,7 +76,9 @@ def _needs_of_other(path: Path, binding: Binding) -> Mapping[Checksum, str]:
                 or (theirs.bucket, theirs.prefix) == (binding.bucket, binding.prefix)
             ):
                 return {}
-            found = {key: f"{why} (on this computer, {path})" for key, why in needs_of(other).items()}
+            found = {
+                key: f"{why} (on this computer, {path})" for key, why in needs_of(other, undoable).items()
+            }
     except StateError as error:
         raise _unreadable(path) from error
     if damage:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from syncd import doorstep
-from syncd.applier.disk import MediaFolder
-from syncd.bound import check_bound, check_folder_is_there
+from syncd.bound import check
 from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
-from syncd.errors import Denied, ServerError, StopError
+from syncd.errors import ServerError, StopError
 from syncd.gramps.client import GrampsWeb
 from syncd.ports import MediaLocation
 from syncd.state import Binding, State
@@ -76,7 +75,7 @@ def open_rooms(settings: Settings, *, keep: bool) -> Iterator[Rooms]:
             )
         catalog = doorstep.open_catalog(settings)
         stack.callback(catalog.close)
-        _check(settings, state, catalog, stack)
+        check(settings, state, catalog, stack)
         store = doorstep.open_store(settings, MediaLocation(binding.bucket, binding.prefix))
         stack.callback(store.close)
         yield Rooms(settings, state, binding, catalog, store.upkeep())
@@ -100,14 +99,3 @@ def _keeps_on_disk(settings: Settings) -> bool:
         for handle in islice((h for h, item in objects.items() if item.digest), 1):
             return catalog.location(handle).bucket is None
     return False
-
-
-def _check(settings: Settings, state: State, catalog: GrampsWeb, stack: ExitStack) -> None:
-    """Whatever stops a sync stops this, too."""
-    check_folder_is_there(settings)
-    server = check_bound(settings, state, catalog, stack.enter_context(MediaFolder(settings.media_dir)))
-    if "ViewPrivate" not in server.permissions:
-        raise Denied(
-            f"the Gramps Web account '{server.user}' may not see private objects, whose files would look like nobody's",
-            "ask who runs Gramps Web to give it the role Editor",
-        )

@@ -3,13 +3,14 @@
 from syncd.state.hashed import Hashing
 from syncd.state.locks import Lock, hold_lock
 from syncd.state.orphans import Departure
-from syncd.state.records import Activity, Binding, Intent, KnownConflict, TrashEntry, Undo
+from syncd.state.records import Binding, Deed, Event, Intent, KnownConflict, TrashEntry, Undo
 from syncd.state.store import State
 
 __all__ = [
-    "Activity",
     "Binding",
+    "Deed",
     "Departure",
+    "Event",
     "Hashing",
     "Intent",
     "KnownConflict",

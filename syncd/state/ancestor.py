@@ -80,7 +80,7 @@ class Ancestor(Database):
     def unbind(self) -> None:
         """Forget what this state belongs to and all that was true of it only; the next run is first contact.
 
-        Stat cache, trash, undos (they bear their tree), activity, conflicts and open intents stay.
+        Stat cache, trash, undos (they bear their tree), events, conflicts and open intents stay.
         """
         with self.batch():
             for table in (

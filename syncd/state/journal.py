@@ -1,4 +1,4 @@
-"""What was begun, and what was done and why: journal and activity."""
+"""What was begun and not finished."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 
 from syncd.model import Checksum
-from syncd.model.plan import Done
 from syncd.state.database import Database, as_stored, as_text
-from syncd.state.records import Activity, Intent
-
-_NOBODY: frozenset[str] = frozenset()
+from syncd.state.records import Intent
 
 
 class Journal(Database):
-    """Intents and activity."""
+    """Intents."""
 
     def begin(
         self,
@@ -72,68 +69,3 @@ class Journal(Database):
             )
             for number, kind, path, handle, checksum, detail in rows
         ]
-
-    def record(
-        self, done: Iterable[Done], *, cycle: str, at: float, approved: frozenset[str] = _NOBODY
-    ) -> None:
-        """Write down what was done.
-
-        Args:
-            done: the actions.
-            cycle: the cycle's name, as in the log.
-            at: Unix seconds.
-            approved: handles whose deletion a person approved.
-        """
-        self._execute_many(
-            "INSERT INTO activity (cycle, at, kind, path, handle, checksum, size, why, approved)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    cycle,
-                    at,
-                    item.kind,
-                    as_stored(item.path),
-                    item.handle,
-                    item.checksum,
-                    item.size,
-                    item.why,
-                    item.handle in approved,
-                )
-                for item in done
-            ),
-        )
-
-    def recent(self, limit: int) -> list[Activity]:
-        """The last things that were done, newest first."""
-        rows = self._rows(
-            "SELECT id, cycle, at, kind, path, handle, checksum, size, why, approved"
-            " FROM activity ORDER BY id DESC LIMIT ?",
-            (limit,),
-        )
-        return [
-            Activity(
-                id=number,
-                cycle=cycle,
-                at=at,
-                kind=kind,
-                path=as_text(path),
-                handle=handle,
-                checksum=checksum,
-                size=size,
-                why=why,
-                approved=bool(approved),
-            )
-            for number, cycle, at, kind, path, handle, checksum, size, why, approved in rows
-        ]
-
-    def deletions_since(self, at: float) -> int:
-        """How many files and objects were deleted since then (Unix seconds) without a person's approval."""
-        row = self._row(
-            "SELECT count(*) FROM activity WHERE kind IN ('trashed', 'deleted') AND approved = 0 AND at >= ?",
-            (at,),
-        )
-        return 0 if row is None else int(row[0])
-
-    def forget_activity(self, before: float) -> None:
-        """Forget what was done before a time (Unix seconds)."""
-        self._execute("DELETE FROM activity WHERE at < ?", (before,))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from syncd.model import Checksum, MediaPath
+from syncd.model.plan import Before, Done
 
 LOOKED = "looked-for-files"
 """The small thing that says that the files of a server with its own disk were looked for."""
@@ -58,8 +59,19 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """Something that was done, when, in which cycle and why; `kind` as in `model.plan.Done`."""
+class Deed:
+    """Something that was done just now, and how things were before."""
+
+    done: Done
+    before: Before = field(default_factory=Before)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that was done, when, in which cycle and why; `kind` as in `model.plan.Done`.
+
+    `undone`: when a person had it put back.
+    """
 
     id: int
     cycle: str
@@ -71,6 +83,8 @@ class Activity:
     size: int | None
     why: str
     approved: bool
+    before: Before = field(default_factory=Before)
+    undone: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Self
 
 from syncd.state.ancestor import Ancestor
 from syncd.state.caches import Caches
+from syncd.state.events import Events
 from syncd.state.hashed import Hashed
 from syncd.state.held import Held
 from syncd.state.journal import Journal
@@ -27,7 +28,7 @@ from syncd.state.orphans import Orphans
 from syncd.state.pending import Pending
 
 
-class State(Ancestor, Caches, Journal, Kept, Held, Pending, Orphans, Neighbours, Hashed):
+class State(Ancestor, Caches, Journal, Events, Kept, Held, Pending, Orphans, Neighbours, Hashed):
     """The open state; made by `State.open`, used as a context manager, shared by threads.
 
     Attributes:

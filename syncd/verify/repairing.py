@@ -14,16 +14,18 @@ from syncd.errors import MovedOn, SyncdError
 from syncd.gramps.mime import mime_of
 from syncd.merge.audit import Fault, Finding, Reads
 from syncd.model import Checksum, FolderFile, MediaPath
-from syncd.model.plan import Done, Why
+from syncd.model.plan import Before, Done, Why
 from syncd.ports import Phase, Progress
 from syncd.scanner import can_vouch, checksum_of
-from syncd.state import Hashing
+from syncd.state import Deed, Hashing
 from syncd.verify.looking import Seen, look
 from syncd.verify.reading import recall
 from syncd.verify.rooms import Rooms
 
 STORED = (Fault.MISSING_BYTES, Fault.OTHER_SIZE, Fault.DAMAGED_BYTES)
 """What the folder's good copy heals."""
+
+_NOTHING = Before()
 
 
 @dataclass(slots=True)
@@ -169,7 +171,10 @@ class _Surgeon:
             rooms.state.put_links(links)
             if can_vouch(placed.file.stamp, time.time_ns()):
                 rooms.state.put_stamps([placed.file])
-            self._record(finding, placed.file.size, Why.ROTTEN)
+            kept_as = None if placed.trashed is None else placed.trashed.kept_as
+            self._record(
+                finding, placed.file.size, Why.ROTTEN, Before(checksum=file.checksum, kept_as=kept_as)
+            )
         return True
 
     def _rotten(self, finding: Finding) -> FolderFile | None:
@@ -177,6 +182,6 @@ class _Surgeon:
         file = self._seen.folder.at(MediaPath.of(finding.path))
         return None if file is None else replace(file, checksum=self._content(file))
 
-    def _record(self, finding: Finding, size: int, why: Why) -> None:
+    def _record(self, finding: Finding, size: int, why: Why, before: Before = _NOTHING) -> None:
         done = Done("repaired", finding.path, finding.handle, finding.checksum, size, why)
-        self._rooms.state.record([done], cycle="verify", at=time.time())
+        self._rooms.state.record([Deed(done, before)], cycle="verify", at=time.time())

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from syncd import doorstep
 from syncd.applier.disk import MediaFolder
-from syncd.bound import check_bound, check_folder_is_there
+from syncd.bound import open_bound
 from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
-from syncd.errors import StopError
 from syncd.gramps.client import GrampsWeb
-from syncd.housekeeping import recover
 from syncd.ignore import IgnoreRules, is_ours
 from syncd.model.policy import Policy
-from syncd.ports import FileServer, MediaLocation, Store
+from syncd.ports import FileServer, Store
 from syncd.state import Binding, State
 
 
@@ -54,41 +51,24 @@ class Rooms:
 
 @contextmanager
 def open_rooms(settings: Settings, *, keep: bool) -> Iterator[Rooms]:
-    """Open state, folder, Gramps Web and the place of the media, once all that stops a sync was looked at.
+    """Open what `open_bound` opens, and read what is ignored.
 
     Args:
         settings: the configuration.
         keep: take both locks and write; else nothing is written anywhere.
 
     Raises:
-        ConfigError: `[s3]` names another bucket than was synced.
-        StopError: what is found is not what was synced, or nothing was synced yet.
+        SyncdError: as `open_bound`.
     """
-    with ExitStack() as stack:
-        if keep:
-            stack.enter_context(doorstep.lock_state(settings))
-        state = stack.enter_context(State.open(settings.state_file, read_only=not keep))
-        binding = state.binding()
-        if binding is None:
-            raise StopError(
-                "this computer was not synced yet, so there is nothing to compare with", "run: syncd --once"
-            )
-        check_folder_is_there(settings)
-        media = stack.enter_context(MediaFolder(settings.media_dir))
-        catalog = doorstep.open_catalog(settings)
-        stack.callback(catalog.close)
-        check_bound(settings, state, catalog, media)
-        if keep:
-            stack.enter_context(doorstep.lock_folder(settings))
-            recover(media, state)
-        ignored = IgnoreRules.load(settings.media_dir, settings.ignore)
-        location = MediaLocation(binding.bucket, binding.prefix)
-        store: Store
-        upkeep, files = None, None
-        if binding.bucket is None:
-            store = files = doorstep.open_files(settings, location, catalog, state)
-        else:
-            store = bucket = doorstep.open_store(settings, location)
-            upkeep = bucket.upkeep()
-        stack.callback(store.close)
-        yield Rooms(settings, state, binding, catalog, media, ignored, store, upkeep, files)
+    with open_bound(settings, keep=keep) as bound:
+        yield Rooms(
+            settings,
+            bound.state,
+            bound.binding,
+            bound.catalog,
+            bound.media,
+            IgnoreRules.load(settings.media_dir, settings.ignore),
+            bound.store,
+            bound.bucket.upkeep() if bound.bucket is not None else None,
+            bound.disk,
+        )

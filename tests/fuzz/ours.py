@@ -112,7 +112,9 @@ def _use_state(path: Path) -> object:
             state.deleted,
             lambda: state.recent(10),
             lambda: read_last(state),
-            lambda: needs_of(state),
+            lambda: state.event(1),
+            lambda: state.life_of(["a.jpg"]),
+            lambda: needs_of(state, 0.0),
             lambda: state.links_at(["a.jpg"]),
         ):
             try:
@@ -189,6 +191,20 @@ state_rows = st.lists(
         st.tuples(st.just("undos"), texts, texts, texts, texts, texts, st.floats(), texts).map(list),
         st.tuples(
             st.just("conflicts"), st.integers(1, 9), texts, texts, texts, st.floats(), st.integers(0, 1)
+        ).map(list),
+        st.tuples(
+            st.just("events"),
+            st.integers(1, 9),
+            texts,
+            st.floats(),
+            texts,
+            texts | st.just("a.jpg"),
+            *[texts | st.none()] * 2,
+            st.integers() | st.none(),
+            texts,
+            st.integers(0, 1),
+            *[texts | st.none()] * 4,
+            st.floats() | st.none(),
         ).map(list),
     ),
     max_size=4,

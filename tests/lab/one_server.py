@@ -111,17 +111,20 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
             "test_an_odd_prefix_on_an_s3_server_below_a_path",
         ),
     ),
-    "test_units": ("systemd's units, on a machine of their own", ()),
-    "test_upload": ("sends files to a bucket, without any Gramps Web", ()),
-    "test_verify": (
-        "listings and bytes; how Gramps Web answers them is shown elsewhere",
+    "test_undoing": (
+        "what is put back in the folder",
         (
-            "test_what_only_reading_tells",
-            "test_reading_goes_on_where_it_was",
+            "test_a_life_is_told",
+            "test_content_that_was_replaced",
+            "test_content_whose_trash_was_emptied_by_hand",
+            "test_a_move",
+            "test_what_took_nothings_place",
             "test_beside_a_daemon",
-            "test_a_server_with_its_own_disk",
         ),
     ),
+    "test_units": ("systemd's units, on a machine of their own", ()),
+    "test_upload": ("sends files to a bucket, without any Gramps Web", ()),
+    "test_verify": ("listings and bytes; how each release answers them, every other test shows", ()),
     "test_versions": ("the version is played by a proxy", ()),
     "test_writers": ("which files of the folder are finished", ()),
 }

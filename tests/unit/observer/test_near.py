@@ -33,7 +33,7 @@ from syncd.ports import Cursor, MediaLocation
 from syncd.scanner import TooWide
 from syncd.scanner.hashing import Reader
 from syncd.scanner.walk import Walk
-from syncd.state import State
+from syncd.state import Deed, State
 from tests.core import md5, obj, say
 from tests.unit.observer.scene import Desk, Scene
 
@@ -681,6 +681,6 @@ def decided_widely_in_a_copy(scene: Scene) -> list[str]:
 
 def test_deletions_count_as_ever(scene: Scene) -> None:
     """What is to be taken back is known to the look, too: a file that returns is not added under a used handle."""
-    scene.state.record([Done("trashed", "old.jpg", "gone", md5("old"), 3, "")], cycle="c", at=1.0)
+    scene.state.record([Deed(Done("trashed", "old.jpg", "gone", md5("old"), 3, ""))], cycle="c", at=1.0)
     scene.write("old.jpg", "old")
     assert decided(scene, "old.jpg") == decided_widely(scene)

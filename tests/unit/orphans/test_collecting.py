@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,11 +18,11 @@ from syncd.bucket.verdicts import NOT_LET
 from syncd.errors import Denied, MovedOn, StopError, Unexpected
 from syncd.merge.orphans import DAY_SECONDS, QUARANTINE_DAYS, Standing
 from syncd.model import CatalogSnapshot, Checksum, Link, MediaObject, MediaPath
-from syncd.model.plan import HeldItem, HeldSet, HoldKind
+from syncd.model.plan import Before, Done, HeldItem, HeldSet, HoldKind
 from syncd.orphans import Collected, Found, Rooms, collect, find, put_back
-from syncd.orphans.needs import FOLDER, HELD, HISTORY, TRASH, UNDO, needs_of
+from syncd.orphans.needs import BEFORE, FOLDER, HELD, HISTORY, TRASH, UNDO, needs_of
 from syncd.ports import Cursor, Feed, MediaLocation
-from syncd.state import Binding, State, TrashEntry
+from syncd.state import Binding, Deed, State, TrashEntry
 
 TREE = "1234abcd"
 PREFIX = f"family/{TREE}/"
@@ -152,6 +153,7 @@ class Places:
 
     def __init__(self, folder: Path) -> None:
         self.state_file = folder / "own" / "state.sqlite"
+        self.deletions = SimpleNamespace(trash_days=30)
 
 
 @pytest.fixture
@@ -362,19 +364,22 @@ def test_a_prefix_that_only_ends_like_the_tree(desk: Desk) -> None:
 
 def relied_on(state: State) -> dict[Checksum, str]:
     """Let a state rely on one key for each reason; what it relies on."""
-    keys = [Checksum(f"{number:032x}") for number in range(16, 20)]
+    keys = [Checksum(f"{number:032x}") for number in range(16, 21)]
     state.add_trash(TrashEntry(MediaPath.of("a"), ".syncd/trash/a", keys[0], 1, 1.0, "deleted"))
     state.add_undo("h", "b", keys[1], "{}", 1.0)
     state.put_links([Link("l", "c", MediaPath.of("c"), keys[2])])
     item = HeldItem("delete", "d", "h2", keys[3], "")
     state.hold([HeldSet(HoldKind.REFERENCED, "why", (item,))])
-    return dict(zip(keys, (TRASH, UNDO, FOLDER, HELD), strict=True))
+    was = Deed(Done("updated", "e", "h3", TWO), Before(checksum=keys[4]))
+    state.record([was], cycle="c", at=NOW)
+    return dict(zip(keys, (TRASH, UNDO, FOLDER, HELD, BEFORE), strict=True))
 
 
 def test_what_a_state_relies_on(desk: Desk) -> None:
-    """Trash, undos, links and what waits for a decision."""
+    """Trash, undos, links, what waits for a decision, and what was replaced a short time ago."""
     expected = relied_on(desk.state)
-    assert needs_of(desk.state) == expected
+    assert needs_of(desk.state, NOW) == expected
+    assert BEFORE not in needs_of(desk.state, NOW + 1).values()
     for checksum in expected:
         desk.put(checksum)
     desk.state.see_orphans([*expected, ONE], 0)

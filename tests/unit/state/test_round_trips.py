@@ -21,10 +21,10 @@ from syncd.model import (
     Proof,
     Served,
 )
-from syncd.model.plan import Conflict, Done, Why
+from syncd.model.plan import Before, Conflict, Done, Why
 from syncd.model.references import Attribute, Record, Reference
 from syncd.ports import Cursor
-from syncd.state import Binding, Intent, State, TrashEntry
+from syncd.state import Binding, Deed, Intent, State, TrashEntry
 
 ONE = Checksum("1" * 32)
 TWO = Checksum("2" * 32)
@@ -58,7 +58,7 @@ def test_first_contact_ends(state: State, binding: Binding) -> None:
 
 
 def test_unbind_keeps_what_belongs_to_the_folder(state: State, binding: Binding) -> None:
-    """Unbinding forgets the ancestor and the server's caches; stat cache, trash, activity, conflicts and intents stay."""
+    """Unbinding forgets the ancestor and the server's caches; stat cache, trash, events, conflicts and intents stay."""
     state.bind(binding)
     state.put_links([link("h")])
     state.set_cursor(Cursor(1, 2.0))
@@ -68,7 +68,7 @@ def test_unbind_keeps_what_belongs_to_the_folder(state: State, binding: Binding)
     state.replace_stored({ONE: 1})
     state.put_stamps([FolderFile(MediaPath.of("a.jpg"), FileStamp(1, 2, 3, 4, 5), ONE)])
     state.add_trash(TrashEntry(MediaPath.of("b"), ".syncd/trash/b", ONE, 1, 2.0, "deleted"))
-    state.record([Done("trashed", "b")], cycle="c", at=2.0)
+    state.record([Deed(Done("trashed", "b"))], cycle="c", at=2.0)
     state.add_conflict(Conflict(MediaPath.of("c"), "h", MediaPath.of("c (conflict)")), 2.0)
     state.begin("fetch")
 
@@ -214,28 +214,32 @@ def test_no_intent_within_a_batch(state: State) -> None:
     assert state.open_intents() == []
 
 
-def test_activity_is_newest_first(state: State) -> None:
+def test_events_are_newest_first(state: State) -> None:
     """History says what was done, when, in which cycle, why, and whether a person approved."""
-    state.record([Done("added", "a", "h", ONE, 5, "new"), Done("moved", "\udcff")], cycle="c1", at=1.5)
-    state.record([Done("deleted", "b", "h")], cycle="c2", at=2.5, approved=frozenset({"h"}))
+    was = Before("old\udcff", "C:\\old.jpg", TWO, ".syncd/trash/2026-11-22/a")
+    state.record(
+        [Deed(Done("added", "a", "h", ONE, 5, "new")), Deed(Done("moved", "\udcff"), was)], cycle="c1", at=1.5
+    )
+    state.record([Deed(Done("deleted", "b", "h"))], cycle="c2", at=2.5, approved=frozenset({"h"}))
     newest, middle, oldest = state.recent(10)
     assert (newest.kind, newest.cycle, newest.at, newest.approved) == ("deleted", "c2", 2.5, True)
     assert (middle.path, middle.handle, middle.approved) == ("\udcff", None, False)
     assert (oldest.checksum, oldest.size, oldest.why) == (ONE, 5, "new")
+    assert (oldest.before, middle.before, middle.undone) == (Before(), was, None)
     assert state.recent(1) == [newest]
-    state.forget_activity(2.0)
+    state.forget_events(2.0)
     assert state.recent(10) == [newest]
 
 
 def test_deletions_count_without_the_approved(state: State) -> None:
     """The daily limit counts files trashed and objects deleted since a moment, not what a person approved."""
-    state.record([Done("deleted", "old", "o")], cycle="c", at=9.0)
+    state.record([Deed(Done("deleted", "old", "o"))], cycle="c", at=9.0)
     state.record(
         [
-            Done("deleted", "a", "a"),
-            Done("trashed", "b", "b"),
-            Done("fetched", "c", "c"),
-            Done("deleted", "d", "d"),
+            Deed(Done("deleted", "a", "a")),
+            Deed(Done("trashed", "b", "b")),
+            Deed(Done("fetched", "c", "c")),
+            Deed(Done("deleted", "d", "d")),
         ],
         cycle="c",
         at=10.0,

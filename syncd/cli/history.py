@@ -1,0 +1,107 @@
+"""`syncd history`: what happened to a file, a line an event, each with the number by which `syncd undo` knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from syncd.cli.conflicts import local_time, utc_time
+from syncd.cli.exits import Ending
+from syncd.cli.options import common_options, pass_session
+from syncd.cli.session import Session
+from syncd.model import MediaPath, PathRules, parse_checksum
+from syncd.model.catalog_path import parse_catalog_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from syncd.state import Event, State
+
+_WORDS: Mapping[str, str] = {
+    "uploaded": "sent to Gramps Web",
+    "fetched": "fetched from Gramps Web",
+    "copied": "copied within the media folder",
+    "added": "added to Gramps Web",
+    "updated": "updated in Gramps Web",
+    "moved": "moved",
+    "linked": "paired",
+    "trashed": "put into the trash",
+    "deleted": "deleted in Gramps Web",
+    "restored": "brought back in Gramps Web",
+    "conflict": "fetched, and the folder's version kept beside it",
+    "undone": "put back",
+    "repaired": "healed by syncd verify",
+}
+
+
+@click.command("history")
+@click.argument("file", metavar="FILE")
+@common_options
+@pass_session
+def command(session: Session, *, file: str) -> Ending:
+    """Tell what happened to a file, when and why.
+
+    FILE is its path in the media folder (also one that it had before), the handle of its media object, or its MD5
+    checksum. The oldest comes first; what is older than 400 days is forgotten.
+    """
+    session.needs_secrets = False
+    session.check_pair()
+    with session.state() as state:
+        events = _find(state, file, session.settings().media_dir)
+    if session.wants_report:
+        for event in events:
+            session.report.line(in_words(event))
+        if not events:
+            session.report.line("It is in step, and nothing happened to it within the last 400 days.")
+    return Ending(document={"history": [document_of(event) for event in events]})
+
+
+def _find(state: State, file: str, folder: Path) -> Sequence[Event]:
+    """The events of whatever a person means.
+
+    Raises:
+        click.UsageError: nothing is known by that name.
+    """
+    parsed = parse_catalog_path(file, PathRules(str(folder)))
+    path = parsed if isinstance(parsed, MediaPath) else MediaPath.of(file)
+    checksum = parse_checksum(file)
+    checksums = set() if checksum is None else {checksum}
+    links = [*state.links_at({path.fold}), *state.links_of({file}), *state.links_with(checksums)]
+    events = state.life_of({path.text}, {file, *(link.handle for link in links)}, checksums)
+    if not events and not links:
+        raise click.UsageError(f"nothing is known of '{file}': no path, handle or checksum of a synced file")
+    return events
+
+
+def in_words(event: Event) -> str:
+    """One line: `number 12  2026-11-22 15:04  moved: old.jpg → new.jpg (moved in Gramps Web; cycle 1f2e3d4c)`."""
+    before = event.before
+    name = event.path if before.path is None else f"{before.path} → {event.path}"
+    kept = "" if before.kept_as is None else f"; the former one is {before.kept_as}"
+    undone = "" if event.undone is None else f"; put back {local_time(event.undone)}"
+    why = f"{event.why}; " if event.why else ""
+    return (
+        f"number {event.id}  {local_time(event.at)}  {_WORDS.get(event.kind, event.kind)}: {name} "
+        f"({why}cycle {event.cycle}{kept}{undone})"
+    )
+
+
+def document_of(event: Event) -> dict[str, Any]:
+    """As scripts read it: times in UTC."""
+    before = event.before
+    return {
+        "id": event.id,
+        "at": utc_time(event.at),
+        "cycle": event.cycle,
+        "kind": event.kind,
+        "path": event.path,
+        "handle": event.handle,
+        "checksum": event.checksum,
+        "size": event.size,
+        "why": event.why,
+        "before": {"path": before.path, "named": before.named, "checksum": before.checksum},
+        "kept_as": before.kept_as,
+        "undone": None if event.undone is None else utc_time(event.undone),
+    }

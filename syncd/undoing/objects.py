@@ -1,0 +1,168 @@
+"""Objects of Gramps Web that are put back: deleted ones, changed ones, and added ones, which go again.
+
+The next run takes it for what a person did there, and carries it over.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from syncd.bound import Bound
+from syncd.errors import NotUndone, Refused
+from syncd.model import Checksum, Detached, Link, MediaObject, parse_checksum
+from syncd.ports import Changed, Deletion, ObjectChange, Rejected
+from syncd.state import Event
+from syncd.undoing.done import Undone
+from syncd.undoing.files import standing
+from syncd.undoing.returning import bring_back_object
+
+_SEE = "see what it went through since: syncd history FILE"
+_CHANGED = "the media object is not as syncd left it: somebody changed it since"
+
+
+def bring_back(rooms: Bound, event: Event) -> Undone:
+    """Bring back an object that was deleted because its file was, with all that refers to it."""
+    handle = event.handle or ""
+    if rooms.catalog.get(handle) is not None:
+        raise NotUndone(
+            f"'{event.path}' is in Gramps Web again", "the next run fetches its file: syncd --once"
+        )
+    kept = rooms.state.undo_for(handle)
+    if kept is None:
+        raise NotUndone(
+            "what Gramps Web answered to the deletion is not kept any more",
+            "undo the deletion in Gramps Web, in the history of the tree",
+        )
+    try:
+        bring_back_object(rooms.catalog, handle, kept.undo)
+    except Refused as error:
+        raise NotUndone(
+            f"Gramps Web does not bring it back: {error.reason}",
+            error.remedy or "nothing was changed; its file is still where Gramps Web keeps its media",
+        ) from error
+    rooms.state.drop_undos([handle])
+    return Undone(
+        f"Brought back in Gramps Web: '{event.path}', with its description, attributes and references",
+        event.path,
+        event.checksum,
+        event.size,
+        "fetches its file into the media folder",
+    )
+
+
+def change_back(rooms: Bound, event: Event) -> Undone:
+    """Have an object name the content again that it named before; the next run fetches that."""
+    former = parse_checksum(event.before.checksum or "")
+    if former is None:
+        raise NotUndone(
+            "the media object had no checksum before, or only another path", "nothing needs to be put back"
+        )
+    item, link = _as_left(rooms, event)
+    change = ObjectChange(item, checksum=former)
+    if rooms.bucket is not None:
+        _see_that_it_is_stored(rooms, former)
+    elif event.before.named is not None:
+        # On a server's own disk the former content is at the former path, and nowhere else.
+        change = replace(change, path=event.before.named)
+    (answer,) = rooms.catalog.update([change])
+    if isinstance(answer, Changed):
+        raise NotUndone(_CHANGED, _SEE)
+    if isinstance(answer, Rejected):
+        raise NotUndone(
+            f"Gramps Web does not take the change: {answer.problem.reason}", answer.problem.remedy
+        )
+    _see_that_it_is_served(rooms, answer.object, item)
+    return Undone(
+        f"Put back in Gramps Web: what '{link.path}' held before",
+        link.path.text,
+        former,
+        None,
+        "fetches that into the media folder; what is there now goes to the trash",
+    )
+
+
+def _see_that_it_is_stored(rooms: Bound, former: Checksum) -> None:
+    """See that the bucket has the former content, back from the quarantine if it must be."""
+    store, tree = rooms.store, rooms.binding.tree_id
+    if not (store.sizes([former]) or store.bring_back([former], tree_id=tree)):
+        raise NotUndone(
+            "the bucket does not hold the former content any more",
+            f"look for a copy with the MD5 checksum {former}, in your backup or on another computer",
+        )
+
+
+def _see_that_it_is_served(rooms: Bound, item: MediaObject, was: MediaObject) -> None:
+    """See that a server with its own disk has the former content at the former path; else take the change back."""
+    if rooms.disk is None:
+        return
+    if rooms.disk.examine(item) != item.digest:
+        rooms.catalog.update([ObjectChange(item, path=was.path, checksum=was.digest)])
+        raise NotUndone(
+            "Gramps Web does not have the former content any more",
+            f"look for a copy with the MD5 checksum {item.checksum}, in your backup or on another computer",
+        )
+
+
+def take_away(rooms: Bound, event: Event) -> Undone:
+    """Delete an object that was made of a file; the file stays, and is not added again unless it is changed."""
+    item, link = _as_left(rooms, event)
+    if not rooms.catalog.is_as_made(item):
+        raise NotUndone(
+            _CHANGED, "delete it in Gramps Web, if it is to go with all that was written about it"
+        )
+    if any(rooms.catalog.references(item.handle).values()):
+        raise _referred_to()
+    state = rooms.state
+    # Before it is deleted: killed in between, the next run must not take the file for one that somebody wants deleted.
+    state.put_links([replace(link, detached=Detached.OBJECT_GONE)])
+    try:
+        answer = _delete(rooms, item)
+    except BaseException:
+        state.put_links([link])  # should it be gone after all, its file goes to the trash, which keeps it
+        raise
+    state.add_undo(item.handle, link.path.text, link.checksum, answer.undo, time.time(), named=item.path)
+    return Undone(
+        f"Deleted in Gramps Web: '{link.path}'; the file stays in the media folder, and is added again once it is changed",
+        link.path.text,
+        link.checksum,
+        event.size,
+    )
+
+
+def _delete(rooms: Bound, item: MediaObject) -> Deletion:
+    answer = rooms.catalog.delete(item)
+    if isinstance(answer, Changed):
+        raise NotUndone(_CHANGED, _SEE)
+    if answer.touched:
+        rooms.catalog.undo(answer.undo)
+        raise _referred_to()
+    return answer
+
+
+def _referred_to() -> NotUndone:
+    return NotUndone(
+        "people, events or other records refer to the media object by now",
+        "take it out of their galleries first, or delete it in Gramps Web",
+    )
+
+
+def _as_left(rooms: Bound, event: Event) -> tuple[MediaObject, Link]:
+    """The object and its link, if object and file are as the event left them.
+
+    Raises:
+        NotUndone: they are not.
+    """
+    handle = event.handle or ""
+    item = rooms.catalog.get(handle)
+    if item is None:
+        raise NotUndone("the media object is not in Gramps Web any more", _SEE)
+    link = next(iter(rooms.state.links_of({handle})), None)
+    if link is None or link.detached is not None or (item.digest, item.path) != (event.checksum, link.named):
+        raise NotUndone(_CHANGED, _SEE)
+    file = standing(rooms.media, link.place)
+    if file is None or file.checksum != event.checksum:
+        raise NotUndone(
+            f"the file '{link.place}' is not as it was then: it was changed, moved or deleted since", _SEE
+        )
+    return item, link

@@ -1,0 +1,48 @@
+"""`history`, `undo` and `verify` as people type them."""
+
+from __future__ import annotations
+
+from syncd.model import Checksum, Link, MediaPath
+from syncd.model.plan import Before, Done
+from syncd.state import Deed
+from tests.unit.cli.desk import Desk
+
+ONE = Checksum("1" * 32)
+
+
+def test_a_line_an_event(desk: Desk) -> None:
+    """Number, time, what, from where, why, in which cycle, and where the former file is."""
+    with desk.state() as state:
+        state.record(
+            [Deed(Done("moved", "b.jpg", "h", ONE, 5, "moved in Gramps Web"), Before("a.jpg"))],
+            cycle="c1",
+            at=0,
+        )
+        was = Before(checksum="2" * 32, kept_as=".syncd/trash/x/b.jpg")
+        state.record(
+            [Deed(Done("fetched", "b.jpg", "h", ONE, 5, "changed in Gramps Web"), was)], cycle="c2", at=0
+        )
+        state.mark_undone(2, 0)
+    answer = desk.syncd("history", "a.jpg")
+    first, second = answer.out.splitlines()
+    assert first.startswith("number 1  19")
+    assert first.endswith("moved: a.jpg → b.jpg (moved in Gramps Web; cycle c1)")
+    assert "the former one is .syncd/trash/x/b.jpg; put back 19" in second
+    (_, event) = desk.syncd("history", "h", "--json").document["history"]
+    assert event["before"] == {"path": None, "named": None, "checksum": "2" * 32}
+    assert (event["kept_as"], event["undone"]) == (".syncd/trash/x/b.jpg", "1970-01-01T00:00:00Z")
+
+
+def test_a_file_without_a_history(desk: Desk) -> None:
+    """One that is in step for longer than the record goes back is no mistake; one that nobody knows is."""
+    with desk.state() as state:
+        state.put_links([Link("h", "a.jpg", MediaPath.of("a.jpg"), ONE)])
+    assert desk.syncd("history", str(desk.media / "a.jpg")).code == 0
+    assert desk.syncd("history", ONE).code == 0
+    assert desk.syncd("history", "b.jpg").code == 2
+
+
+def test_a_limit_goes_with_reading(desk: Desk) -> None:
+    """A rate that limits nothing, and one that is none, are mistakes."""
+    assert desk.syncd("verify", "--limit", "1 MB").code == 2
+    assert desk.syncd("verify", "--deep", "--limit", "fast").code == 2
