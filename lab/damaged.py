@@ -74,14 +74,15 @@ class DamagedDisk(Server):
         super().stop()
 
     def damage(self, path: str, place: Place, *, after: int = 0) -> None:
-        """Have a path answer with an I/O error from now on.
+        """Have a path answer with an I/O error from now on; bytes are bad with the file that is there, wherever it goes.
 
         Args:
             path: relative to the disk.
             place: what of it is damaged.
             after: how often it may still be opened without any error (of content only).
         """
-        self._told[path] = {str(place): after}
+        where = str((self.files / path).stat().st_ino) if place is Place.CONTENT else path
+        self._told[where] = {str(place): after}
         self._tell()
 
     def heal(self) -> None:

@@ -30,18 +30,18 @@ class Shown(mfusepy.Operations):  # type: ignore[misc]
     def __init__(self, files: Path, damage: Path) -> None:
         self._files = files
         self._damage = damage
-        self._opened: Counter[tuple[int, str]] = Counter()
+        self._opened: Counter[tuple[int, int]] = Counter()
         self._bad: set[int] = set()
 
     def _real(self, path: str) -> Path:
         return self._files / path.lstrip("/")
 
-    def _told(self, path: str) -> dict[str, int]:
-        told: dict[str, int] = json.loads(self._damage.read_bytes()).get(path.lstrip("/"), {})
+    def _told(self, where: str) -> dict[str, int]:
+        told: dict[str, int] = json.loads(self._damage.read_bytes()).get(where, {})
         return told
 
     def _check(self, path: str, place: Place) -> None:
-        if place in self._told(path):
+        if place in self._told(path.lstrip("/")):
             raise _refuse(errno.EIO)
 
     # --- a file's bytes -----------------------------------------------------------------------------------------------
@@ -49,10 +49,11 @@ class Shown(mfusepy.Operations):  # type: ignore[misc]
     def open(self, path: str, flags: int) -> int:
         """Open a file; whether its bytes can be read is settled here."""
         descriptor = os.open(self._real(path), flags)
-        told = self._told(path)
+        inode = os.fstat(descriptor).st_ino
+        told = self._told(str(inode))
         if Place.CONTENT in told:
-            self._opened[self._damage.stat().st_ino, path] += 1
-            if self._opened[self._damage.stat().st_ino, path] > told[Place.CONTENT]:
+            self._opened[self._damage.stat().st_ino, inode] += 1
+            if self._opened[self._damage.stat().st_ino, inode] > told[Place.CONTENT]:
                 self._bad.add(descriptor)
         return descriptor
 
