@@ -91,6 +91,12 @@ class Desk:
     """The settings, while others are in use."""
     told: frozenset[str] = frozenset()
     """Objects of which the last run said that they have a problem."""
+    broken_off: bool = False
+    """Whether the last run did not end well: what it did may not be written down."""
+    lost: set[str] = field(default_factory=set)
+    """What people overwrote or deleted while it ran."""
+    left: dict[str, str] = field(default_factory=dict)
+    """What files held that people moved since the last run that ended well, by the names they had."""
     away: Inode | None = None
     """The media folder's inode while it is not mounted."""
     backup: Inode | None = None

@@ -49,13 +49,25 @@ class People:
 
     def _put(self, desk: Desk, path: str, content: bytes, *, in_place: bool = False) -> None:
         """A file is written, or put, at a path; what stood there is overwritten."""
-        standing = self.world.standing(desk).get(path)
-        if standing is not None:
-            self._known.gone.add(self._known.word(standing))
+        self._lose(desk, path)
+        if path in desk.left:
+            self._known.muddled.add(desk.left[path])  # that file left its name to this one: it may be a copy
         if path.endswith("~"):
             self._known.muddled.add(self._known.word(content))  # an ignored file goes nowhere
         self.world.disks.write_file(f"{desk.top}/{path}", content, in_place=in_place)
         self._judge_places(desk)
+
+    def _lose(self, desk: Desk, path: str) -> None:
+        """Whatever stands there is overwritten or deleted by somebody who has it before them."""
+        content = self.world.standing(desk).get(path)
+        if content is None:
+            return
+        word = self._known.word(content)
+        self._known.gone.add(word)
+        if desk in self.world.active:
+            desk.lost.add(word)
+        if desk.broken_off:
+            self._known.muddled.add(word)  # fetched, perhaps, and not written down: then it is fetched again
 
     def _judge_places(self, desk: Desk) -> None:
         """Contents that stand twice, or that changed places with new ones, are in several places."""
@@ -104,13 +116,13 @@ class People:
         names = self._names(desk) if desk else []
         if desk and names and (path := chance.choice(names)) != to and self._can_stand(desk, to, but=path):
             standing = self.world.standing(desk)
-            if to in standing:
-                self._known.gone.add(self._known.word(standing[to]))
+            self._lose(desk, to)
             if to in standing or any(form["path"] == to for form in self.world.web.media().values()):
                 # It may count as an edit of the file, or the object, whose name it takes.
                 self._known.muddled.add(self._known.word(standing[path]))
             self._note(desk, f"moves {path} to {to}", path, to)
             self._muddle_unsynced(desk, [path, to])
+            desk.left[path] = self._known.word(standing[path])
             self.world.disks.move(f"{desk.top}/{path}", f"{desk.top}/{to}")
 
     def swap(self, chance: random.Random) -> None:
@@ -130,6 +142,11 @@ class People:
         disks = self.world.disks
         if desk and disks.is_folder(f"{desk.top}/{source}") and not disks.exists(f"{desk.top}/{to}"):
             self._note(desk, f"renames {source} to {to}", source, to)
+            desk.left |= {
+                path: self._known.word(content)
+                for path, content in self.world.standing(desk).items()
+                if path.startswith(f"{source}/")
+            }
             disks.move(f"{desk.top}/{source}", f"{desk.top}/{to}")
 
     def copy(self, chance: random.Random) -> None:
@@ -159,7 +176,7 @@ class People:
         names = self._names(desk) if desk else []
         if desk and names:
             path = chance.choice(names)
-            self._known.gone.add(self._known.word(self.world.standing(desk)[path]))
+            self._lose(desk, path)
             self._note(desk, f"deletes {path}", path)
             self.world.disks.remove(f"{desk.top}/{path}")
 
@@ -169,7 +186,7 @@ class People:
         names = self._names(desk) if desk else []
         for path in names[1:] if desk else []:
             assert desk is not None
-            self._known.gone.add(self._known.word(self.world.standing(desk)[path]))
+            self._lose(desk, path)
             self._note(desk, f"deletes {path}", path)
             self.world.disks.remove(f"{desk.top}/{path}")
 

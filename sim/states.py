@@ -57,7 +57,8 @@ def _forgets(world: World, desk: Desk) -> None:
     """What stands in a folder whose state is lost is new to it again."""
     if desk.away is not None:
         world.history.muddled |= world.history.written.keys()
-    world.history.muddled |= {world.history.word(content) for content in world.standing(desk).values()}
+    for top in {desk.top, str(desk.settings.media_dir)}:  # both, while the settings name another folder
+        world.history.muddled |= {world.history.word(content) for content in world.standing_in(top).values()}
 
 
 def keep_state(world: World, desk: Desk) -> None:

@@ -277,9 +277,6 @@ class World:
             pass
         except SyncdError as error:
             self.note(f"{desk.name}: {type(error).__name__} {error.reason}")
-            if not self.disks.exists(f"{desk.top}/.syncd/folder.json"):
-                # A first contact that failed: what it has made looks like anybody's.
-                self.history.clean = False
             self.hit(f"failure: {type(error).__name__}")
             if isinstance(error, StopError):
                 self.hit(f"stop: {name_of(error.reason)}")
@@ -292,12 +289,26 @@ class World:
             self.disks.owner = owner
         if self.broken is not None:
             raise Violation(self.broken)
+        self._note_end(desk, outcome)
         if desk.name in self.dead:
             self._bury(desk, faults)
             return None
         if outcome is not None:
             self._tell(desk, outcome)
         return outcome
+
+    def _note_end(self, desk: Desk, outcome: Outcome | None) -> None:
+        """Keep in mind whether all that a run did is written down."""
+        desk.broken_off = outcome is None or outcome.stop is not None or outcome.unfinished
+        lost, desk.lost = desk.lost, set()
+        if not desk.broken_off:
+            desk.left.clear()
+            return
+        self.history.muddled |= lost
+        if not self.disks.exists(f"{desk.settings.media_dir}/.syncd/folder.json"):
+            # A first contact that was broken off: what it has made looks like anybody's.
+            self.history.clean = False
+            self.history.muddled |= {self.history.word(content) for content in self.standing(desk).values()}
 
     def _once(self, desk: Desk) -> Outcome:
         self.stop_daemon(desk)
@@ -375,14 +386,18 @@ class World:
 
     def standing(self, desk: Desk) -> dict[str, bytes]:
         """A desktop's files, without ours."""
-        return {path: content for path, content in self._files(desk) if ".syncd" not in path.split("/")}
+        return self.standing_in(desk.top)
+
+    def standing_in(self, top: str) -> dict[str, bytes]:
+        """A folder's files, without ours."""
+        return {path: content for path, content in self._files(top) if ".syncd" not in path.split("/")}
 
     def trash(self, desk: Desk) -> dict[str, bytes]:
         """What lies in a desktop's trash."""
-        return {path: content for path, content in self._files(desk) if path.startswith(".syncd/trash/")}
+        return {path: content for path, content in self._files(desk.top) if path.startswith(".syncd/trash/")}
 
-    def _files(self, desk: Desk) -> Iterable[tuple[str, bytes]]:
-        return self.disks.files(desk.top).items() if self.disks.exists(desk.top) else ()
+    def _files(self, top: str) -> Iterable[tuple[str, bytes]]:
+        return self.disks.files(top).items() if self.disks.exists(top) else ()
 
     def everything(self) -> set[str]:
         """The words of all contents that stand anywhere."""
