@@ -266,7 +266,7 @@ class World:
                 done = self._is_still(replace(item, path=path, checksum=checksum))
                 bytes_first = parse_checksum(item.checksum) == checksum or self.may_name(checksum)
                 if done or (self._is_still(item) and bytes_first):
-                    self.objects[item.handle] = replace(item, path=path, checksum=checksum)
+                    self.objects[item.handle] = replace(item, path=path, checksum=checksum, change=self.now)
                     self._record(link)
             case Fetch():
                 self._fetch(action)

@@ -189,6 +189,11 @@ class TwoDesktopsOfADiskServer(TwoDesktops):
         if not [item for item in wanting if self.desks[0].keep(item, content)]:
             self.history.written.discard(content)
 
+    def named_only(self) -> set[str]:
+        """Names come before bytes."""
+        items = self.desks[0].objects.values()
+        return {word(item.checksum) for item in items if self.desks[0].served(item) != word(item.checksum)}
+
     def _lose_sight(self, *items: MediaObject | None) -> None:
         """Objects got other paths in Gramps Web: what only their old ones had can be reached by nobody."""
         here = {content for world in self.desks for content, _inode in world.files.values()}

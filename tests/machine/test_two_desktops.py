@@ -141,6 +141,10 @@ class TwoDesktops(RuleBasedStateMachine):
         """An upload that was under way arrives."""
         self.desks[0].bucket.add(md5(content))
 
+    def named_only(self) -> set[str]:
+        """Contents that a desktop gave objects as theirs, and did not send yet: none where bytes come before names."""
+        return set()
+
     # --- people at a desktop --------------------------------------------------------------------------------------
 
     def _file(self, desk: int, number: int) -> str | None:
@@ -322,15 +326,15 @@ class TwoDesktops(RuleBasedStateMachine):
         """A person gives an object another path."""
         item = self._object(number)
         if item is not None:
-            self.desks[0].objects[item.handle] = replace(item, path=path)
+            self.desks[0].objects[item.handle] = replace(item, path=path, change=self.desks[0].now)
 
     @rule(one=which, other=which)
     def web_swap(self, one: int, other: int) -> None:
         """Two objects change names."""
         first, second = self._object(one), self._object(other)
         if first is not None and second is not None:
-            self.desks[0].objects[first.handle] = replace(first, path=second.path)
-            self.desks[0].objects[second.handle] = replace(second, path=first.path)
+            for item, path in ((first, second.path), (second, first.path)):
+                self.desks[0].objects[item.handle] = replace(item, path=path, change=self.desks[0].now)
 
     @rule(number=which)
     def web_delete(self, number: int) -> None:
@@ -405,8 +409,9 @@ class TwoDesktops(RuleBasedStateMachine):
     def time_passes(self, days: int) -> None:
         """An hour, or two days, go by. By then an upload that has not arrived counts as failed, its checksum as stale."""
         if days:
-            self.history.gone |= self.coming
-            self.history.muddled |= self.coming
+            late = self.coming | self.named_only()
+            self.history.gone |= late
+            self.history.muddled |= late
         for world in self.desks:
             world.now += 3600 + days * DAY
 
