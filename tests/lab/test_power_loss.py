@@ -1,6 +1,6 @@
 """The power fails at any moment of a run: whatever the disk has by then, the promises hold on it.
 
-The ordinary run looks at every moment of two situations, and at some of the others; `script/power-loss` at all.
+The ordinary run looks at every moment of a first run, and at some of the others; `script/power-loss` at all.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from lab.power_loss import scratch
 from lab.ptrace import SUPPORTED
 from lab.situations import SITUATIONS, Recorder, places_that_sync
 
-WHOLE = ("first", "day")
+WHOLE = ("first",)
 """Situations of which every moment is looked at."""
-EVERY = 12
+EVERY = 30
 """Of the others, one moment of so many."""
 NEVER_RECORDED = {"_swap_back"}
 """Functions whose sync is in no recording: a person would have to save the file between two calls."""
