@@ -18,7 +18,7 @@ from syncd.config import Settings
 from syncd.errors import Denied, Refused, StopError
 from syncd.gramps.client import GrampsWeb
 from syncd.gramps.disk import DiskStore
-from syncd.guard import find_server_stop, missing_folder_stop
+from syncd.guard import find_server_stop, missing_folder_stop, raise_stop
 from syncd.housekeeping import recover
 from syncd.model import FolderFile
 from syncd.observer import Arrival
@@ -105,8 +105,7 @@ def check(settings: Settings, state: State, catalog: GrampsWeb, stack: ExitStack
         Denied: the login may not see private objects.
     """
     if not settings.media_dir.is_dir():
-        stop = missing_folder_stop(settings.media_dir)
-        raise StopError(stop.reason, stop.remedy)
+        raise_stop(missing_folder_stop(settings.media_dir))
     media = stack.enter_context(MediaFolder(settings.media_dir))
     arrival = Arrival(
         media_dir=settings.media_dir,
@@ -144,9 +143,7 @@ def check_place(catalog: GrampsWeb, binding: Binding, handles: Sequence[str]) ->
         if (found.bucket, found.prefix) != (binding.bucket, binding.prefix):
             bound = identity_of(binding)
             # Only the place differs: tree and rights were looked at before.
-            stop = find_server_stop(bound, replace(bound, bucket=found.bucket, prefix=found.prefix))
-            assert stop is not None
-            raise StopError(stop.reason, stop.remedy)
+            raise_stop(find_server_stop(bound, replace(bound, bucket=found.bucket, prefix=found.prefix)))
         return
     raise StopError(
         "Gramps Web does not tell where it keeps its media, so nobody knows whether this is its bucket",

@@ -9,8 +9,7 @@ from contextlib import closing
 
 from syncd import doorstep
 from syncd.config import Settings, check_media_dir
-from syncd.errors import StopError
-from syncd.guard import missing_folder_stop
+from syncd.guard import missing_folder_stop, raise_stop
 from syncd.ignore import IgnoreRules, is_ours
 from syncd.merge.survey import Survey, survey
 from syncd.model import BucketSnapshot
@@ -31,8 +30,7 @@ def survey_paths(settings: Settings) -> Survey:
     if binding is None:
         check_media_dir(settings)
     elif not settings.media_dir.is_dir():
-        stop = missing_folder_stop(settings.media_dir)
-        raise StopError(stop.reason, stop.remedy)
+        raise_stop(missing_folder_stop(settings.media_dir))
     ignored = IgnoreRules.load(settings.media_dir, settings.ignore)
     with closing(doorstep.open_catalog(settings)) as catalog:
         tree_id = catalog.connect().tree_id

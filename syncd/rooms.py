@@ -27,8 +27,8 @@ from syncd.applier.transfers import Transfers
 from syncd.applier.web import NewObjects, WebChanges, new_object
 from syncd.config import Settings, check_media_dir
 from syncd.cycle import Cycle
-from syncd.errors import StopError, SyncdError
-from syncd.guard import missing_folder_stop
+from syncd.errors import SyncdError
+from syncd.guard import missing_folder_stop, raise_stop
 from syncd.housekeeping import keep_house, recover
 from syncd.ignore import IgnoreRules, is_ours
 from syncd.model import Checksum, FolderFile
@@ -305,8 +305,7 @@ class _Builder:
 def _media_folder(settings: Settings) -> Iterator[MediaFolder]:
     """The folder, or a stop where it is missing though it was synced before."""
     if not settings.media_dir.is_dir():
-        stop = missing_folder_stop(settings.media_dir)
-        raise StopError(stop.reason, stop.remedy)
+        raise_stop(missing_folder_stop(settings.media_dir))
     with MediaFolder(settings.media_dir) as media:
         yield media
 

@@ -226,7 +226,8 @@ class Session:
         """
         from syncd.applier.disk import MediaFolder
         from syncd.belonging import find_stop, is_another_pair
-        from syncd.errors import FolderError, StopError
+        from syncd.errors import FolderError
+        from syncd.guard import raise_stop
         from syncd.state import State
 
         settings, marker = self.settings(), None
@@ -236,15 +237,15 @@ class Session:
             binding = state.binding()
         if binding is None or not is_another_pair(marker, binding, settings.media_dir):
             return
-        stop = find_stop(
-            marker,
-            binding,
-            media_dir=settings.media_dir,
-            state_file=settings.state_file,
-            source=settings.source,
+        raise_stop(
+            find_stop(
+                marker,
+                binding,
+                media_dir=settings.media_dir,
+                state_file=settings.state_file,
+                source=settings.source,
+            )
         )
-        if stop is not None:
-            raise StopError(stop.reason, stop.remedy)
 
     @contextmanager
     def aside(self, *, needed: bool = True) -> Iterator[None]:

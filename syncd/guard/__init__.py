@@ -19,6 +19,7 @@ from syncd.guard.stops import (
     inner_folder_stop,
     missing_folder_stop,
     outer_folder_stop,
+    raise_stop,
     shared_state_stop,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "inner_folder_stop",
     "missing_folder_stop",
     "outer_folder_stop",
+    "raise_stop",
     "shared_state_stop",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from syncd.errors import StopError
 from syncd.model.values import Stop
 
 NEEDED_PERMISSIONS = frozenset({"ViewPrivate", "AddObject", "EditObject", "DeleteObject"})
@@ -201,3 +202,13 @@ def _place(identity: Identity) -> str:
     if identity.bucket is None:
         return "on its own disk"
     return "in " + f"s3://{identity.bucket}/{identity.prefix}".removesuffix("/")
+
+
+def raise_stop(stop: Stop | None) -> None:
+    """Stop, if there is a reason to.
+
+    Raises:
+        StopError: there is one.
+    """
+    if stop is not None:
+        raise StopError(stop.reason, stop.remedy)

@@ -12,7 +12,7 @@ from syncd.belonging import identity_of
 from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
 from syncd.errors import Denied, MovedOn, Refused, StopError
-from syncd.guard import Identity, find_listing_stop, find_server_stop
+from syncd.guard import Identity, find_listing_stop, find_server_stop, raise_stop
 from syncd.merge.orphans import DAY_SECONDS, USUAL_AGE_DAYS
 from syncd.migration.moving import Moved, Mover
 from syncd.migration.route import Request, Route, find_route
@@ -79,9 +79,7 @@ def migrate(settings: Settings, request: Request, progress: Progress) -> Migrati
         server = catalog.connect()
         _check_identity(binding, server)
         objects = catalog.list()[0].objects
-        stop = find_listing_stop(len(objects), links)
-        if stop is not None:
-            raise StopError(stop.reason, stop.remedy)
+        raise_stop(find_listing_stop(len(objects), links))
         location = find_location(catalog, objects)
         if location is None:
             return Migration(None, server.title)
@@ -353,9 +351,7 @@ def _check_identity(binding: Binding | None, server: ServerInfo) -> None:
     found = Identity(
         server.tree_id, server.title, binding.bucket, binding.prefix, None, None, server.permissions
     )
-    stop = find_server_stop(identity_of(binding), found)
-    if stop is not None:
-        raise StopError(stop.reason, stop.remedy)
+    raise_stop(find_server_stop(identity_of(binding), found))
 
 
 def _bound_prefix(binding: Binding | None, location: MediaLocation) -> str | None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from syncd.applier.disk import Marker, MediaFolder
 from syncd.belonging import find_stop, identity_of
-from syncd.errors import Denied, MovedOn, Refused, StopError
-from syncd.guard import NEEDED_PERMISSIONS, Identity, find_history_stop, find_server_stop
-from syncd.model import FolderFile, MediaObject, MediaPath, Stop
+from syncd.errors import Denied, MovedOn, Refused
+from syncd.guard import NEEDED_PERMISSIONS, Identity, find_history_stop, find_server_stop, raise_stop
+from syncd.model import FolderFile, MediaObject, MediaPath
 from syncd.ports import Catalog, FileServer, MediaLocation, NewObject, ServerInfo, Store
 from syncd.scanner import Unrest
 from syncd.state import Binding, State
@@ -182,9 +182,3 @@ class Arrival:
         binding = self.state.binding()
         if binding is not None:
             self.arrive(MediaLocation(binding.bucket, binding.prefix))
-
-
-def raise_stop(stop: Stop | None) -> None:
-    """Stop, if there is a reason to."""
-    if stop is not None:
-        raise StopError(stop.reason, stop.remedy)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from syncd.belonging import find_inner_stop
 from syncd.errors import ServerError
-from syncd.guard import find_listing_stop
+from syncd.guard import find_listing_stop, raise_stop
 from syncd.ignore import IgnoreRules
 from syncd.merge.orphans import DAY_SECONDS, LEAST_AGE_DAYS, named_by
 from syncd.model import (
@@ -25,7 +25,7 @@ from syncd.model import (
     Problem,
 )
 from syncd.model.plan import Notice
-from syncd.observer.arrival import Arrival, raise_stop
+from syncd.observer.arrival import Arrival
 from syncd.observer.contents import Contents
 from syncd.observer.observed import Observed
 from syncd.ports import Cursor, DesktopTree, FileServer, Phase, Progress
