@@ -38,7 +38,8 @@ def upload_first(
 ) -> tuple[MediaObject, bool]:
     """POST a file; the server makes an object that is named `<md5>.<ext>`, under a handle of its own choosing.
 
-    So nothing keeps two computers from making two. Whoever finds that another one was first takes its own back.
+    So nothing keeps two computers from making two. Whoever finds an object of that content makes none, and whoever
+    finds that another one was first takes its own back.
     It goes as fast as the line lets it, until `closed` is set.
     RACE: an object of which the history tells only after this look stays, as a second object of the same content.
 
@@ -51,6 +52,9 @@ def upload_first(
         LostAnswer: it cannot be told whether an object was made.
     """
     before = feed.newest()
+    for item in reading.list_objects(api).values():
+        if item.digest == checksum:  # since the tree was last looked at
+            return item, False
 
     def chunks() -> Iterator[bytes]:
         source.seek(0)

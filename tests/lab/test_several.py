@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 
+import pytest
+
 from lab.clock import wrong_by
 from lab.world import Desktop, World, md5
 from syncd.model.paths import MediaPath, handle_for
@@ -247,19 +249,28 @@ def test_killed_before_it_could_note_what_it_added(empty_world: World) -> None:
     assert now == {path: was[renamed.get(path, path)] for path in files}
 
 
-def test_two_computers_begin_an_empty_tree(empty_world: World) -> None:
-    """Both have the same photos, nobody has synced yet, and one finishes while the other sends its first: one of each."""
+@pytest.mark.parametrize(
+    ("method", "part"), [("POST", "/media/"), ("GET", "pagesize=1")], ids=["sends", "has looked"]
+)
+def test_two_computers_begin_an_empty_tree(empty_world: World, method: str, part: str) -> None:
+    """Both have the same photos, nobody has synced yet, and one finishes while the other sends its first: one of each.
+
+    Or it does when the other has seen that the tree is empty, and is about to send.
+    """
     world = empty_world
     there = world.new_desktop("laptop")
     for desktop in world.desktops:
         for name in ("a", "b", "c"):
             desktop.write(f"{name}.jpg", photo(name))
+    seen: list[str] = []
     done: list[str] = []
 
-    def before(method: str, path: str) -> None:
-        if method == "POST" and path.endswith("/media/") and not done:
+    def before(called: str, path: str) -> None:
+        if called == method and part in path and not done and (method == "POST" or seen):
             done.append(path)
             there.sync()
+        elif "/media/?" in path:
+            seen.append(path)
 
     with wire_to(world) as wire:
         wire.before = before
