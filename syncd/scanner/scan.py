@@ -6,7 +6,7 @@ import gc
 import os
 import stat
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,6 +82,7 @@ def scan(
         except OSError as error:
             raise _lost(media_dir, error) from error
         fresh = read_files(walk, progress, threads, unrest)
+        drop_former_names(walk)
         check_still_there(media_dir, root)
     for rel in not_mounted(walk):
         walk.occupied[rel] = Occupant.UNREADABLE
@@ -173,6 +174,25 @@ def read_files(walk: Walk, progress: Progress, threads: int, unrest: Unrest = CA
     for file in fresh:
         walk.files[file.path.key] = file
     return fresh
+
+
+def drop_former_names(walk: Walk) -> None:
+    """Of a file that was moved during the walk, and met at both its names, keep the one that it has now.
+
+    As two files, the second one would be a copy, and the first one gone in the next walk: with its object, and all
+    that refers to that. Files that have several names for good, as hard links, keep them.
+    """
+    files = walk.files.values()
+    count = Counter((file.stamp.device, file.stamp.inode) for file in files)
+    if len(count) == len(files):
+        return
+    for file in [file for file in files if count[file.stamp.device, file.stamp.inode] > 1]:
+        try:
+            status = os.stat(file.path.text, dir_fd=walk.root, follow_symlinks=False)
+        except OSError:
+            status = None
+        if status is None or (status.st_dev, status.st_ino) != (file.stamp.device, file.stamp.inode):
+            del walk.files[file.path.key]
 
 
 def _read_one(walk: Walk, reader: Reader, path: MediaPath, stamp: FileStamp) -> FolderFile | None:

@@ -268,6 +268,34 @@ def test_a_file_that_is_being_written_waits(tmp_path: Path, monkeypatch: pytest.
     assert (seen.snapshot.problems, seen.fresh, seen.vanished) == ((), [], [])
 
 
+def test_a_file_that_is_moved_meanwhile_is_met_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a folder that was listed already to one that was not; hard links stay what they are."""
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "one.jpg").write_bytes(b"linked")
+    (tmp_path / "two.jpg").hardlink_to(tmp_path / "one.jpg")
+    listed: list[str] = []
+    list_folder = os.scandir
+    move = False
+
+    def scandir(descriptor: int) -> Any:
+        listed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        if move and len(listed) == 3:
+            (tmp_path / listed[1] / "a.jpg").rename(tmp_path / listed[2] / "a.jpg")
+        return list_folder(descriptor)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    look(tmp_path)
+    _top, first, second, *_ = listed
+    (tmp_path / first / "a.jpg").write_bytes(b"a")
+    known = rows(look(tmp_path))
+    listed.clear()
+    move = True
+    seen = look(tmp_path, known)
+    assert sorted(seen.snapshot.files) == sorted(["one.jpg", "two.jpg", f"{second}/a.jpg"])
+    assert seen.vanished == [f"{first}/a.jpg"]
+
+
 def _vanish(path: Path) -> None:
     path.unlink()
 
