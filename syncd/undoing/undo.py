@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from syncd.bound import Bound
 from syncd.errors import NotUndone
+from syncd.ignore import IgnoreRules
+from syncd.model import MediaPath
 from syncd.model.plan import Before, Done
 from syncd.state import Deed, Event
 from syncd.undoing import files, objects
@@ -58,7 +60,9 @@ def undo(rooms: Bound, event: Event, *, now: float) -> Undone:
             f"it is more than {days} days ago",
             "what is older cannot be put back (deletions.trash_days); look for a copy in your backup",
         )
-    undone = _way_back(event)(rooms, event)
+    way_back = _way_back(event)
+    _see_that_it_counts(rooms, event)
+    undone = way_back(rooms, event)
     why = f"number {event.id} was undone"
     done = Done("undone", undone.path, event.handle, undone.checksum, undone.size, why)
     state = rooms.state
@@ -88,6 +92,23 @@ def _way_back(event: Event) -> Callable[[Bound, Event], Undone]:
     if event.kind in known:
         return known[event.kind]
     raise NotUndone(*_NOTHING_LOST.get(event.kind, _unknown(event)))
+
+
+def _see_that_it_counts(rooms: Bound, event: Event) -> None:
+    """See that the next run will see the file where it is to be.
+
+    At an ignored place it is out of sight: one that is moved there counts as deleted, and its object would go.
+
+    Raises:
+        NotUndone: it is ignored there.
+    """
+    back = MediaPath.of(event.path if event.before.path is None else event.before.path)
+    ignored = IgnoreRules.load(rooms.settings.media_dir, rooms.settings.ignore)
+    if ignored.matches(back):
+        raise NotUndone(
+            f"'{back}' is ignored now: syncd does not look at files there",
+            "take the pattern out of `ignore` in the configuration or .syncdignore first, then try again",
+        )
 
 
 def _unknown(event: Event) -> tuple[str, str]:

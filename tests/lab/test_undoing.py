@@ -159,6 +159,26 @@ def test_a_move(empty_world: World, side: str) -> None:
     ends_in_step(world)
 
 
+def test_a_place_that_is_ignored_by_now(empty_world: World) -> None:
+    """A file that is moved there counts as deleted, and its object would be deleted in Gramps Web."""
+    world = empty_world
+    was = begin(world, "drafts/a.jpg", "drafts/b.jpg", "other.jpg")
+    (world.folder / "drafts/a.jpg").rename(world.folder / "a.jpg")
+    world.api.delete(was["drafts/b.jpg"])
+    world.sync()
+    world.configure(ignore=["/drafts/"])
+    assert "is ignored now" in refused(world, "moved", "a.jpg")
+    assert "is ignored now" in refused(world, "trashed", "drafts/b.jpg")
+    assert world.sync()["actions"] == []
+    assert handles(world)["a.jpg"] == was["drafts/a.jpg"]
+    world.configure(ignore=[])
+    undo(world, "moved", "a.jpg")
+    undo(world, "trashed", "drafts/b.jpg")
+    world.sync()
+    assert handles(world) == was
+    ends_in_step(world)
+
+
 def test_an_object_that_was_changed(empty_world: World) -> None:
     """It names what it named before, and the file is that again; what was edited lies in the trash."""
     world = empty_world
