@@ -9,15 +9,17 @@ import time
 from dataclasses import replace
 
 from syncd.bound import Bound
+from syncd.bucket import S3Store
 from syncd.errors import NotUndone, Refused
 from syncd.model import Checksum, Detached, Link, MediaObject, parse_checksum
 from syncd.ports import Changed, Deletion, ObjectChange, Rejected
-from syncd.state import Event
+from syncd.state import Binding, Event
 from syncd.undoing.done import Undone
 from syncd.undoing.files import standing
 from syncd.undoing.returning import bring_back_object
 
 _SEE = "see what it went through since: syncd history FILE"
+_LOOK = "look for a copy with the MD5 checksum {}, in your backup or on another computer"
 _CHANGED = "the media object is not as syncd left it: somebody changed it since"
 
 
@@ -61,7 +63,7 @@ def change_back(rooms: Bound, event: Event) -> Undone:
     item, link = _as_left(rooms, event)
     change = ObjectChange(item, checksum=former)
     if rooms.bucket is not None:
-        _see_that_it_is_stored(rooms, former)
+        _see_that_it_is_stored(rooms.bucket, rooms.binding, former)
     elif event.before.named is not None:
         # On a server's own disk the former content is at the former path, and nowhere else.
         change = replace(change, path=event.before.named)
@@ -82,14 +84,16 @@ def change_back(rooms: Bound, event: Event) -> Undone:
     )
 
 
-def _see_that_it_is_stored(rooms: Bound, former: Checksum) -> None:
-    """See that the bucket has the former content, back from the quarantine if it must be."""
-    store, tree = rooms.store, rooms.binding.tree_id
-    if not (store.sizes([former]) or store.bring_back([former], tree_id=tree)):
-        raise NotUndone(
-            "the bucket does not hold the former content any more",
-            f"look for a copy with the MD5 checksum {former}, in your backup or on another computer",
-        )
+def _see_that_it_is_stored(bucket: S3Store, binding: Binding, former: Checksum) -> None:
+    """See that the bucket has the former content, back from the quarantine if it must be, and byte for byte."""
+    upkeep = bucket.upkeep()
+    key = upkeep.look(binding.prefix + former)
+    if key is None and bucket.bring_back([former], tree_id=binding.tree_id):
+        key = upkeep.look(binding.prefix + former)
+    if key is None:
+        raise NotUndone("the bucket does not hold the former content any more", _LOOK.format(former))
+    if key.etag != former and upkeep.digest(key) != former:
+        raise NotUndone("the bucket's copy of the former content is damaged", _LOOK.format(former))
 
 
 def _see_that_it_is_served(rooms: Bound, item: MediaObject, was: MediaObject) -> None:
@@ -100,7 +104,7 @@ def _see_that_it_is_served(rooms: Bound, item: MediaObject, was: MediaObject) ->
         rooms.catalog.update([ObjectChange(item, path=was.path, checksum=was.digest)])
         raise NotUndone(
             "Gramps Web does not have the former content any more",
-            f"look for a copy with the MD5 checksum {item.checksum}, in your backup or on another computer",
+            _LOOK.format(item.checksum),
         )
 
 

@@ -119,6 +119,7 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
             "test_content_whose_trash_was_emptied_by_hand",
             "test_a_move",
             "test_a_place_that_is_ignored_by_now",
+            "test_a_former_content_that_the_bucket_has_damaged",
             "test_what_took_nothings_place",
             "test_beside_a_daemon",
         ),

@@ -197,6 +197,22 @@ def test_an_object_that_was_changed(empty_world: World) -> None:
     ends_in_step(world)
 
 
+def test_a_former_content_that_the_bucket_has_damaged(empty_world: World) -> None:
+    """Gramps Web is not made to name it, whether it is told by its size or only by its bytes; nor once it is gone."""
+    world = empty_world
+    assert world.s3 is not None
+    begin(world, "a.jpg")
+    world.write("a.jpg", photo("edited"))
+    world.sync()
+    former = md5(photo("a.jpg"))
+    for damaged in (photo("A.jpg"), b"half"):
+        world.s3.put(former, damaged)
+        assert "damaged" in refused(world, "updated", "a.jpg")
+    world.s3.delete(former)
+    assert "does not hold" in refused(world, "updated", "a.jpg")
+    ends_in_step(world)
+
+
 def test_an_object_that_was_deleted(empty_world: World) -> None:
     """It is back with its references; the next run fetches its file."""
     world = empty_world
