@@ -68,11 +68,18 @@ def _find(state: State, file: str, folder: Path) -> Sequence[Event]:
     path = parsed if isinstance(parsed, MediaPath) else MediaPath.of(file)
     checksum = parse_checksum(file)
     checksums = set() if checksum is None else {checksum}
-    links = [*state.links_at({path.fold}), *state.links_of({file}), *state.links_with(checksums)]
+    links = []
+    if _is_text(file):  # what is not is never synced
+        links = [*state.links_at({path.fold}), *state.links_of({file}), *state.links_with(checksums)]
     events = state.life_of({path.text}, {file, *(link.handle for link in links)}, checksums)
     if not events and not links:
         raise click.UsageError(f"nothing is known of '{file}': no path, handle or checksum of a synced file")
     return events
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name that was typed holds no byte that is not text."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def in_words(event: Event) -> str:

@@ -144,7 +144,10 @@ def _find(state: State, which: str) -> tuple[TrashEntry | None, Undo | None]:
         click.UsageError: there is neither.
     """
     undos = {f"W{undo.id}": undo for undo in state.undos()}
-    entry = state.trash_entry(int(which)) if which.isascii() and which.isdigit() else None
+    is_number = (
+        which.isascii() and which.isdigit() and len(which) < 20
+    )  # Python reads no number of thousands of digits
+    entry = state.trash_entry(int(which)) if is_number else None
     undo = undos.get(which.upper())
     if entry is not None or undo is not None:
         return entry, undo

@@ -165,6 +165,11 @@ class Database:
         self.close()
 
 
+def is_number(number: int) -> bool:
+    """Whether a number that a person typed can be one of ours: SQLite takes none of more than 64 bits."""
+    return 0 < number < 1 << 63
+
+
 def as_stored(text: str) -> str | bytes:
     """Text from outside as it goes into a column of type ANY: bytes where it holds a lone surrogate."""
     if text.isascii():

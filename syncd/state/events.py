@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from syncd.model import Checksum, parse_checksum
 from syncd.model.plan import Before
-from syncd.state.database import Database, Row, as_stored, as_text
+from syncd.state.database import Database, Row, as_stored, as_text, is_number
 from syncd.state.records import Deed, Event
 
 _NOBODY: frozenset[str] = frozenset()
@@ -46,7 +46,7 @@ class Events(Database):
 
     def event(self, number: int) -> Event | None:
         """One thing that was done, by its number; None when it is not known (any more)."""
-        row = self._row(f"{_SELECT} WHERE id = ?", (number,))
+        row = self._row(f"{_SELECT} WHERE id = ?", (number,)) if is_number(number) else None
         return None if row is None else _event(row)
 
     def mark_undone(self, number: int, at: float) -> None:

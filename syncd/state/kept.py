@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from syncd.model import Checksum, Deleted, MediaPath
 from syncd.model.plan import Conflict, Why
-from syncd.state.database import Database, Row, as_stored, as_text
+from syncd.state.database import Database, Row, as_stored, as_text, is_number
 from syncd.state.records import KnownConflict, TrashEntry, Undo
 
 _TRASH = "SELECT path, kept_as, checksum, size, at, reason, handle, id FROM trash"
@@ -99,7 +99,7 @@ class Kept(Database):
 
     def trash_entry(self, number: int) -> TrashEntry | None:
         """One entry by its id."""
-        row = self._row(f"{_TRASH} WHERE id = ?", (number,))
+        row = self._row(f"{_TRASH} WHERE id = ?", (number,)) if is_number(number) else None
         return None if row is None else _trash_entry(row)
 
     def drop_trash(self, ids: Iterable[int]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from syncd.model import Checksum, Link, MediaPath
 from syncd.model.plan import Before, Done
 from syncd.state import Deed
@@ -40,6 +42,22 @@ def test_a_file_without_a_history(desk: Desk) -> None:
     assert desk.syncd("history", str(desk.media / "a.jpg")).code == 0
     assert desk.syncd("history", ONE).code == 0
     assert desk.syncd("history", "b.jpg").code == 2
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "9" * 5000])
+def test_a_number_that_nothing_has(desk: Desk, number: str) -> None:
+    """One that is larger than the state can hold is known as little as any other; it is no defect."""
+    assert desk.syncd("trash", "restore", number).code == 2
+    with desk.state() as state:
+        assert state.event(1 << 63) is None
+        assert state.trash_entry(1 << 63) is None
+
+
+def test_a_name_that_is_no_text(desk: Desk) -> None:
+    """A file may have one; nothing is known of it, as it is never synced."""
+    answer = desk.syncd("history", "caf\udce9.jpg")
+    assert answer.code == 2
+    assert "nothing is known of" in answer.err
 
 
 def test_a_limit_goes_with_reading(desk: Desk) -> None:
