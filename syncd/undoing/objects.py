@@ -112,8 +112,10 @@ def take_away(rooms: Bound, event: Event) -> Undone:
     """Delete an object that was made of a file; the file stays, and is not added again unless it is changed."""
     item, link = _as_left(rooms, event)
     if not rooms.catalog.is_as_made(item):
+        # The first object of a tree gets its path by a change of ours: not every change was somebody's.
         raise NotUndone(
-            _CHANGED, "delete it in Gramps Web, if it is to go with all that was written about it"
+            "the media object is no longer as it was when it was made",
+            "delete it in Gramps Web, if it is to go with all that was written about it",
         )
     if any(rooms.catalog.references(item.handle).values()):
         raise _referred_to()

@@ -238,7 +238,9 @@ def test_an_object_that_was_added(empty_world: World) -> None:
     world.api.edit(found["described.jpg"], desc="Aunt Mary")
     world.api.new_person(media_list=[{"_class": "MediaRef", "ref": found["portrait.jpg"]}])
     world.sync()
-    assert "somebody changed it since" in refused(world, "added", "described.jpg")
+    assert "no longer as it was when it was made" in refused(world, "added", "described.jpg")
+    # The first object of a tree was changed, too, but by nobody else.
+    assert "somebody" not in refused(world, "added", "first.jpg")
     assert "refer to the media object" in refused(world, "added", "portrait.jpg")
     undo(world, "added", "plain.jpg")
     assert not world.api.exists(found["plain.jpg"])
