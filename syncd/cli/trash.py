@@ -95,7 +95,7 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
     free one. What was deleted in Gramps Web comes back there with its description, attributes and references; the
     next run fetches its file.
     """
-    from syncd.undoing import restore_file  # noqa: PLC0415  (--help must not wait for an HTTP client)
+    from syncd.undoing import is_changed, restore_file  # noqa: PLC0415  (--help must not wait for an HTTP client)
 
     folder = session.settings().media_dir
     with session.state(write=True) as state:
@@ -109,11 +109,14 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
         assert entry is not None
         wanted = entry.path if target is None else _target(target, folder)
         with session.folder() as media:
-            path = restore_file(state, media, entry, wanted)
+            file = restore_file(state, media, entry, wanted)
+    path = file.path
     if session.wants_report:
         session.report.line(f"Brought back: {path}")
         if path.key != wanted.key:
             session.report.line(f"  The name {wanted} is taken, so it got a free one.")
+        if is_changed(entry, file):
+            session.report.line("  Its bytes changed in the trash: see whether it is all right.")
         session.report.line(session.what_follows("brings it into Gramps Web"))
     return Ending(document={**_document([entry], []), "restored_to": str(path)})
 

@@ -74,7 +74,8 @@ def on_absent_disks(walk: Walk) -> Mapping[str, Sequence[str]]:
     """Files that were on a disk of which nothing is to be seen, though the folder where it was mounted is not empty.
 
     Something was saved at the mount point, or another disk is mounted there. As in `not_mounted` the company tells: the
-    files that lie where they lay say which device numbers of then are there now.
+    files that lie where they lay say which device numbers of then are there now. Where there are none, the number itself
+    must do, as the media folder's has one, too.
 
     Returns:
         The keys of the files, by the key of the folder that they were in, or of what is left above it. Where nothing is
@@ -87,19 +88,21 @@ def on_absent_disks(walk: Walk) -> Mapping[str, Sequence[str]]:
             then.add(stamp.device)
         elif key not in walk.occupied:
             missing.setdefault(stamp.device, []).append(key)
-    if not then or not missing.keys() - then:
+    if not missing.keys() - then:
         return {}
     now = {file.stamp.device for file in walk.files.values()} | {
         device for device, _above in walk.empty.values()
     }
     now |= {stamp.device for _path, stamp in walk.to_read}
+    if not then:
+        now.add(walk.device)
     there = {*walk.files, *walk.occupied, *walk.empty, *(path.key for path, _stamp in walk.to_read)}
     away: dict[str, list[str]] = {}
     for device in missing.keys() - then - now:
         folder = _common_folder(missing[device])
         while folder and folder not in walk.empty and not any(key.startswith(f"{folder}/") for key in there):
             folder = folder.rpartition("/")[0]
-        if folder:
+        if folder and (then or folder not in walk.mounts):
             away.setdefault(folder, []).extend(missing[device])
     return away
 

@@ -82,6 +82,7 @@ class Walk:
         inner: folders below the top that bear the marker of a media folder of their own.
         empty: folders without any entry, by key, with their device and that of the folder above.
         mounts: folders on which another file system is mounted, by key, with both devices likewise.
+        device: the media folder's.
     """
 
     root: int
@@ -95,6 +96,7 @@ class Walk:
     inner: list[str] = field(default_factory=list)
     empty: dict[str, tuple[int, int]] = field(default_factory=dict)
     mounts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    device: int = 0
     young: set[str] = field(default_factory=set)
     """Keys of changed files that were not read because they had changed too lately."""
     _moved: dict[tuple[int, int, int, int], Checksum] | None = None
@@ -106,6 +108,7 @@ class Walk:
             OSError: the media folder itself cannot be listed.
         """
         top = self.top()
+        self.device = top.device
         self._go_on(self._list(top), {(top.device, top.inode)})
 
     def below(self, folder: Folder) -> None:

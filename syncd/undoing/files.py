@@ -9,12 +9,12 @@ from contextlib import suppress
 
 from syncd.applier.disk import MediaFolder, Ready
 from syncd.bound import Bound
-from syncd.errors import MovedOn, NotUndone
+from syncd.errors import MovedOn, NotUndone, Unexpected
 from syncd.model import Checksum, FolderFile, MediaPath, parse_checksum
 from syncd.model.plan import Before
 from syncd.state import Event, TrashEntry
 from syncd.undoing.done import Undone
-from syncd.undoing.returning import folds_beside, restore_file
+from syncd.undoing.returning import folds_beside, is_changed, restore_file
 
 _SEE = "see what it went through since: syncd history FILE"
 _SYNC = "run syncd --once first, then look again: syncd history FILE"
@@ -61,7 +61,7 @@ def _former(rooms: Bound, event: Event, former: Checksum) -> Ready:
         with rooms.media.incoming(former) as part:
             store.get(former, part.file)
             return part.finish()
-    except MovedOn as error:
+    except (MovedOn, Unexpected) as error:  # it is not there, or has other bytes
         raise NotUndone(
             "the former content is neither in the trash nor where Gramps Web keeps its media",
             f"look for a copy with the MD5 checksum {former}, in your backup or on another computer",
@@ -111,12 +111,15 @@ def bring_back(rooms: Bound, event: Event) -> Undone:
             f"another file is called '{path}' now",
             f"bring it back under another name: syncd trash restore {entry.id} --to PATH",
         )
-    where = restore_file(rooms.state, rooms.media, entry, path)
+    file = restore_file(rooms.state, rooms.media, entry, path)
+    changed = (
+        "; its bytes changed in the trash: see whether it is all right" if is_changed(entry, file) else ""
+    )
     return Undone(
-        f"Brought back: '{where}'",
-        where.text,
-        entry.checksum,
-        entry.size,
+        f"Brought back: '{file.path}'{changed}",
+        file.path.text,
+        file.checksum,
+        file.size,
         "brings it back in Gramps Web, with its description, attributes and references",
     )
 

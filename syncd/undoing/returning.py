@@ -7,15 +7,15 @@ from pathlib import Path
 
 from syncd.applier.disk import MediaFolder
 from syncd.errors import FolderError, MovedOn, Refused
-from syncd.model import Link, MediaPath
+from syncd.model import FolderFile, Link, MediaPath
 from syncd.model.paths import free_name
 from syncd.model.plan import Why
 from syncd.ports import Catalog
 from syncd.state import State, TrashEntry
 
 
-def restore_file(state: State, media: MediaFolder, entry: TrashEntry, wanted: MediaPath) -> MediaPath:
-    """Bring a file back from the trash, and have the next run bring back its object; returns where it is now.
+def restore_file(state: State, media: MediaFolder, entry: TrashEntry, wanted: MediaPath) -> FolderFile:
+    """Bring a file back from the trash, and have the next run bring back its object; returns the file as it is now.
 
     Args:
         state: open for writing.
@@ -27,15 +27,20 @@ def restore_file(state: State, media: MediaFolder, entry: TrashEntry, wanted: Me
         FolderError: the trash does not hold it any more, or the folder cannot be used.
     """
     try:
-        path = media.restore(entry.kept_as, free_name(wanted, folds_beside(media.root, wanted))).path
+        file = media.restore(entry.kept_as, free_name(wanted, folds_beside(media.root, wanted)))
     except MovedOn as error:
         raise FolderError(
             f"the trash no longer holds '{entry.path}'", f"look for it in {media.root / '.syncd' / 'trash'}"
         ) from error
     with state.batch():
         state.drop_trash([entry.id])
-        _ask_object_back(state, entry, path)
-    return path
+        _ask_object_back(state, entry, file.path)
+    return file
+
+
+def is_changed(entry: TrashEntry, file: FolderFile) -> bool:
+    """Whether a file has other bytes than went to the trash: a program still wrote to it, or the disk damaged it."""
+    return entry.checksum is not None and entry.checksum != file.checksum
 
 
 def _ask_object_back(state: State, entry: TrashEntry, path: MediaPath) -> None:

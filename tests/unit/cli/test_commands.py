@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import subprocess
@@ -166,10 +167,11 @@ def fill_trash(desk: Desk, number: int = 1) -> list[int]:
     with desk.state() as state:
         for index in range(number):
             kept_as = f".syncd/trash/{index}"
-            (desk.media / kept_as).write_text(f"photo {index}")
-            entry = TrashEntry(
-                MediaPath.of("album/oma.jpg"), kept_as, MD5, 7, 1_790_000_000 + index, "deleted in Gramps Web"
-            )
+            content = f"photo {index}".encode()
+            (desk.media / kept_as).write_bytes(content)
+            checksum = Checksum(hashlib.md5(content).hexdigest())
+            path, at = MediaPath.of("album/oma.jpg"), 1_790_000_000 + index
+            entry = TrashEntry(path, kept_as, checksum, 7, at, "deleted in Gramps Web")
             ids.append(state.add_trash(entry).id)
     return ids
 
@@ -204,8 +206,17 @@ def test_trash_restore_overwrites_nothing(desk: Desk) -> None:
     answer = desk.syncd("trash", "restore", str(number))
     assert "album/oma (2).jpg" in answer.out
     assert "is taken" in answer.out
+    assert "changed" not in answer.out
     assert (desk.media / "album" / "OMA.jpg").read_text() == "another"
     assert (desk.media / "album" / "oma (2).jpg").read_text() == "photo 0"
+
+
+def test_trash_restore_tells_of_other_bytes(desk: Desk) -> None:
+    """A program may still have written to the file, or the disk has damaged it: it is had all the same."""
+    (number,) = fill_trash(desk)
+    (desk.media / ".syncd" / "trash" / "0").write_text("rotten!")
+    assert "Its bytes changed in the trash" in desk.syncd("trash", "restore", str(number)).out
+    assert (desk.media / "album/oma.jpg").read_text() == "rotten!"
 
 
 @pytest.mark.parametrize("target", ["../oma.jpg", "/etc/oma.jpg", ".syncd/oma.jpg", "", "a\nb.jpg"])

@@ -583,6 +583,25 @@ def test_a_disk_that_held_all_files_is_missed(tmp_path: Path) -> None:
         assert look(tmp_path, known).vanished == ["nas/y"], "mounted, but empty"
 
 
+def test_a_disk_that_held_all_files_is_missed_also_where_something_was_saved_since(tmp_path: Path) -> None:
+    """Its number tells then, too; deleted while it is mounted, or with the folder, they are deleted."""
+    known: dict[str, Row] = {}
+    for _ in mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", made(tmp_path / "nas")):
+        (tmp_path / "nas" / "y").write_bytes(b"y")
+        known = rows(look(tmp_path))
+    (tmp_path / "nas" / "saved").write_bytes(b"meanwhile")
+    seen = look(tmp_path, known)
+    assert seen.vanished == []
+    assert seen.snapshot.is_unknown(MediaPath.of("nas/y"))
+    assert [problem.path for problem in seen.snapshot.problems] == ["nas"]
+    for _ in mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path / "nas"):
+        (tmp_path / "nas" / "other").write_bytes(b"other")
+        assert look(tmp_path, known).vanished == ["nas/y"]
+    shutil.rmtree(tmp_path / "nas")
+    (tmp_path / "x").write_bytes(b"x")
+    assert look(tmp_path, known).vanished == ["nas/y"]
+
+
 def test_a_disk_whose_mount_point_is_not_empty_is_missed(tmp_path: Path) -> None:
     """A program saved something where the disk was, or another disk is there: the files are away, not deleted.
 
