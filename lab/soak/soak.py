@@ -26,6 +26,8 @@ REST_SECONDS = 420.0
 """Within this time after the last deed, with all faults put right, it must be at rest."""
 UNJAMMED_SECONDS = 60.0
 """A daemon that found Gramps Web jammed says so until its next try."""
+NAME_APART = "rename one of them in Gramps Web"
+"""What syncd asks for where people at two computers moved two files to one name."""
 MOST_FILES = 250
 """With more files than this, people rather delete."""
 
@@ -65,6 +67,8 @@ class Soak:
     _not_before: float = 0.0
     _step: int = 0
     _keys: frozenset[str] = frozenset()
+    _named_apart: set[str] = field(default_factory=set)
+    """Objects that got a name of their own while rest was waited for."""
 
     def __post_init__(self) -> None:
         maker = Maker(self.seed, big=self.big)
@@ -157,12 +161,15 @@ class Soak:
 
     def _wait_for_rest(self) -> list[Violation]:
         """Until the daemons have nothing to do and both sides agree; a person answers what waits for one."""
+        self._named_apart.clear()
         glance, end, quiet = Glance(), time.monotonic() + REST_SECONDS, 0
         while time.monotonic() < end:
             lives = [computer.live() for computer in self.computers]
             if not all(live is not None and _rests(live) for live in lives):
                 quiet = 0
                 self._unjam(lives)
+                if all(live is not None and live.doing is Doing.IDLE for live in lives):
+                    self._name_apart()
             elif glance.agree(self.world, self.computers):
                 quiet += 1
                 if quiet == 3:
@@ -183,6 +190,14 @@ class Soak:
                 items = [item for item in held if item["id"] == number]
                 rng = random.Random(f"{self.seed} held {len(self.audits)} {number}")
                 self._answer(computer, number, items, checksums, approve=rng.random() < 0.5)
+
+    def _name_apart(self) -> None:
+        """A person gives an object another name where syncd asks for that: it looks again and again until then."""
+        for computer in self.computers:
+            for problem in status(computer).get("problems", ()):
+                if problem["remedy"] == NAME_APART and problem["handle"] not in self._named_apart:
+                    self._named_apart.add(problem["handle"])
+                    self.visitors.name_apart(problem["handle"])
 
     def _answer(
         self,

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import httpx2
 from botocore.exceptions import BotoCoreError, ClientError
@@ -161,6 +162,16 @@ class Visitors:
         self.ledger.name(item["checksum"], path)
         self._say("move", f"{item['path']} → {path}", item["checksum"])
         self.api.edit(item["handle"], path=path)
+
+    def name_apart(self, handle: str) -> None:
+        """Give an object a name of its own, where two of them came to one: people at two computers moved them there."""
+        for item in self.api.media():
+            if item["handle"] == handle:
+                path = PurePosixPath(item["path"])
+                new = str(path.with_stem(f"{path.stem} {self.maker.number()}"))
+                self.ledger.name(item["checksum"], new)
+                self._say("name apart", f"{path} → {new}", item["checksum"])
+                self.api.edit(handle, path=new)
 
     def delete(self, rng: random.Random) -> None:
         """Delete an object, and with it all references."""
