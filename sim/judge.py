@@ -77,6 +77,11 @@ def _get_out(world: World, desk: Desk, stop: Stop) -> None:
         if name == "the folder is a copy":
             other = re.search(r"is a copy of (\S+), which", stop.reason)
             assert other is not None
+            # What came to the other one alone is missing here: with its state, that is deleted.
+            known, here = world.history, world.standing(desk).values()
+            known.muddled |= {
+                known.word(content) for content in world.standing_in(other[1]).values() if content not in here
+            }
             world.disks.move(other[1], f"{other[1]}-away")
             return
         if name == "another folder lies in it":

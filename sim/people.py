@@ -60,14 +60,20 @@ class People:
     def _lose(self, desk: Desk, path: str) -> None:
         """Whatever stands there is overwritten or deleted by somebody who has it before them."""
         content = self.world.standing(desk).get(path)
-        if content is None:
-            return
-        word = self._known.word(content)
+        if content is not None:
+            self._give_up(self._known.word(content))
+
+    def _give_up(self, word: str) -> None:
+        """Somebody who has a content before them overwrites or deletes it.
+
+        A desktop may have fetched it, and not written that down yet: then it is fetched again, or its file is new.
+        """
         self._known.gone.add(word)
-        if desk in self.world.active:
-            desk.lost.add(word)
-        if desk.broken_off:
-            self._known.muddled.add(word)  # fetched, perhaps, and not written down: then it is fetched again
+        for desk in self.world.desks:
+            if desk in self.world.active:
+                desk.lost.add(word)
+            if desk.broken_off:
+                self._known.muddled.add(word)
 
     def _judge_places(self, desk: Desk) -> None:
         """Contents that stand twice, or that changed places with new ones, are in several places."""
@@ -244,7 +250,7 @@ class People:
         handle = self._object(chance)
         if handle is not None:
             old = self.world.web.media()[handle]
-            self._known.gone.add(self._known.by_checksum.get(old["checksum"], ""))
+            self._give_up(self._known.by_checksum.get(old["checksum"], ""))
             content = self._known.write()
             self.world.web.change(handle, path=f"{md5(content)}.jpg", checksum=md5(content))
             self._store(handle, content)
@@ -279,7 +285,8 @@ class People:
         handle = self._object(chance)
         if handle is not None:
             form = self.world.web.media()[handle]
-            self._known.gone.add(self._known.by_checksum.get(form["checksum"], ""))
+            self.hidden.pop(handle, None)  # made anew while the server hid it: now it is gone for good
+            self._give_up(self._known.by_checksum.get(form["checksum"], ""))
             self.world.references = [one for one in self.world.references if one[1] != handle]
             self.world.note(f"person in Gramps Web: deletes {handle} {form['path']}")
             self.world.web.delete(handle)

@@ -299,7 +299,7 @@ class World:
 
     def _note_end(self, desk: Desk, outcome: Outcome | None) -> None:
         """Keep in mind whether all that a run did is written down."""
-        desk.broken_off = outcome is None or outcome.stop is not None or outcome.unfinished
+        desk.broken_off = outcome is None or bool(outcome.stop or outcome.unfinished or outcome.problems)
         lost, desk.lost = desk.lost, set()
         if not desk.broken_off:
             desk.left.clear()

@@ -172,6 +172,9 @@ class Tree:
                 change.folder.entries.pop(change.name, None)
             else:
                 change.folder.entries[change.name] = change.before
+                change.before.links = max(1, change.before.links)  # it is whole again, also a removed folder
+                if change.before.number in self._free_numbers:
+                    self._free_numbers.remove(change.before.number)
         self._unsynced.clear()
         for inode in self._all_files():
             if inode.durable is not None and bytes(inode.content) != inode.durable:
