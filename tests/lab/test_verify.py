@@ -124,6 +124,21 @@ def test_what_only_reading_tells(empty_world: World) -> None:
     ends_in_step(world)
 
 
+def test_an_edit_that_keeps_size_and_time_is_no_damage(empty_world: World) -> None:
+    """As of a program that writes a caption into the photo: it is told as an edit, left alone, and synced."""
+    world = empty_world
+    begin(world, "a.jpg")
+    file = world.folder / "a.jpg"
+    before = file.stat()
+    file.write_bytes(photo("A.jpg"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert kinds(verify(world, "--deep", code=1)) == {"a.jpg": "changed-file"}
+    assert kinds(verify(world, "--repair", code=1), "healed") == {}
+    assert world.sync()["counts"]["updated"] == 1
+    assert world.catalog() == {"a.jpg": md5(photo("A.jpg"))}
+    ends_in_step(world)
+
+
 def test_reading_goes_on_where_it_was(empty_world: World) -> None:
     """Interrupted, it has noted what it read; the next run reads the rest, and a third one all of it anew."""
     world = empty_world
