@@ -49,6 +49,11 @@ class People:
 
     def _put(self, desk: Desk, path: str, content: bytes, *, in_place: bool = False) -> None:
         """A file is written, or put, at a path; what stood there is overwritten."""
+        former = self.world.standing(desk).get(path)
+        if former is not None:
+            named = [form["checksum"] for form in self.world.web.media().values()]
+            if named.count(md5(former)) > 1:
+                self._known.muddled.add(self._known.word(content))  # objects that share a file share its edits
         self._lose(desk, path)
         if path in desk.left:
             self._known.muddled.add(desk.left[path])  # that file left its name to this one: it may be a copy
