@@ -97,11 +97,19 @@ def _see_that_it_is_stored(bucket: S3Store, binding: Binding, former: Checksum) 
 
 
 def _see_that_it_is_served(rooms: Bound, item: MediaObject, was: MediaObject) -> None:
-    """See that a server with its own disk has the former content at the former path; else take the change back."""
+    """See that a server with its own disk has the former content at the former path; else take the change back.
+
+    Only by an object that has the path can be asked what is there.
+    """
     if rooms.disk is None:
         return
-    if rooms.disk.examine(item) != item.digest:
-        rooms.catalog.update([ObjectChange(item, path=was.path, checksum=was.digest)])
+    served = None
+    try:
+        served = rooms.disk.examine(item)
+    finally:
+        if served != item.digest:
+            rooms.catalog.update([ObjectChange(item, path=was.path, checksum=was.digest)])
+    if served != item.digest:
         raise NotUndone(
             "Gramps Web does not have the former content any more",
             _LOOK.format(item.checksum),
