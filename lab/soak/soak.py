@@ -24,6 +24,8 @@ from syncd.control.contract import Doing, Live
 
 REST_SECONDS = 420.0
 """Within this time after the last deed, with all faults put right, it must be at rest."""
+PATIENCE_SECONDS = 20.0
+"""So long a person waits for syncd to come to rest before answering what it asks."""
 UNJAMMED_SECONDS = 60.0
 """A daemon that found Gramps Web jammed says so until its next try."""
 NAME_APART = "rename one of them in Gramps Web"
@@ -163,13 +165,17 @@ class Soak:
         """Until the daemons have nothing to do and both sides agree; a person answers what waits for one."""
         self._named_apart.clear()
         glance, end, quiet = Glance(), time.monotonic() + REST_SECONDS, 0
+        asked = time.monotonic()
         while time.monotonic() < end:
             lives = [computer.live() for computer in self.computers]
             if not all(live is not None and _rests(live) for live in lives):
                 quiet = 0
                 self._unjam(lives)
-                if all(live is not None and live.doing is Doing.IDLE for live in lives):
+                # What has a problem is looked at again and again, also one that waits for a person.
+                if time.monotonic() > asked + PATIENCE_SECONDS:
+                    asked = time.monotonic()
                     self._name_apart()
+                    self._answer_what_waits()
             elif glance.agree(self.world, self.computers):
                 quiet += 1
                 if quiet == 3:
