@@ -316,6 +316,7 @@ class Cycle:
         problems = dict.fromkeys((*plan.problems, *ledger.problems, *failed))
         waiting = dict.fromkeys((*plan.waiting, *ledger.waiting))
         touched = {item.handle for item in ledger.done if item.handle is not None}
+        touched -= {item.handle for item in ledger.done if item.kind in {"trashed", "deleted"}}
         return Outcome(
             actions=tuple(ledger.done),
             conflicts=tuple(self._conflicts),

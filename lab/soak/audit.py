@@ -88,7 +88,8 @@ def _wrong_number(content: Content, number: int) -> Kind | None:
     if content.unsure:
         return None
     # What two people moved at once, before syncd had noted which file was which object, may be at both places.
-    if number > content.written + max(0, len(content.movers) - 1):
+    # So may what was moved from or to a folder while that was ignored: the place it left counts as new there.
+    if number > content.written + max(0, len(content.movers) - 1) + content.may_return:
         return Kind.DOUBLED if content.written else Kind.CAME_BACK
     if number and content.is_gone_for_good:
         return Kind.CAME_BACK

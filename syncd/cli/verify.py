@@ -59,7 +59,7 @@ def command(session: Session, *, deep: bool, limit: int, repair: bool, everythin
     session.settings()
     with progress_for(session) as progress:
         verified = session.verify(progress, deep=deep, limit=limit, repair=repair)
-    if session.wants_report:
+    if session.wants_report and not (session.quiet and not verified.findings and not verified.healed):
         _tell(session.report, verified, everything=everything)
     code = ExitCode.PROBLEMS if verified.findings else ExitCode.OK
     return Ending(code, _document(verified))
@@ -70,9 +70,11 @@ def _tell(paper: Paper, verified: Verified, *, everything: bool) -> None:
     paper.line(
         f"Compared: {count(len(seen.objects), 'media object')} and {count(len(seen.folder.files), 'file')}."
     )
-    paper.line(f"  {count(len(audit.proven), 'file')} proven to be where Gramps Web keeps its media")
+    paper.line(f"  {count(len(audit.proven), 'content')} proven to be where Gramps Web keeps its media")
     if audit.size_only:
-        paper.line(f"  {count(len(audit.size_only), 'file')} there, by size only (syncd verify --deep reads)")
+        paper.line(
+            f"  {count(len(audit.size_only), 'content')} there, by size only (syncd verify --deep reads)"
+        )
         if everything:
             paper.table(("file", "checksum"), [(path, one) for one, path in sorted(audit.size_only.items())])
     if seen.unnamed:

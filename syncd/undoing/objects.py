@@ -18,9 +18,11 @@ from syncd.undoing.done import Undone
 from syncd.undoing.files import standing
 from syncd.undoing.returning import bring_back_object
 
-_SEE = "see what it went through since: syncd history FILE"
+_SEE = (
+    "undo first what came after it, newest first, with syncd --once in between: syncd history FILE lists it"
+)
 _LOOK = "look for a copy with the MD5 checksum {}, in your backup or on another computer"
-_CHANGED = "the media object is not as syncd left it: somebody changed it since"
+_CHANGED = "the media object is not as this left it: it was changed since"
 
 
 def bring_back(rooms: Bound, event: Event) -> Undone:

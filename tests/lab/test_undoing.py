@@ -186,7 +186,7 @@ def test_an_object_that_was_changed(empty_world: World) -> None:
     world.write("a.jpg", photo("edited"))
     world.sync()
     world.api.edit(handle, path="moved.jpg")
-    assert "somebody changed it since" in refused(world, "updated", "a.jpg")
+    assert "it was changed since" in refused(world, "updated", "a.jpg")
     world.api.edit(handle, path="a.jpg")
     world.api.edit(handle, desc="Aunt Mary")
     undo(world, "updated", "a.jpg")
