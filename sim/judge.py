@@ -77,11 +77,10 @@ def _get_out(world: World, desk: Desk, stop: Stop) -> None:
         if name == "the folder is a copy":
             other = re.search(r"is a copy of (\S+), which", stop.reason)
             assert other is not None
-            # What came to the other one alone is missing here: with its state, that is deleted.
-            known, here = world.history, world.standing(desk).values()
-            known.muddled |= {
-                known.word(content) for content in world.standing_in(other[1]).values() if content not in here
-            }
+            # With the other one's state, what came to that alone is deleted here, and what is old here is an edit.
+            known = world.history
+            here, there = ({*world.standing_in(top).values()} for top in (desk.top, other[1]))
+            known.muddled |= {known.word(content) for content in here ^ there}
             world.disks.move(other[1], f"{other[1]}-away")
             return
         if name == "another folder lies in it":
