@@ -43,6 +43,8 @@ COMMANDS: Mapping[tuple[str, ...], Sequence[Sequence[str]]] = {
     ("restore",): ([], ["1"]),
     ("conflicts",): ([],),
     ("verify",): ([], ["--deep"]),
+    ("history",): (["a.jpg"],),
+    ("undo",): (["1"],),
     ("paths",): ([],),
     ("trash",): ([],),
     ("trash", "list"): (["--all"],),
