@@ -90,8 +90,12 @@ def test_many_keys(server: S3Server, bucket: S3Witness, upkeep: Upkeep) -> None:
     """2,100 keys at two depths, odd ones among them: each is seen once, and each is deleted, beyond the 1,000 of a page."""
     names = [f"{ODD}{number:032x}" for number in range(2050)] + [f"a/b/{number}.zip" for number in range(49)]
     names.append("tilde~(1)'*!&=;,@é.jpg")
+    for name in names[
+        -2:
+    ]:  # rclone makes folders of these; that many threads at once make them is not what is tested
+        bucket.put(name, name.encode())
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda name: bucket.put(name, name.encode()), names))
+        list(pool.map(lambda name: bucket.put(name, name.encode()), names[:-2]))
     walked = list(upkeep.walk())
     assert sorted(key.key for key in walked) == sorted(names)
     assert all(key.size == len(key.key.encode()) and key.etag == md5(key.key.encode()) for key in walked)
