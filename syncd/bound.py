@@ -14,13 +14,16 @@ from syncd.adoption import owner
 from syncd.applier.disk import MediaFolder
 from syncd.belonging import identity_of
 from syncd.bucket import S3Store
+from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
 from syncd.errors import Denied, Refused, StopError
 from syncd.gramps.client import GrampsWeb
 from syncd.gramps.disk import DiskStore
 from syncd.guard import find_server_stop, missing_folder_stop, raise_stop
 from syncd.housekeeping import recover
+from syncd.ignore import IgnoreRules, is_ours
 from syncd.model import FolderFile
+from syncd.model.policy import Policy
 from syncd.observer import Arrival
 from syncd.ports import FileServer, MediaLocation, NewObject
 from syncd.state import Binding, State
@@ -35,8 +38,10 @@ class Bound:
         state: locked, or a copy in memory.
         binding: what the state belongs to; the server was found to be that.
         media: the media folder; it was found to be that, too.
+        ignored: what stays out of it.
         catalog: connected.
         bucket: where the bytes are; None where the server keeps them on its own disk.
+        upkeep: the bucket's keys.
         disk: the same on the server's own disk.
     """
 
@@ -44,8 +49,10 @@ class Bound:
     state: State
     binding: Binding
     media: MediaFolder
+    ignored: IgnoreRules
     catalog: GrampsWeb
     bucket: S3Store | None
+    upkeep: Upkeep | None
     disk: DiskStore | None
 
     @property
@@ -54,6 +61,11 @@ class Bound:
         store = self.bucket or self.disk
         assert store is not None
         return store
+
+    @property
+    def policy(self) -> Policy:
+        """The rules of the merge."""
+        return self.settings.policy(lambda path: not is_ours(path) and self.ignored.matches(path))
 
 
 @contextmanager
@@ -83,8 +95,9 @@ def open_bound(settings: Settings, *, keep: bool) -> Iterator[Bound]:
         if keep:
             stack.enter_context(doorstep.lock_folder(settings))
             recover(media, state)
+        ignored = IgnoreRules.load(settings.media_dir, settings.ignore)
         location = MediaLocation(binding.bucket, binding.prefix)
-        bucket = disk = None
+        bucket = upkeep = disk = None
         if binding.bucket is None:
             disagreement = doorstep.compare(settings, location)
             if disagreement is not None:
@@ -94,7 +107,8 @@ def open_bound(settings: Settings, *, keep: bool) -> Iterator[Bound]:
         else:
             bucket = doorstep.open_store(settings, location)
             stack.callback(bucket.close)
-        yield Bound(settings, state, binding, media, catalog, bucket, disk)
+            upkeep = bucket.upkeep()
+        yield Bound(settings, state, binding, media, ignored, catalog, bucket, upkeep, disk)
 
 
 def check(settings: Settings, state: State, catalog: GrampsWeb, stack: ExitStack) -> MediaFolder:

@@ -9,11 +9,10 @@ import time
 from dataclasses import replace
 
 from syncd.bound import Bound
-from syncd.bucket import S3Store
 from syncd.errors import NotUndone, Refused
 from syncd.model import Checksum, Detached, Link, MediaObject, parse_checksum
 from syncd.ports import Changed, Deletion, ObjectChange, Rejected
-from syncd.state import Binding, Event
+from syncd.state import Event
 from syncd.undoing.done import Undone
 from syncd.undoing.files import standing
 from syncd.undoing.returning import bring_back_object
@@ -65,7 +64,7 @@ def change_back(rooms: Bound, event: Event) -> Undone:
     item, link = _as_left(rooms, event)
     change = ObjectChange(item, checksum=former)
     if rooms.bucket is not None:
-        _see_that_it_is_stored(rooms.bucket, rooms.binding, former)
+        _see_that_it_is_stored(rooms, former)
     elif event.before.named is not None:
         # On a server's own disk the former content is at the former path, and nowhere else.
         change = replace(change, path=event.before.named)
@@ -86,12 +85,13 @@ def change_back(rooms: Bound, event: Event) -> Undone:
     )
 
 
-def _see_that_it_is_stored(bucket: S3Store, binding: Binding, former: Checksum) -> None:
+def _see_that_it_is_stored(rooms: Bound, former: Checksum) -> None:
     """See that the bucket has the former content, back from the quarantine if it must be, and byte for byte."""
-    upkeep = bucket.upkeep()
-    key = upkeep.look(binding.prefix + former)
-    if key is None and bucket.bring_back([former], tree_id=binding.tree_id):
-        key = upkeep.look(binding.prefix + former)
+    upkeep, name = rooms.upkeep, rooms.binding.prefix + former
+    assert upkeep is not None
+    key = upkeep.look(name)
+    if key is None and rooms.store.bring_back([former], tree_id=rooms.binding.tree_id):
+        key = upkeep.look(name)
     if key is None:
         raise NotUndone("the bucket does not hold the former content any more", _LOOK.format(former))
     if key.etag != former and upkeep.digest(key) != former:

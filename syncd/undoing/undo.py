@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 from syncd.bound import Bound
 from syncd.errors import NotUndone
-from syncd.ignore import IgnoreRules
 from syncd.model import MediaPath
 from syncd.model.plan import Before, Done
 from syncd.state import Deed, Event
@@ -103,8 +102,7 @@ def _see_that_it_counts(rooms: Bound, event: Event) -> None:
         NotUndone: it is ignored there.
     """
     back = MediaPath.of(event.path if event.before.path is None else event.before.path)
-    ignored = IgnoreRules.load(rooms.settings.media_dir, rooms.settings.ignore)
-    if ignored.matches(back):
+    if rooms.ignored.matches(back):
         raise NotUndone(
             f"'{back}' is ignored now: syncd does not look at files there",
             "take the pattern out of `ignore` in the configuration or .syncdignore first, then try again",

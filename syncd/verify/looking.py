@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from syncd.bound import check_place
+from syncd.bound import Bound, check_place
 from syncd.bucket.stored import StoredKey
 from syncd.gramps.served import HAVE
 from syncd.merge.audit import Audit, Reads, audit
@@ -35,7 +35,6 @@ from syncd.reconciler import Inputs
 from syncd.scanner import look as look_at_folder
 from syncd.scanner.hashing import Reader, Unsettled
 from syncd.scanner.scan import opened_folder
-from syncd.verify.rooms import Rooms
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Seen:
         return self.inputs.catalog.objects
 
 
-def look(rooms: Rooms, progress: Progress) -> Seen:
+def look(rooms: Bound, progress: Progress) -> Seen:
     """List folder, Gramps Web and store, in this order: bytes come before the objects that name them.
 
     Raises:
@@ -115,7 +114,7 @@ class _Stored:
     unnamed: int = 0
 
 
-def _look_into_bucket(rooms: Rooms, catalog: CatalogSnapshot) -> _Stored:
+def _look_into_bucket(rooms: Bound, catalog: CatalogSnapshot) -> _Stored:
     assert rooms.upkeep is not None
     prefix, named = rooms.binding.prefix, named_by(catalog.objects.values())
     keys: dict[Checksum, StoredKey] = {}
@@ -134,11 +133,11 @@ def _look_into_bucket(rooms: Rooms, catalog: CatalogSnapshot) -> _Stored:
     )
 
 
-def _look_for_files(rooms: Rooms, catalog: CatalogSnapshot, folder: FolderSnapshot) -> _Stored:
+def _look_for_files(rooms: Bound, catalog: CatalogSnapshot, folder: FolderSnapshot) -> _Stored:
     """Size and time of each file are asked for; what is not as it was seen last is read."""
-    assert rooms.files is not None
+    assert rooms.disk is not None
     at_hand = {file.checksum: file.size for file in folder.files.values() if file.checksum}
-    found = rooms.files.look(catalog.objects, at_hand, everything=True, closely=True)
+    found = rooms.disk.look(catalog.objects, at_hand, everything=True, closely=True)
     served = {
         handle: one
         for handle, one in rooms.state.served().items()
@@ -149,7 +148,7 @@ def _look_for_files(rooms: Rooms, catalog: CatalogSnapshot, folder: FolderSnapsh
 
 
 def _read_doubtful(
-    rooms: Rooms, folder: FolderSnapshot, links: Sequence[Link], sizes: Mapping[Checksum, int]
+    rooms: Bound, folder: FolderSnapshot, links: Sequence[Link], sizes: Mapping[Checksum, int]
 ) -> FolderSnapshot:
     """Read the files that the stat cache cannot vouch for, if they have the size that they should have.
 

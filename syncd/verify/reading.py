@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from syncd.bound import Bound
 from syncd.bucket.stored import StoredKey
 from syncd.bucket.upkeep import Upkeep
 from syncd.errors import MovedOn, Refused
@@ -22,7 +23,6 @@ from syncd.scanner.scan import opened_folder
 from syncd.scanner.trouble import unreadable
 from syncd.state import Hashing, State
 from syncd.verify.looking import Seen
-from syncd.verify.rooms import Rooms
 from syncd.workers import each
 
 NOTE_EVERY = 2.0
@@ -66,7 +66,7 @@ class Reading:
 
 
 def read_everything(
-    rooms: Rooms, seen: Seen, memory: State, progress: Progress, line: Line | None = None
+    rooms: Bound, seen: Seen, memory: State, progress: Progress, line: Line | None = None
 ) -> Reading:
     """Read what was not read in this round yet.
 
@@ -141,7 +141,7 @@ def _served_stamp(seen: Seen, handle: str) -> str:
 
 @dataclass
 class _Work:
-    rooms: Rooms
+    rooms: Bound
     memory: State
     progress: Progress
     line: Line | None
@@ -162,7 +162,7 @@ class _Work:
 
     def stored(self, seen: Seen) -> Iterator[_Item]:
         """What the store has of what objects name."""
-        upkeep, files = self.rooms.upkeep, self.rooms.files
+        upkeep, files = self.rooms.upkeep, self.rooms.disk
         if upkeep is not None:
             for checksum, key in sorted(seen.keys.items()):
                 read = partial(_read_key, upkeep, key)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from syncd.bound import Bound
 from syncd.errors import MovedOn, SyncdError
 from syncd.gramps.mime import mime_of
 from syncd.merge.audit import Fault, Finding, Reads
@@ -20,7 +21,6 @@ from syncd.scanner import can_vouch, checksum_of
 from syncd.state import Deed, Hashing
 from syncd.verify.looking import Seen, look
 from syncd.verify.reading import recall
-from syncd.verify.rooms import Rooms
 
 STORED = (Fault.MISSING_BYTES, Fault.OTHER_SIZE, Fault.DAMAGED_BYTES)
 """What the folder's good copy heals."""
@@ -56,7 +56,7 @@ def is_repairable(finding: Finding) -> bool:
     return finding.fault in STORED or finding.fault is Fault.ROTTEN_FILE
 
 
-def repair(rooms: Rooms, read: Sequence[Hashing], progress: Progress) -> Repaired:
+def repair(rooms: Bound, read: Sequence[Hashing], progress: Progress) -> Repaired:
     """Look anew, and heal.
 
     Args:
@@ -84,7 +84,7 @@ def repair(rooms: Rooms, read: Sequence[Hashing], progress: Progress) -> Repaire
 
 
 class _Surgeon:
-    def __init__(self, rooms: Rooms, seen: Seen, reads: Reads) -> None:
+    def __init__(self, rooms: Bound, seen: Seen, reads: Reads) -> None:
         self._rooms = rooms
         self._seen = seen
         self._reads = reads
@@ -95,9 +95,9 @@ class _Surgeon:
         assert checksum is not None
         if finding.fault is Fault.ROTTEN_FILE:
             return self._heal_file(finding, checksum)
-        if self._rooms.files is not None and finding.fault is Fault.DAMAGED_BYTES:
+        if self._rooms.disk is not None and finding.fault is Fault.DAMAGED_BYTES:
             # Nothing is overwritten on a server's disk. It is noted, so that a sync leads the object to another path.
-            self._rooms.files.examine(self._seen.objects[finding.handle or ""])
+            self._rooms.disk.examine(self._seen.objects[finding.handle or ""])
             return False
         file = self._good_file(checksum)
         if file is None or not self._is_still_so(finding, checksum):

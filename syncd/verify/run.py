@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from syncd.bound import open_bound
 from syncd.config import Settings
 from syncd.merge.audit import Audit, Fault, Finding
 from syncd.model import Problem
@@ -15,7 +16,6 @@ from syncd.state import State
 from syncd.verify.looking import Seen, look
 from syncd.verify.reading import Reading, read_everything, recall
 from syncd.verify.repairing import is_repairable, repair
-from syncd.verify.rooms import open_rooms
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def verify(
     if order.limit:
         settings = settings.model_copy(update={"limit_down": order.limit})
     reading = None
-    with open_rooms(settings, keep=False) as rooms:
+    with open_bound(settings, keep=False) as rooms:
         seen = look(rooms, progress)
         read, last_read = rooms.state.hashed(), rooms.state.last_hashing()
         if order.deep:
@@ -84,7 +84,7 @@ def verify(
     found = seen.audit(recall(seen, read))
     if not order.repair or not any(map(is_repairable, found.findings)):
         return Verified(seen, found, [*found.findings, *unread], reading, last_read)
-    with aside(), open_rooms(settings, keep=True) as rooms:
+    with aside(), open_bound(settings, keep=True) as rooms:
         repaired = repair(rooms, read, progress)
     found = repaired.seen.audit(repaired.reads)
     return Verified(
