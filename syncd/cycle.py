@@ -37,6 +37,7 @@ from syncd.model.plan import (
     Why,
 )
 from syncd.model.policy import Moment, OnWeb, Policy
+from syncd.model.values import DAY_SECONDS
 from syncd.observer import Arrival, Near, Observed, Observer
 from syncd.outcome import counted, foreseen
 from syncd.ports import Catalog, Cursor
@@ -50,7 +51,6 @@ log = structlog.get_logger(__name__)
 PASSES = 6
 """Passes of one run at most. Three settle anything that stands still; what keeps changing waits for the next run."""
 
-DAY_SECONDS = 24 * 3600
 
 READERS = 4
 """Objects that are asked about at a time."""

@@ -11,10 +11,9 @@ from syncd.applier.ground import TRASH
 from syncd.errors import MovedOn, SyncdError
 from syncd.model import MediaPath
 from syncd.model.plan import Notice
+from syncd.model.values import DAY_SECONDS
 from syncd.ports import Store
 from syncd.state import State, TrashEntry
-
-DAY_SECONDS = 24 * 3600
 
 HISTORY_DAYS = 400
 """How long the record of what was done is kept at least: more than a year, so that last summer can be looked up."""

@@ -15,6 +15,7 @@ from syncd.cli.options import common_options, pass_session
 from syncd.cli.report import ROWS, size_in_words
 from syncd.cli.session import Session
 from syncd.errors import ExitCode
+from syncd.model.values import DAY_SECONDS
 
 if TYPE_CHECKING:
     from syncd.merge.orphans import Orphan
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from syncd.orphans import Collected, Found, Rooms
     from syncd.state import State
 
-DAY_SECONDS = 24 * 3600
 LEAST_AGE_DAYS = 7
 
 

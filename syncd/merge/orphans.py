@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from syncd.model import Checksum, MediaObject
+from syncd.model.values import DAY_SECONDS
 
-DAY_SECONDS = 24 * 3600
 LEAST_AGE_DAYS = 7
 """No orphan is younger, whatever a person says: so long may another computer believe what it saw of the bucket."""
 USUAL_AGE_DAYS = 30

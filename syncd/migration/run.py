@@ -13,11 +13,11 @@ from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
 from syncd.errors import Denied, MovedOn, Refused, StopError
 from syncd.guard import Identity, find_listing_stop, find_server_stop, raise_stop
-from syncd.merge.orphans import DAY_SECONDS, USUAL_AGE_DAYS
+from syncd.merge.orphans import USUAL_AGE_DAYS
 from syncd.migration.moving import Moved, Mover
 from syncd.migration.route import Request, Route, find_route
 from syncd.model import Checksum, MediaObject, Problem
-from syncd.model.values import parse_checksum
+from syncd.model.values import DAY_SECONDS, parse_checksum
 from syncd.observer.arrival import ASK_AT_MOST
 from syncd.ports import Catalog, MediaLocation, Phase, Progress, ServerInfo
 from syncd.state import Binding, State

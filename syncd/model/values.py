@@ -12,6 +12,9 @@ Checksum = NewType("Checksum", str)
 EMPTY_CHECKSUM = Checksum("d41d8cd98f00b204e9800998ecf8427e")
 """The MD5 of no bytes."""
 
+DAY_SECONDS = 24 * 3600
+"""A day."""
+
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 

@@ -12,7 +12,7 @@ from syncd.belonging import find_inner_stop
 from syncd.errors import ServerError
 from syncd.guard import find_listing_stop, raise_stop
 from syncd.ignore import IgnoreRules
-from syncd.merge.orphans import DAY_SECONDS, LEAST_AGE_DAYS, named_by
+from syncd.merge.orphans import LEAST_AGE_DAYS, named_by
 from syncd.model import (
     BucketSnapshot,
     CatalogSnapshot,
@@ -25,6 +25,7 @@ from syncd.model import (
     Problem,
 )
 from syncd.model.plan import Notice
+from syncd.model.values import DAY_SECONDS
 from syncd.observer.arrival import Arrival
 from syncd.observer.contents import Contents
 from syncd.observer.observed import Observed

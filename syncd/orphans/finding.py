@@ -11,7 +11,6 @@ from syncd.bucket.quarantine import residents
 from syncd.bucket.stored import StoredKey
 from syncd.errors import StopError
 from syncd.merge.orphans import (
-    DAY_SECONDS,
     LEAST_AGE_DAYS,
     Fate,
     Orphan,
@@ -22,6 +21,7 @@ from syncd.merge.orphans import (
     named_by,
 )
 from syncd.model import Checksum, MediaObject, parse_checksum
+from syncd.model.values import DAY_SECONDS
 from syncd.observer.arrival import ASK_AT_MOST
 from syncd.orphans.needs import needed
 from syncd.orphans.rooms import Rooms

@@ -14,8 +14,8 @@ from pathlib import Path
 from syncd.config import Settings
 from syncd.config.sources import LARGEST_FILE, load_toml, read_small_file
 from syncd.errors import StateError
-from syncd.merge.orphans import DAY_SECONDS
 from syncd.model import Checksum, parse_checksum
+from syncd.model.values import DAY_SECONDS
 from syncd.orphans.rooms import Rooms
 from syncd.state import Binding, State
 

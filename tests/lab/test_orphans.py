@@ -19,7 +19,8 @@ from lab.world import Desktop, World, md5
 from syncd.bucket.stored import StoredKey
 from syncd.bucket.upkeep import Upkeep
 from syncd.config import load_settings
-from syncd.merge.orphans import DAY_SECONDS, QUARANTINE_DAYS, Standing
+from syncd.merge.orphans import QUARANTINE_DAYS, Standing
+from syncd.model.values import DAY_SECONDS
 from syncd.orphans import Collected, Rooms, collect, find, open_rooms
 from tests.lab.conftest import MakeServer, MakeWorld
 from tests.lab.scenario import begin, ends_in_step, handles, photo

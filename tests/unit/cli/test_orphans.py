@@ -12,8 +12,9 @@ from syncd.cli.conflicts import local_time
 from syncd.cli.orphans import _tell
 from syncd.cli.paper import Paper
 from syncd.cli.session import Session
-from syncd.merge.orphans import DAY_SECONDS, Resident, Sighting, judge, judge_quarantine
+from syncd.merge.orphans import Resident, Sighting, judge, judge_quarantine
 from syncd.model import Checksum
+from syncd.model.values import DAY_SECONDS
 from syncd.state import Binding
 from tests.unit.cli.desk import Desk, write_config
 

@@ -16,9 +16,10 @@ from syncd.bucket.stored import StoredKey
 from syncd.bucket.upkeep import Tenants
 from syncd.bucket.verdicts import NOT_LET
 from syncd.errors import Denied, MovedOn, StopError, Unexpected
-from syncd.merge.orphans import DAY_SECONDS, QUARANTINE_DAYS, Standing
+from syncd.merge.orphans import QUARANTINE_DAYS, Standing
 from syncd.model import CatalogSnapshot, Checksum, Link, MediaObject, MediaPath
 from syncd.model.plan import Before, Done, HeldItem, HeldSet, HoldKind
+from syncd.model.values import DAY_SECONDS
 from syncd.orphans import Collected, Found, Rooms, collect, find, put_back
 from syncd.orphans.needs import BEFORE, FOLDER, HELD, HISTORY, TRASH, UNDO, needs_of
 from syncd.ports import Cursor, Feed, MediaLocation

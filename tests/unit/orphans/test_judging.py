@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.merge.orphans import (
-    DAY_SECONDS,
     LEAST_AGE_DAYS,
     QUARANTINE_DAYS,
     Fate,
@@ -22,6 +21,7 @@ from syncd.merge.orphans import (
     named_by,
 )
 from syncd.model import Checksum, MediaObject
+from syncd.model.values import DAY_SECONDS
 
 ONE, TWO, THREE = (Checksum(digit * 32) for digit in "abc")
 NOW = 1_000 * DAY_SECONDS
