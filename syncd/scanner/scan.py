@@ -82,7 +82,8 @@ def scan(
         except OSError as error:
             raise _lost(media_dir, error) from error
         fresh = read_files(walk, progress, threads, unrest)
-        drop_former_names(walk)
+        if fresh or walk.to_cache:  # else every file is where it was, and none was moved
+            drop_former_names(walk)
         check_still_there(media_dir, root)
     for rel in not_mounted(walk):
         walk.occupied[rel] = Occupant.UNREADABLE
