@@ -52,11 +52,9 @@ class People:
         former = self.world.standing(desk).get(path)
         if former is not None:
             named = [form["checksum"] for form in self.world.web.media().values()]
-            if named.count(md5(former)) > 1:
-                self._known.muddled.add(
-                    self._known.word(content)
-                )  # objects that share a file share its edits
-        self._lose(desk, path)
+            if named.count(md5(former)) > 1:  # objects that share a file share its edits
+                self._known.muddled.add(self._known.word(content))
+            self._give_up(self._known.word(former))
         if path in desk.left:
             self._known.muddled.add(desk.left[path])  # that file left its name to this one: it may be a copy
         if path.endswith("~"):

@@ -293,9 +293,7 @@ class MediaFolder:
         """
         self.ensure_internal()
         with translated(self.root, kept_as), self._ground.at(self._in_trash(kept_as)) as source:
-            stamp = source.stamp()
-            if stamp is None:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), kept_as)
+            stamp = source.standing()
             checksum = source.checksum()
             try:
                 where = trash.put_back(self._ground, source, path)
@@ -317,10 +315,7 @@ class MediaFolder:
         """
         self.ensure_internal()
         with translated(self.root, kept_as), self._ground.at(self._in_trash(kept_as)) as spot:
-            stamp = spot.stamp()
-            if stamp is None:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), kept_as)
-            return stage.copy(self._ground, spot, stamp, checksum)
+            return stage.copy(self._ground, spot, spot.standing(), checksum)
 
     def purge(self, kept_as: str, checksum: Checksum | None = None) -> None:
         """Delete a file of the trash for good. One that is gone already is fine.

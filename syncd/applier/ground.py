@@ -53,6 +53,17 @@ class Spot:
             return None
         return stamp_of(status) if stat.S_ISREG(status.st_mode) else None
 
+    def standing(self) -> FileStamp:
+        """What stands there now.
+
+        Raises:
+            FileNotFoundError: nothing, or no regular file.
+        """
+        stamp = self.stamp()
+        if stamp is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.text)
+        return stamp
+
     def require(self, expected: FileStamp) -> None:
         """See that the file that was scanned is still there, unchanged.
 

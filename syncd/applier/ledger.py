@@ -14,7 +14,18 @@ from dataclasses import dataclass, field
 from syncd.applier.failures import Blocked
 from syncd.errors import FolderError, MovedOn, Refused, ServerError, SyncdError, Unexpected
 from syncd.model import Checksum, FolderFile, Link, MediaPath, Problem
-from syncd.model.plan import Action, Before, Done, Fetch, KeepLoser, MoveFile, Notice, TrashFile, Waiting
+from syncd.model.plan import (
+    NOTHING_BEFORE,
+    Action,
+    Before,
+    Done,
+    Fetch,
+    KeepLoser,
+    MoveFile,
+    Notice,
+    TrashFile,
+    Waiting,
+)
 from syncd.scanner import can_vouch
 from syncd.state import Deed, State
 
@@ -23,7 +34,6 @@ BATCH = 64
 BATCH_SECONDS = 0.5
 """How long results are held back at most, in seconds, while others arrive."""
 
-_NOTHING = Before()
 _WRITES_HERE = (Fetch, KeepLoser, MoveFile, TrashFile)
 
 
@@ -69,7 +79,7 @@ class Ledger:
     def note(
         self,
         *done: Done,
-        before: Before = _NOTHING,
+        before: Before = NOTHING_BEFORE,
         links: Iterable[Link] = (),
         dropped: Iterable[str] = (),
         files: Iterable[FolderFile] = (),

@@ -85,9 +85,7 @@ def place(ground: Ground, ready: Ready, wish: Wish) -> Outcome:
 
 def _place(ground: Ground, slot: Spot, ready: Ready, wish: Wish) -> Outcome:
     path, replaces = wish.path, wish.replaces
-    mine = slot.stamp()
-    if mine is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), slot.text)
+    mine = slot.standing()
     if replaces is None:
         with ground.filled(path.text, lambda target: leave(slot, target)) as target:
             syscalls.sync_folder(target.folder)

@@ -16,7 +16,7 @@ from syncd.applier.ledger import Ledger
 from syncd.errors import MovedOn, Occupied
 from syncd.gramps.mime import mime_of
 from syncd.model import Checksum
-from syncd.model.plan import Before, Done, Fetch, KeepLoser, Upload
+from syncd.model.plan import NOTHING_BEFORE, Before, Done, Fetch, KeepLoser, Upload
 from syncd.ports import Progress, Store
 from syncd.workers import each
 
@@ -171,7 +171,7 @@ def _before(action: Fetch, placed: Placed) -> Before:
     """What was there before a file arrived, and where that is now."""
     old = action.replaces
     if old is None:
-        return Before()
+        return NOTHING_BEFORE
     path = old.path.text if old.path != placed.file.path else None
     kept = None
     if placed.trashed is not None:

@@ -147,9 +147,8 @@ def _find(state: State, which: str) -> tuple[TrashEntry | None, Undo | None]:
         click.UsageError: there is neither.
     """
     undos = {f"W{undo.id}": undo for undo in state.undos()}
-    is_number = (
-        which.isascii() and which.isdigit() and len(which) < 20
-    )  # Python reads no number of thousands of digits
+    # Python reads no number of thousands of digits.
+    is_number = which.isascii() and which.isdigit() and len(which) < 20
     entry = state.trash_entry(int(which)) if is_number else None
     undo = undos.get(which.upper())
     if entry is not None or undo is not None:

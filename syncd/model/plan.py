@@ -360,6 +360,10 @@ class Before:
     kept_as: str | None = None
 
 
+NOTHING_BEFORE = Before()
+"""Nothing took anything's place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run of cycles did and left, for the command line and the JSON document.

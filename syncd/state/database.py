@@ -191,6 +191,16 @@ def as_text(stored: Any) -> str:
         return bytes(stored).decode(errors="replace")
 
 
+def stored_or_none(text: str | None) -> str | bytes | None:
+    """`as_stored`, where there may be nothing."""
+    return None if text is None else as_stored(text)
+
+
+def text_or_none(stored: Any) -> str | None:
+    """The reverse of `stored_or_none`."""
+    return None if stored is None else as_text(stored)
+
+
 def as_member(kind: type[Member], stored: Any) -> Member:
     """A column of one of a few words.
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from syncd.model import Checksum, parse_checksum
 from syncd.model.plan import Before
-from syncd.state.database import Database, Row, as_stored, as_text, is_number
+from syncd.state.database import Database, Row, as_stored, as_text, is_number, stored_or_none, text_or_none
 from syncd.state.records import Deed, Event
 
 _NOBODY: frozenset[str] = frozenset()
@@ -147,7 +147,7 @@ def _row_of(deed: Deed, cycle: str, at: float, *, approved: bool) -> Row:
             done.why,
             approved,
         ),
-        *map(_stored, (before.path, before.named, before.checksum, before.kept_as)),
+        *map(stored_or_none, (before.path, before.named, before.checksum, before.kept_as)),
     )
 
 
@@ -164,14 +164,6 @@ def _event(row: Row) -> Event:
         size=size,
         why=why,
         approved=bool(approved),
-        before=Before(*map(_text, was)),
+        before=Before(*map(text_or_none, was)),
         undone=undone,
     )
-
-
-def _stored(text: str | None) -> str | bytes | None:
-    return None if text is None else as_stored(text)
-
-
-def _text(stored: object) -> str | None:
-    return None if stored is None else as_text(stored)

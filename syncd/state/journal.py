@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from syncd.model import Checksum
-from syncd.state.database import Database, as_stored, as_text
+from syncd.state.database import Database, stored_or_none, text_or_none
 from syncd.state.records import Intent
 
 
@@ -41,7 +41,7 @@ class Journal(Database):
                         "INSERT INTO journal (kind, path, handle, checksum, detail) VALUES (?, ?, ?, ?, ?)",
                         (
                             intent.kind,
-                            None if intent.path is None else as_stored(intent.path),
+                            stored_or_none(intent.path),
                             intent.handle,
                             intent.checksum,
                             json.dumps(dict(intent.detail)),
@@ -61,7 +61,7 @@ class Journal(Database):
         return [
             Intent(
                 kind=kind,
-                path=None if path is None else as_text(path),
+                path=text_or_none(path),
                 handle=handle,
                 checksum=None if checksum is None else Checksum(checksum),
                 detail=self._decoded(detail, dict),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from syncd.model import Checksum, MediaPath
-from syncd.model.plan import Before, Done
+from syncd.model.plan import NOTHING_BEFORE, Before, Done
 
 LOOKED = "looked-for-files"
 """The small thing that says that the files of a server with its own disk were looked for."""
@@ -63,7 +63,7 @@ class Deed:
     """Something that was done just now, and how things were before."""
 
     done: Done
-    before: Before = field(default_factory=Before)
+    before: Before = NOTHING_BEFORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Event:
     size: int | None
     why: str
     approved: bool
-    before: Before = field(default_factory=Before)
+    before: Before = NOTHING_BEFORE
     undone: float | None = None
 
 

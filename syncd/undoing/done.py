@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncd.model.plan import Before
+from syncd.model.plan import NOTHING_BEFORE, Before
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +25,4 @@ class Undone:
     checksum: str | None = None
     size: int | None = None
     follows: str = ""
-    before: Before | None = None
+    before: Before = NOTHING_BEFORE

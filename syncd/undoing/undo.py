@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from syncd.bound import Bound
 from syncd.errors import NotUndone
 from syncd.model import MediaPath
-from syncd.model.plan import Before, Done
+from syncd.model.plan import Done
+from syncd.model.values import DAY_SECONDS
 from syncd.state import Deed, Event
 from syncd.undoing import files, objects
 from syncd.undoing.done import Undone
 
 __all__ = ["Undone", "undo"]
 
-DAY_SECONDS = 24 * 3600
 _CYCLE = "undo"
 """What the history names in place of a cycle."""
 
@@ -66,7 +66,7 @@ def undo(rooms: Bound, event: Event, *, now: float) -> Undone:
     done = Done("undone", undone.path, event.handle, undone.checksum, undone.size, why)
     state = rooms.state
     with state.batch():
-        state.record([Deed(done, undone.before or Before())], cycle=_CYCLE, at=now)
+        state.record([Deed(done, undone.before)], cycle=_CYCLE, at=now)
         state.mark_undone(event.id, now)
     return undone
 

@@ -15,7 +15,7 @@ from syncd.errors import MovedOn, SyncdError
 from syncd.gramps.mime import mime_of
 from syncd.merge.audit import Fault, Finding, Reads
 from syncd.model import Checksum, FolderFile, MediaPath
-from syncd.model.plan import Before, Done, Why
+from syncd.model.plan import NOTHING_BEFORE, Before, Done, Why
 from syncd.ports import Phase, Progress
 from syncd.scanner import can_vouch, checksum_of
 from syncd.state import Deed, Hashing
@@ -24,8 +24,6 @@ from syncd.verify.reading import recall
 
 STORED = (Fault.MISSING_BYTES, Fault.OTHER_SIZE, Fault.DAMAGED_BYTES)
 """What the folder's good copy heals."""
-
-_NOTHING = Before()
 
 
 @dataclass(slots=True)
@@ -182,6 +180,6 @@ class _Surgeon:
         file = self._seen.folder.at(MediaPath.of(finding.path))
         return None if file is None else replace(file, checksum=self._content(file))
 
-    def _record(self, finding: Finding, size: int, why: Why, before: Before = _NOTHING) -> None:
+    def _record(self, finding: Finding, size: int, why: Why, before: Before = NOTHING_BEFORE) -> None:
         done = Done("repaired", finding.path, finding.handle, finding.checksum, size, why)
         self._rooms.state.record([Deed(done, before)], cycle="verify", at=time.time())
