@@ -186,6 +186,7 @@ def test_killed_while_files_are_replaced(world: World) -> None:
     objects = world.api.by_path()
     for path, content in new.items():
         world.api.edit(objects[path]["handle"], checksum=world.s3.put_content(content))
+    world.configure(limit_down="4 MB")  # else all may be there before anybody has looked
     process = world.desktop.start("--once", "--json")
     wait_in(process, lambda: len(world.desktop.trash()) > 2, "files in the trash")
     process.kill()
@@ -195,6 +196,7 @@ def test_killed_while_files_are_replaced(world: World) -> None:
         assert now[path] in (old[path], new[path]), f"{path} is not whole"
     everything = {md5(content) for content in (*now.values(), *unfinished(world), *world.desktop.trash())}
     assert {md5(content) for content in old.values()} <= everything
+    world.configure(limit_down=None)
     world.sync()
     assert world.desktop.files().items() >= new.items()
     assert {md5(content) for content in world.desktop.trash()} == {md5(content) for content in old.values()}
