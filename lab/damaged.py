@@ -6,7 +6,7 @@
         disk.heal()
 
 Everything else goes through to a folder of this machine. Its file system has neither exchange nor "rename, but do not
-replace", as many in user space.
+replace", as many in user space; and says so, unless it is told to accept such a rename and carry out a plain one.
 """
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ class DamagedDisk(Server):
     Args:
         base: where it keeps its files, log and the list of what is damaged.
         mount: where it is mounted: a folder that is there.
+        disregards_flags: whether a rename with flags is carried out as one without.
     """
 
-    def __init__(self, base: Path, mount: Path) -> None:
+    def __init__(self, base: Path, mount: Path, *, disregards_flags: bool = False) -> None:
         super().__init__("the damaged disk", base / "disk.log")
         self.files = base / "files"
         self.mount = mount
         self._damage = base / "damage.json"
+        self._disregards_flags = disregards_flags
         self._told: dict[str, dict[str, int]] = {}
         self.files.mkdir(parents=True)
         self._tell()
@@ -58,11 +60,12 @@ class DamagedDisk(Server):
 
     def command(self) -> Sequence[str | Path]:
         """Serve until it is unmounted."""
-        return [sys.executable, "-m", "lab.damaged_files", self.files, self.mount, self._damage]
+        flags = "disregarded" if self._disregards_flags else "refused"
+        return [sys.executable, "-m", "lab.damaged_files", self.files, self.mount, self._damage, flags]
 
     def environment(self) -> Mapping[str, str]:
-        """So that this module is found."""
-        return {"PYTHONPATH": str(ROOT)}
+        """So that this module is found, and the library that knows of flags."""
+        return {"PYTHONPATH": str(ROOT), "FUSE_LIBRARY_NAME": "fuse3"}
 
     def ready(self) -> bool:
         """Whether it is mounted."""

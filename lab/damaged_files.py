@@ -1,6 +1,6 @@
 """The process behind `lab.damaged`: serves a folder through FUSE until it is unmounted.
 
-python -m lab.damaged_files <folder> <where to mount it> <what is damaged: JSON>
+python -m lab.damaged_files <folder> <where to mount it> <what is damaged: JSON> <refused|disregarded: flags of renames>
 """
 
 from __future__ import annotations
@@ -156,11 +156,12 @@ class Mounted(mfusepy.FUSE):  # type: ignore[misc]
         return int(super().rename_fuse_3(old, new, flags) or 0)
 
 
-def main(files: Path, mount: Path, damage: Path) -> None:
+def main(files: str, mount: str, damage: str, flags: str) -> None:
     """Mount, and answer until it is unmounted. The kernel keeps nothing: each look shows what is damaged now."""
-    Mounted(
-        Shown(files, damage),
-        str(mount),
+    kind = Mounted if flags == "refused" else mfusepy.FUSE
+    kind(
+        Shown(Path(files), Path(damage)),
+        mount,
         foreground=True,
         direct_io=True,
         use_ino=True,
@@ -174,4 +175,4 @@ def main(files: Path, mount: Path, damage: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.process import ROOT
-from syncd.applier.syscalls import exchange
+from syncd.applier.syscalls import EXCHANGE, renameat2
 
 
 def swap_until_told(outside: Path, folders: Sequence[Path]) -> int:
@@ -31,13 +31,13 @@ def swap_until_told(outside: Path, folders: Sequence[Path]) -> int:
         for _ in range(50):
             number = chance.randrange(len(folders))
             try:
-                exchange(-100, str(folders[number]), -100, str(links[number]))
+                renameat2(-100, str(folders[number]), -100, str(links[number]), EXCHANGE)
             except FileNotFoundError:  # the folder is empty, and was taken away
                 folders[number].mkdir(parents=True, exist_ok=True)
             turns += 1
     for folder, link in zip(folders, links, strict=True):
         if folder.is_symlink():
-            exchange(-100, str(folder), -100, str(link))
+            renameat2(-100, str(folder), -100, str(link), EXCHANGE)
         if link.is_symlink():
             link.unlink()
     return turns

@@ -45,7 +45,7 @@ def _prepared() -> Callable[[], object]:
     """Syncd with its differences, imported; what runs it."""
     sys.path[0] = str(ROOT)
     from syncd import once  # noqa: F401, PLC0415 - imported now, so that it is not read later
-    from syncd.applier import ledger, syscalls  # noqa: PLC0415
+    from syncd.applier import ledger, renames, syscalls  # noqa: PLC0415
     from syncd.bucket import s3  # noqa: F401, PLC0415
     from syncd.cli import main as cli  # noqa: PLC0415
     from syncd.cli import once as command  # noqa: F401, PLC0415
@@ -55,7 +55,7 @@ def _prepared() -> Callable[[], object]:
     if lacking == "flags":
         syscalls._rename = None  # noqa: SLF001
     elif lacking == "exchange":
-        syscalls.exchange = _unsupported  # type: ignore[assignment]
+        renames.exchange = _unsupported  # type: ignore[assignment]
     real = os.fsync
 
     def fsync(descriptor: int) -> None:

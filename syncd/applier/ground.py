@@ -27,6 +27,8 @@ from syncd.scanner.hashing import checksum_of, stamp_of
 
 TMP = f"{INTERNAL_NAME}/tmp"  # noqa: S108 - ours, below the media folder
 TRASH = f"{INTERNAL_NAME}/trash"
+PART = ".part"
+"""How names end of what `recover` may take away: it is ours, and not finished or not needed."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -111,11 +113,13 @@ class Ground:
         root: its path; the path itself may lead through links.
         room: what may still be written.
         shape: held while folders are made and filled, or removed, so that no thread removes what another made.
+        honest: disks (`st_dev`), and whether their renames with flags do as told: see `trust`.
     """
 
     root: Path
     room: Room = field(init=False)
     shape: threading.RLock = field(default_factory=threading.RLock)
+    honest: dict[int, bool] = field(default_factory=dict)
     _fd: int = -1
 
     def __post_init__(self) -> None:
@@ -147,6 +151,7 @@ class Ground:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
+                self.honest.clear()
 
     @contextmanager
     def at(self, rel: str, *, create: bool = False) -> Iterator[Spot]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from syncd.applier import notes, stage, syscalls
+from syncd.applier import notes, renames, stage, syscalls
 from syncd.applier.ground import TMP, Ground, Spot, changed, moved_only, random_name
-from syncd.applier.trash import leave, put_back, remove_copied
+from syncd.applier.trash import put_back, remove_copied
 from syncd.model import FileStamp, FolderFile, MediaPath
 
 ASIDE = ".aside"
@@ -26,7 +26,7 @@ def move_within(ground: Ground, file: FolderFile, to: MediaPath) -> FolderFile:
     try:
         with ground.at(file.path.text) as source:
             source.require(file.stamp)
-            with ground.filled(to.text, lambda target: _move(source, target, file)) as target:
+            with ground.filled(to.text, lambda target: _move(ground, source, target, file)) as target:
                 syscalls.sync_folder(target.folder)
                 syscalls.sync_folder(source.folder)
                 now = target.stamp()
@@ -40,9 +40,9 @@ def move_within(ground: Ground, file: FolderFile, to: MediaPath) -> FolderFile:
             return parked.settle(to)
 
 
-def _move(source: Spot, target: Spot, file: FolderFile) -> None:
+def _move(ground: Ground, source: Spot, target: Spot, file: FolderFile) -> None:
     try:
-        syscalls.move_directly(source.folder, source.name, target.folder, target.name)
+        renames.move_directly(ground, source, target)
     except FileExistsError:
         # Where case or normal form does not count, a new spelling of the same name is "taken" by the file itself.
         status = os.stat(source.name, dir_fd=source.folder, follow_symlinks=False)
@@ -68,7 +68,9 @@ class Parked:
             MovedOn: the name is taken; the file goes back.
         """
         try:
-            with self.ground.filled(to.text, lambda target: leave(self.slot, target)) as target:
+            with self.ground.filled(
+                to.text, lambda target: renames.move_out(self.ground, self.slot, target)
+            ) as target:
                 self.settled = True
                 syscalls.sync_folder(target.folder)
                 now = target.stamp()
@@ -95,7 +97,7 @@ class Parked:
     def _swap_for(self, near: Spot, target: Spot, before: FileStamp | None) -> FolderFile:
         """The copy takes the new name, the original goes."""
         with notes.twins(self.ground, self.slot.text, target.text, self.file.checksum):
-            leave(near, target)
+            renames.move_out(self.ground, near, target)
             syscalls.sync_folder(target.folder)
             copied = FolderFile(
                 MediaPath.of(target.text), target.stamp() or self.file.stamp, self.file.checksum
@@ -122,7 +124,7 @@ def step_aside(ground: Ground, file: FolderFile) -> Iterator[Parked]:
         near = source.beside(f"{notes.NEAR}{random_name()}.part")
         slot = private if os.fstat(private.folder).st_dev == os.fstat(source.folder).st_dev else near
         with notes.noted(ground, notes.Note(slot.text, file.path.text, keep_as=file.path.text)):
-            syscalls.move_inside(source.folder, source.name, slot.folder, slot.name)
+            renames.move_inside(ground, source, slot)
             syscalls.sync_folder(slot.folder)  # before its old name is given to another
             parked = Parked(ground, slot, file)
             try:

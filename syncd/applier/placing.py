@@ -12,11 +12,11 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 
-from syncd.applier import notes, stage, syscalls
+from syncd.applier import notes, renames, stage, syscalls
 from syncd.applier.ground import TMP, Ground, Spot, changed, moved_only, random_name
 from syncd.applier.moving import ASIDE, move_within
 from syncd.applier.stage import Ready
-from syncd.applier.trash import bury, leave, put_back, remove_copied, shelve_ours
+from syncd.applier.trash import bury, put_back, remove_copied, shelve_ours
 from syncd.errors import MovedOn
 from syncd.model import FileStamp, FolderFile, MediaPath
 
@@ -87,7 +87,7 @@ def _place(ground: Ground, slot: Spot, ready: Ready, wish: Wish) -> Outcome:
     path, replaces = wish.path, wish.replaces
     mine = slot.standing()
     if replaces is None:
-        with ground.filled(path.text, lambda target: leave(slot, target)) as target:
+        with ground.filled(path.text, lambda target: renames.move_out(ground, slot, target)) as target:
             syscalls.sync_folder(target.folder)
             return Outcome(_as_placed(target, mine, ready))
     with ground.at(path.text) as target:
@@ -97,7 +97,7 @@ def _place(ground: Ground, slot: Spot, ready: Ready, wish: Wish) -> Outcome:
         note = notes.Note(slot.text, path.text, wish.keep_text, ready.checksum)
         try:
             with notes.noted(ground, note, ours=mine.inode):
-                syscalls.exchange(slot.folder, slot.name, target.folder, target.name)
+                renames.exchange(ground, slot, target)
                 if not moved_only(replaces.stamp, slot.stamp()):
                     _swap_back(ground, slot, target, mine, path)
                 # The old file's name first: at no moment has the disk none for it.
@@ -116,13 +116,13 @@ def _place_in_steps(
     name = f"{random_name()}{ASIDE}" if slot.text.startswith(TMP) else f"{notes.NEAR}{random_name()}.part"
     aside = slot.beside(name)
     with notes.noted(ground, notes.Note(aside.text, replaces.path.text, wish.keep_text)):
-        syscalls.move_inside(target.folder, target.name, aside.folder, aside.name)
+        renames.move_inside(ground, target, aside)
         syscalls.sync_folder(aside.folder)  # before its old name is given to another
         if not moved_only(replaces.stamp, aside.stamp()):
             put_back(ground, aside, replaces.path)
             raise changed(target.text)
         try:
-            syscalls.move_out(slot.folder, slot.name, target.folder, target.name)
+            renames.move_out(ground, slot, target)
         except FileExistsError:
             # Somebody saved anew in that instant. Theirs stays; the one before goes where it was to go.
             _dispose(ground, aside, replaces, wish)
@@ -141,7 +141,7 @@ def _swap_back(ground: Ground, slot: Spot, target: Spot, mine: FileStamp, path: 
         MovedOn: always.
     """
     with suppress(OSError):  # the name may be empty by now; then what came out is still in the slot
-        syscalls.exchange(slot.folder, slot.name, target.folder, target.name)
+        renames.exchange(ground, slot, target)
     syscalls.sync_folder(target.folder)
     now = slot.stamp()
     if syscalls.is_there(slot.folder, slot.name) and (now is None or now.inode != mine.inode):

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from syncd.applier import notes, syscalls
 from syncd.applier.failures import Unreadable
-from syncd.applier.ground import TMP, Ground, Spot
+from syncd.applier.ground import PART, TMP, Ground, Spot
 from syncd.applier.moving import ASIDE
 from syncd.applier.notes import Note
-from syncd.applier.stage import PART, READY
+from syncd.applier.stage import READY
 from syncd.applier.trash import put_back, shelve, shelve_ours
 from syncd.model import Checksum, FolderFile, MediaPath, parse_checksum
 

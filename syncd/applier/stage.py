@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
-from syncd.applier import notes, syscalls
+from syncd.applier import notes, renames, syscalls
 from syncd.applier.failures import translate, translated, unreadable
-from syncd.applier.ground import TMP, Ground, Spot, changed, random_name
+from syncd.applier.ground import PART, TMP, Ground, Spot, changed, random_name
 from syncd.applier.room import Claim, free_space, require
 from syncd.errors import Unexpected
 from syncd.model import Checksum, FileStamp
 from syncd.scanner.hashing import CHUNK, checksum_of, stamp_of
 
-PART = ".part"
 READY = ".ready"
 
 
@@ -163,7 +162,7 @@ class Incoming:
                 )
             syscalls.sync_file(self._descriptor)
             with self._ground.at(rel) as spot:
-                syscalls.move_inside(spot.folder, self._name + PART, spot.folder, spot.name)
+                renames.move_inside(self._ground, spot.beside(self._name + PART), spot)
             stamp = stamp_of(os.fstat(self._descriptor))
         self._close()
         return Ready(self._ground, rel, self._checksum, stamp)
@@ -242,7 +241,7 @@ def copy_near(ground: Ground, source: Spot, near: Spot, checksum: Checksum) -> N
     with notes.noted(ground, notes.Note(part.text, near.text, unfinished=True)):
         try:
             _copy_to(source, part, checksum)
-            syscalls.move_inside(part.folder, part.name, near.folder, near.name)
+            renames.move_inside(ground, part, near)
             syscalls.sync_folder(near.folder)  # before the note goes: nobody would take the first name away
         except Exception:
             if part.stamp() is not None:

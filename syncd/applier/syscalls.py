@@ -1,9 +1,6 @@
 """The system calls that change the media folder, each in one place, so that tests can end the world at any of them.
 
-Two moves, told apart by who else may write at the destination:
-
-- `move_inside` to a name in syncd's own folder. Nobody else writes there, so looking first is safe everywhere.
-- `move_out` to a name in the person's folder, where anything may appear at any time. Never overwrites.
+What moves files without overwriting any is in `renames`.
 """
 
 from __future__ import annotations
@@ -13,10 +10,11 @@ import errno
 import os
 import stat
 
-_RENAME_NOREPLACE = 1
-_RENAME_EXCHANGE = 2
+NOREPLACE = 1
+"""For `renameat2`: fail when the target exists."""
+EXCHANGE = 2
+"""For `renameat2`: swap the two names."""
 _UNSUPPORTED = frozenset([errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
-_NO_LINKS = frozenset([errno.EPERM, errno.EMLINK, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
 _FICLONE = 0x40049409
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -28,7 +26,7 @@ class UnsupportedError(Exception):
 
 
 def renameat2(source_fd: int, source: str, target_fd: int, target: str, flags: int) -> None:
-    """Linux's rename with flags.
+    """Linux's rename with flags. Not every disk heeds them: `renames` finds that out.
 
     Raises:
         UnsupportedError: not here.
@@ -41,63 +39,6 @@ def renameat2(source_fd: int, source: str, target_fd: int, target: str, flags: i
         if code in _UNSUPPORTED:
             raise UnsupportedError
         raise OSError(code, os.strerror(code), target)
-
-
-def move_directly(source_fd: int, source: str, target_fd: int, target: str) -> None:
-    """One rename that fails when the target exists.
-
-    Raises:
-        UnsupportedError: not here.
-        FileExistsError: the target is taken.
-    """
-    renameat2(source_fd, source, target_fd, target, _RENAME_NOREPLACE)
-
-
-def exchange(source_fd: int, source: str, target_fd: int, target: str) -> None:
-    """Swap two names: at no instant is either missing.
-
-    Raises:
-        UnsupportedError: not here.
-        FileNotFoundError: one of them does not exist.
-    """
-    renameat2(source_fd, source, target_fd, target, _RENAME_EXCHANGE)
-
-
-def move_inside(source_fd: int, source: str, target_fd: int, target: str) -> None:
-    """Move to a name in syncd's own folder, or to a random one; fails when it is taken."""
-    try:
-        move_directly(source_fd, source, target_fd, target)
-    except UnsupportedError:
-        if is_there(target_fd, target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
-        rename(source_fd, source, target_fd, target)
-
-
-def move_out(source_fd: int, source: str, target_fd: int, target: str) -> None:
-    """Move from a name that only syncd uses to one in the person's folder; fails when it is taken.
-
-    By hard link the new name is on the disk before the old one goes: should the power fail, there are two, never none.
-
-    RACE: on a file system that has neither such a rename nor hard links (FAT on old kernels, some FUSE), a file
-    that appears between the look and the rename is overwritten.
-    """
-    try:
-        move_directly(source_fd, source, target_fd, target)
-        return
-    except UnsupportedError:
-        pass
-    try:
-        link(source_fd, source, target_fd, target)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-    else:
-        sync_folder(target_fd)
-        unlink(source_fd, source)
-        return
-    if is_there(target_fd, target):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-    rename(source_fd, source, target_fd, target)
 
 
 def is_there(folder: int, name: str, *, or_folder: bool = True) -> bool:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from syncd.applier import notes, stage, syscalls
+from syncd.applier import notes, renames, stage, syscalls
 from syncd.applier.failures import Unreadable
 from syncd.applier.ground import TRASH, Ground, Spot, changed, moved_only, random_name
 from syncd.model import Checksum, FolderFile, MediaPath
@@ -45,7 +45,9 @@ def shelve(ground: Ground, source: Spot, path: MediaPath, day: str) -> str:
     shelf, leaf, taken, number = day, path, set[str](), 1
     while True:
         try:
-            with ground.filled(f"{TRASH}/{shelf}/{leaf.text}", lambda spot: _enter(source, spot)) as spot:
+            with ground.filled(
+                f"{TRASH}/{shelf}/{leaf.text}", lambda spot: renames.move_inside(ground, source, spot)
+            ) as spot:
                 syscalls.sync_folder(spot.folder)
                 return spot.text
         except FileExistsError:
@@ -55,15 +57,6 @@ def shelve(ground: Ground, source: Spot, path: MediaPath, day: str) -> str:
             # A file of that day's trash has the name of a folder that is needed now.
             number += 1
             shelf = f"{day} ({number})"
-
-
-def _enter(source: Spot, spot: Spot) -> None:
-    syscalls.move_inside(source.folder, source.name, spot.folder, spot.name)
-
-
-def leave(source: Spot, spot: Spot) -> None:
-    """Move from a name of ours to the person's; fails when it is taken."""
-    syscalls.move_out(source.folder, source.name, spot.folder, spot.name)
 
 
 def shelve_ours(ground: Ground, source: Spot, file: FolderFile, day: str) -> str:
@@ -95,7 +88,7 @@ def put_back(ground: Ground, source: Spot, path: MediaPath) -> MediaPath:
     target, taken = path, set[str]()
     while True:
         try:
-            with ground.filled(target.text, lambda spot: leave(source, spot)) as spot:
+            with ground.filled(target.text, lambda spot: renames.move_out(ground, source, spot)) as spot:
                 syscalls.sync_folder(spot.folder)
                 syscalls.sync_folder(source.folder)
                 return MediaPath.of(spot.text)
@@ -123,7 +116,7 @@ def remove_copied(ground: Ground, file: FolderFile) -> None:
         source.require(file.stamp)
         aside = source.beside(f"{notes.NEAR}{random_name()}.part")
         with notes.noted(ground, notes.Note(aside.text, file.path.text, keep_as=file.path.text)):
-            syscalls.move_inside(source.folder, source.name, aside.folder, aside.name)
+            renames.move_inside(ground, source, aside)
             if not moved_only(file.stamp, aside.stamp()):
                 put_back(ground, aside, file.path)
                 raise changed(file.path.text)

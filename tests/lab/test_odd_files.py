@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.damaged import DamagedDisk
 from lab.gramps_web import EMPTY_TREE, GrampsWeb
 from lab.world import SYNCD, Desktop, World, md5
 from tests.lab.conftest import MakeWorld
@@ -298,3 +299,25 @@ def test_a_folder_becomes_a_link(world: World) -> None:
     world.sync()
     assert (world.folder / "album" / "photo.jpg").read_bytes() == photo(2)
     assert_settled(world)
+
+
+@pytest.mark.skipif(not DamagedDisk.installed(), reason="needs the right to mount, and FUSE")
+def test_a_disk_that_takes_an_exchange_for_a_rename(empty_world: World, tmp_path: Path) -> None:
+    """A file system in user space that disregards the flags of renames: nothing that a person had is overwritten on it."""
+    world = empty_world
+    with DamagedDisk(tmp_path / "disk", world.folder, disregards_flags=True):
+        names = ("edited.jpg", "deleted.jpg", "again/deleted.jpg", "moved.jpg", "both.jpg")
+        for number, path in enumerate(names):
+            world.write(path, photo(number))
+        world.sync()
+        handles = {path: item["handle"] for path, item in world.api.by_path().items()}
+        world.api.replace(handles["edited.jpg"], photo(10))
+        world.api.replace(handles["both.jpg"], photo(11))
+        world.write("both.jpg", photo(12))
+        world.api.delete(handles["deleted.jpg"])
+        world.api.edit(handles["moved.jpg"], path="to/moved.jpg")
+        world.api.create("new.jpg", photo(13))
+        world.sync()
+        assert sorted(world.desktop.trash()) == sorted([photo(0), photo(1)])
+        assert {photo(number) for number in (2, 3, 10, 11, 12, 13)} <= set(world.desktop.files().values())
+        assert_settled(world)

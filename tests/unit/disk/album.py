@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from syncd.applier import syscalls
+from syncd.applier import renames, syscalls
 from syncd.applier.disk import MediaFolder, Ready
 from syncd.model import Checksum, FileStamp, FolderFile, MediaPath
 
@@ -106,10 +107,13 @@ class World:
         self._patch = monkeypatch
 
     def old(self, kind: str) -> None:
-        """A file system without some calls: `no-exchange`, `no-flags`, or `no-links` either."""
+        """A file system without some calls: `no-exchange`, `no-flags`, or `no-links` either; `lying` disregards flags."""
         real = syscalls.renameat2
 
         def renameat2(a: int, b: str, c: int, d: str, flags: int) -> None:
+            if kind == "lying":
+                os.rename(b, d, src_dir_fd=a, dst_dir_fd=c)
+                return
             if kind != "modern" and (flags == 2 or kind != "no-exchange"):
                 raise syscalls.UnsupportedError
             real(a, b, c, d, flags)
@@ -128,7 +132,8 @@ class World:
 
     def before(self, name: str, hook: Hook, *, number: int = 1) -> None:
         """Let something happen just before the n-th call."""
-        real = getattr(syscalls, name)
+        module = renames if hasattr(renames, name) else syscalls
+        real = getattr(module, name)
         calls = 0
 
         def hooked(*arguments: Any) -> Any:
@@ -138,4 +143,25 @@ class World:
                 hook()
             return real(*arguments)
 
-        self._patch.setattr(syscalls, name, hooked)
+        self._patch.setattr(module, name, hooked)
+
+
+class Disks:
+    """Small file systems, each in memory."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None)
+        self._mounted: list[Path] = []
+
+    def mount(self, at: Path) -> None:
+        """Mount one, or skip the test where that is not allowed."""
+        at.mkdir()
+        arguments = (b"tmpfs", bytes(at), b"tmpfs", ctypes.c_ulong(0), b"size=32m")
+        if self._libc.mount(*arguments) != 0:
+            pytest.skip("needs the right to mount")
+        self._mounted.append(at)
+
+    def unmount(self) -> None:
+        """Unmount all."""
+        for at in self._mounted:
+            assert self._libc.umount2(bytes(at), 2) == 0

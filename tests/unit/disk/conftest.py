@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.disk.album import Album, World
+from tests.unit.disk.album import Album, Disks, World
 
 
 @pytest.fixture
@@ -21,3 +22,11 @@ def album(tmp_path: Path) -> Album:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """The system as it is, until it is made worse."""
     return World(monkeypatch)
+
+
+@pytest.fixture
+def disks() -> Iterator[Disks]:
+    """Gone after the test."""
+    made = Disks()
+    yield made
+    made.unmount()

@@ -19,7 +19,7 @@ from syncd.errors import FolderError, MovedOn, Unexpected
 from syncd.model import MediaPath
 from tests.unit.disk.album import Album, World, md5
 
-KINDS = ("modern", "no-exchange", "no-flags", "no-links")
+KINDS = ("modern", "no-exchange", "no-flags", "no-links", "lying")
 P = MediaPath.of
 
 
@@ -779,4 +779,4 @@ def test_system_calls_translate_what_the_kernel_lacks(monkeypatch: pytest.Monkey
     """A C library without renameat2 is a file system without it."""
     monkeypatch.setattr(syscalls, "_rename", None)
     with pytest.raises(syscalls.UnsupportedError):
-        syscalls.exchange(-1, "a", -1, "b")
+        syscalls.renameat2(-1, "a", -1, "b", syscalls.EXCHANGE)
