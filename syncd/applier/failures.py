@@ -50,6 +50,15 @@ def unreadable(error: OSError, what: str) -> Unreadable:
     )
 
 
+def rotten(path: str) -> Blocked:
+    """The error to raise where a file has other bytes than when it was read, and nothing tells of a change."""
+    return Blocked(
+        f"the bytes of '{path}' are no longer those that were read before, and no program changed them: the disk did;"
+        " the file was not sent",
+        "put a good copy from a backup in its place, and look after the disk; if it is right as it is: touch it",
+    )
+
+
 def translate(error: OSError, root: Path, path: str, source: str | None = None) -> MovedOn | FolderError:
     """The error to raise for an OS error at a path."""
     code = error.errno

@@ -6,18 +6,21 @@ was hashed, and what is fetched stands under no real name before it is verified 
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from syncd.applier.disk import MediaFolder, Placed, Ready
-from syncd.applier.failures import Unreadable
+from syncd.applier.failures import Unreadable, rotten
 from syncd.applier.ledger import Ledger
 from syncd.errors import MovedOn, Occupied
 from syncd.gramps.mime import mime_of
-from syncd.model import Checksum
+from syncd.model import Checksum, FolderFile
 from syncd.model.plan import NOTHING_BEFORE, Before, Done, Fetch, KeepLoser, Upload
 from syncd.ports import Progress, Store
+from syncd.scanner.hashing import can_vouch, checksum_of, stamp_of
 from syncd.workers import each
 
 _Item = TypeVar("_Item")
@@ -77,6 +80,10 @@ class Transfers:
                 )
             except Occupied:
                 self._ledger.note()  # something was learnt: another pass is due
+                raise
+            except MovedOn as error:
+                if _has_rotted(file, source):
+                    raise rotten(file.path.text) from error
                 raise
         self._progress.advance(files=1)
         self._ledger.count(up=file.size)
@@ -179,3 +186,17 @@ def _before(action: Fetch, placed: Placed) -> Before:
     elif placed.kept is not None:
         kept = placed.kept.path.text
     return Before(path=path, checksum=old.checksum, kept_as=kept)
+
+
+def _has_rotted(file: FolderFile, source: BinaryIO) -> bool:
+    """Whether a file has other bytes than when it was read, although it looks as it did then."""
+
+    def looks_the_same() -> bool:
+        return stamp_of(os.fstat(source.fileno())) == file.stamp
+
+    return (
+        can_vouch(file.stamp, time.time_ns())
+        and looks_the_same()
+        and checksum_of(source.fileno()) != file.checksum
+        and looks_the_same()
+    )

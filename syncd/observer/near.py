@@ -28,6 +28,7 @@ from syncd.model import (
 )
 from syncd.model.paths import is_text
 from syncd.model.plan import HoldKind
+from syncd.model.rot import KnownRot
 from syncd.observer.arrival import ASK_AT_MOST, Arrival
 from syncd.observer.contents import Contents
 from syncd.observer.observed import Observed
@@ -202,7 +203,11 @@ class Near:
         neighbours.see_former(self._former)
         asked: set[Checksum] = set()
         with Glance(
-            self.arrival.media_dir, self.ignored, progress=self.progress, threads=self.threads
+            self.arrival.media_dir,
+            self.ignored,
+            progress=self.progress,
+            threads=self.threads,
+            rot=KnownRot(state.rot()),
         ) as glance:
             try:
                 while neighbours.grow():

@@ -25,6 +25,7 @@ from syncd.model import (
     Problem,
 )
 from syncd.model.plan import Notice
+from syncd.model.rot import KnownRot
 from syncd.model.values import DAY_SECONDS
 from syncd.observer.arrival import Arrival
 from syncd.observer.contents import Contents
@@ -124,6 +125,7 @@ class Observer:
             progress=self.progress,
             threads=self.threads,
             unrest=self.arrival.unrest(self.unsettled(), self.settle()),
+            rot=KnownRot(state.rot()),
         )
         self.walked.take(found, time.monotonic() - begun)
         raise_stop(find_inner_stop(self.media_dir, found.inner))

@@ -22,6 +22,7 @@ from typing import Self
 from syncd.ignore import IGNORE_FILE, IgnoreRules
 from syncd.model import FileStamp, FolderFile, FolderSnapshot, MediaPath, Occupant
 from syncd.model.paths import INTERNAL_NAME
+from syncd.model.rot import NO_ROT, KnownRot
 from syncd.model.values import Checksum
 from syncd.ports import Progress
 from syncd.scanner.hashing import can_vouch
@@ -43,16 +44,26 @@ class Glance:
         media_dir: the media folder.
         ignored: what stays out.
         threads: how many files are read at once.
+        rot: which files have rotted; they count as what they held before.
 
     Raises:
         FolderError: the media folder is missing, cannot be listed, or went away meanwhile.
         TooWide: see above.
     """
 
-    def __init__(self, media_dir: Path, ignored: IgnoreRules, *, progress: Progress, threads: int) -> None:
+    def __init__(
+        self,
+        media_dir: Path,
+        ignored: IgnoreRules,
+        *,
+        progress: Progress,
+        threads: int,
+        rot: KnownRot = NO_ROT,
+    ) -> None:
         self._media_dir = media_dir
         self._progress = progress
         self._threads = threads
+        self._rot = rot
         self._opening = opened_folder(media_dir)
         self._known: dict[str, tuple[FileStamp, Checksum]] = {}
         self._walk = Walk(-1, self._known, ignored)
@@ -100,7 +111,7 @@ class Glance:
         if self._walk.inner or self._walk.problems:
             raise TooWide("something in the folder cannot be used")
         self._walk.to_read[:] = {path.key: (path, stamp) for path, stamp in self._walk.to_read}.values()
-        self._fresh += read_files(self._walk, self._progress, self._threads, unrest)
+        self._fresh += read_files(self._walk, self._progress, self._threads, unrest, self._rot)
         self._walk.to_read.clear()
         if self._walk.problems:
             raise TooWide("a file cannot be read")

@@ -15,6 +15,7 @@ from pathlib import Path
 from syncd.errors import FolderError
 from syncd.ignore import IgnoreRules
 from syncd.model import Checksum, FileStamp, FolderFile, FolderSnapshot, MediaPath, Occupant
+from syncd.model.rot import NO_ROT, KnownRot
 from syncd.ports import Phase, Progress
 from syncd.scanner import trouble
 from syncd.scanner.hashing import Reader, Unsettled, can_vouch
@@ -58,6 +59,7 @@ def scan(
     progress: Progress,
     threads: int,
     unrest: Unrest = CALM,
+    rot: KnownRot = NO_ROT,
 ) -> Scan:
     """Look through the media folder.
 
@@ -69,6 +71,7 @@ def scan(
         progress: told of the files that are read, with totals.
         threads: how many files are read at once.
         unrest: which changed files are not read yet.
+        rot: which files have rotted; they count as what they held before.
 
     Raises:
         FolderError: the media folder is missing, cannot be listed, or went away meanwhile.
@@ -81,7 +84,7 @@ def scan(
                 walk.go()
         except OSError as error:
             raise _lost(media_dir, error) from error
-        fresh = read_files(walk, progress, threads, unrest)
+        fresh = read_files(walk, progress, threads, unrest, rot)
         if fresh or walk.to_cache:  # else every file is where it was, and none was moved
             drop_former_names(walk)
         check_still_there(media_dir, root)
@@ -139,7 +142,9 @@ def find_inner(media_dir: Path, ignored: IgnoreRules) -> tuple[str, ...]:
     return tuple(walk.inner)
 
 
-def read_files(walk: Walk, progress: Progress, threads: int, unrest: Unrest = CALM) -> list[FolderFile]:
+def read_files(
+    walk: Walk, progress: Progress, threads: int, unrest: Unrest = CALM, rot: KnownRot = NO_ROT
+) -> list[FolderFile]:
     """Read the files that the cache cannot vouch for and nobody is writing; returns those that held still."""
     now_ns = time.time_ns()
     walk.young |= {path.key for path, stamp in walk.to_read if unrest.is_young(path.key, stamp, now_ns)}
@@ -158,7 +163,7 @@ def read_files(walk: Walk, progress: Progress, threads: int, unrest: Unrest = CA
                 path, stamp = todo.popleft()
             except IndexError:
                 return
-            file = _read_one(walk, reader, path, stamp)
+            file = _read_one(walk, reader, path, stamp, rot)
             if file is not None:
                 fresh.append(file)
             progress.advance(files=1)
@@ -196,10 +201,13 @@ def drop_former_names(walk: Walk) -> None:
             del walk.files[file.path.key]
 
 
-def _read_one(walk: Walk, reader: Reader, path: MediaPath, stamp: FileStamp) -> FolderFile | None:
+def _read_one(
+    walk: Walk, reader: Reader, path: MediaPath, stamp: FileStamp, rot: KnownRot
+) -> FolderFile | None:
     """One file with its checksum; None, and marked, when it does not hold still or cannot be read."""
     try:
-        return FolderFile(path, stamp, reader.checksum(path.text, stamp))
+        found = reader.checksum(path.text, stamp)
+        return FolderFile(path, stamp, rot.good(path.key, stamp, found) or found)
     except Unsettled:
         walk.occupied[path.key] = Occupant.BUSY
     except OSError as error:

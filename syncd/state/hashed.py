@@ -1,4 +1,4 @@
-"""What a deep verification has read: it takes hours, is interrupted, and goes on where it was."""
+"""What a deep verification has read and found: it takes hours, is interrupted, and goes on where it was."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from syncd.model import Checksum
-from syncd.state.database import Database, as_stored, as_text
+from syncd.model.rot import Rot
+from syncd.state.database import Database, as_stored, as_text, signed, unsigned
 from syncd.state.records import HASHED_LAST, HASHING_SINCE
 
 
@@ -67,3 +68,24 @@ class Hashed(Database):
             "INSERT OR REPLACE INTO hashed (place, name, stamp, found, at) VALUES (?, ?, ?, ?, ?)",
             ((one.place, as_stored(one.name), as_stored(one.stamp), one.found, one.at) for one in read),
         )
+
+    def rot(self) -> list[Rot]:
+        """The files that were found to have rotted, and were not healed since."""
+        rows = self._rows("SELECT path, inode, mtime_ns, found, good FROM rot")
+        return [
+            Rot(path, unsigned(inode), mtime_ns, Checksum(found), Checksum(good))
+            for path, inode, mtime_ns, found, good in rows
+        ]
+
+    def replace_rot(self, found: Iterable[Rot]) -> None:
+        """These they are."""
+        with self.batch():
+            self._execute("DELETE FROM rot")
+            self._execute_many(
+                "INSERT OR REPLACE INTO rot VALUES (?, ?, ?, ?, ?)",
+                ((one.key, signed(one.inode), one.mtime_ns, one.found, one.good) for one in found),
+            )
+
+    def drop_rot(self, key: str, inode: int) -> None:
+        """A file with this name or this inode was healed."""
+        self._execute("DELETE FROM rot WHERE path = ? OR inode = ?", (key, signed(inode)))

@@ -64,7 +64,7 @@ class State(Ancestor, Caches, Journal, Events, Kept, Held, Pending, Orphans, Nei
 
     @classmethod
     def join(cls, path: Path) -> State:
-        """Open the state beside who holds its lock, for what that one never touches: `hashed`.
+        """Open the state beside who holds its lock, for what that one never writes: see `Hashed`.
 
         A daemon need not stand aside for hours while files are read. The file is neither made nor set aside, nor brought
         to another schema.

@@ -1,13 +1,12 @@
 """The look of a verification: listings, and what was known before.
 
-No key is read, and of the files only those of which neither the stat cache nor their size tells whether they changed.
+No key is read, and of the files only the doubtful ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 
 from syncd.bound import Bound, check_place
@@ -20,9 +19,7 @@ from syncd.model import (
     CatalogSnapshot,
     Checksum,
     FileStamp,
-    FolderFile,
     FolderSnapshot,
-    Link,
     MediaObject,
     Proof,
     Served,
@@ -33,8 +30,7 @@ from syncd.observer.arrival import ASK_AT_MOST
 from syncd.ports import Phase, Progress
 from syncd.reconciler import Inputs
 from syncd.scanner import look as look_at_folder
-from syncd.scanner.hashing import Reader, Unsettled
-from syncd.scanner.scan import opened_folder
+from syncd.verify.doubtful import read_doubtful
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +41,7 @@ class Seen:
         inputs: as the merge takes them; the checksums of the folder's files are those that the stat cache vouches for.
         proven: the contents of which a listing proves that the store has them.
         vouched: by key, what the files held that have the size and time now that they had when they were read last.
+        read: by key, what the files hold that were read in this look.
         keys: the bucket's keys that objects name.
         served: what a server with its own disk was seen to have, by handle.
         unnamed: how many keys no object names.
@@ -53,6 +50,7 @@ class Seen:
     inputs: Inputs
     proven: frozenset[Checksum]
     vouched: Mapping[str, Checksum]
+    read: Mapping[str, Checksum] = field(default_factory=dict)
     keys: Mapping[Checksum, StoredKey] = field(default_factory=dict)
     served: Mapping[str, Served] = field(default_factory=dict)
     unnamed: int = 0
@@ -91,16 +89,18 @@ def look(rooms: Bound, progress: Progress) -> Seen:
         check_place(rooms.catalog, rooms.binding, some)
     progress.phase(Phase(f"Looking into {'the bucket' if rooms.upkeep else 'the files of Gramps Web'}"))
     seen = _look_into_bucket(rooms, catalog) if rooms.upkeep else _look_for_files(rooms, catalog, folder)
+    doubtful = read_doubtful(rooms, folder, links, seen.bucket.sizes)
     inputs = Inputs(
         tree_id=rooms.binding.tree_id,
         links=links,
-        folder=_read_doubtful(rooms, folder, links, seen.bucket.sizes),
+        folder=doubtful.folder,
         catalog=catalog,
         bucket=seen.bucket,
         policy=rooms.policy,
         moment=Moment(0, "", ""),
     )
-    return Seen(inputs, seen.proven, _vouched(inputs.folder, stamps), seen.keys, seen.served, seen.unnamed)
+    vouched = _vouched(inputs.folder, stamps)
+    return Seen(inputs, seen.proven, vouched, doubtful.read, seen.keys, seen.served, seen.unnamed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,30 +145,6 @@ def _look_for_files(rooms: Bound, catalog: CatalogSnapshot, folder: FolderSnapsh
     }
     proven = frozenset(one.checksum for one in served.values() if one.proof is Proof.READ)
     return _Stored(found, proven, served=served)
-
-
-def _read_doubtful(
-    rooms: Bound, folder: FolderSnapshot, links: Sequence[Link], sizes: Mapping[Checksum, int]
-) -> FolderSnapshot:
-    """Read the files that the stat cache cannot vouch for, if they have the size that they should have.
-
-    One that changed in the very moment in which it was synced is among them, as is one that was only copied back.
-    """
-    linked = {link.place.key: link.checksum for link in links}
-    doubtful = [
-        file
-        for key, file in folder.files.items()
-        if not file.checksum and key in linked and sizes.get(linked[key], file.size) == file.size
-    ]
-    if not doubtful:
-        return folder
-    read: dict[str, FolderFile] = {}
-    with opened_folder(rooms.settings.media_dir) as root:
-        reader = Reader.at(root)
-        for file in doubtful:
-            with suppress(Unsettled, OSError):
-                read[file.path.key] = replace(file, checksum=reader.checksum(file.path.text, file.stamp))
-    return replace(folder, files={**folder.files, **read})
 
 
 def _looks(stamp: FileStamp) -> tuple[int, int, int]:

@@ -100,13 +100,13 @@ def read_everything(
 
 
 def recall(seen: Seen, read: Sequence[Hashing]) -> Reads:
-    """Of what was read, what still is as it was then."""
-    files, keys, served = dict[str, Checksum](), dict[Checksum, Checksum](), dict[str, Checksum]()
+    """Of what was read, what still is as it was then; and what the look read itself."""
+    files, keys, served = dict(seen.read), dict[Checksum, Checksum](), dict[str, Checksum]()
     for one in read:
         if one.place == "folder":
             file = seen.folder.files.get(one.name)
             if file is not None and _file_stamp(file.stamp) == one.stamp:
-                files[one.name] = one.found
+                files.setdefault(one.name, one.found)
         elif one.place == "bucket":
             checksum = Checksum(one.name)
             if checksum in seen.keys and _key_stamp(seen, checksum) == one.stamp:

@@ -16,6 +16,7 @@ from syncd.state import State
 from syncd.verify.looking import Seen, look
 from syncd.verify.reading import Reading, read_everything, recall
 from syncd.verify.repairing import is_repairable, repair
+from syncd.verify.rotten import find_rot
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def verify(
             with State.join(settings.state_file) as memory:
                 reading = read_everything(rooms, seen, memory, progress, line)
                 read, last_read = memory.hashed(), memory.last_hashing()
+                memory.replace_rot(find_rot(seen, recall(seen, read), memory.rot()))
     unread = [] if reading is None else list(map(_unread, reading.problems))
     found = seen.audit(recall(seen, read))
     if not order.repair or not any(map(is_repairable, found.findings)):

@@ -124,6 +124,55 @@ def test_what_only_reading_tells(empty_world: World) -> None:
     ends_in_step(world)
 
 
+def test_a_rotten_file_is_no_edit_whatever_its_name_and_rights_are(empty_world: World) -> None:
+    """Once found, it is neither sent nor forgotten when it is moved or its rights change; touching it makes an edit of it."""
+    world = empty_world
+    assert world.s3 is not None
+    was = begin(world, "old/a.jpg", "old/b.jpg", "c.jpg", "d.jpg")
+    for name in ("old/a.jpg", "old/b.jpg", "c.jpg", "d.jpg"):
+        rot(world.desktop, name, photo(name).swapcase())
+    assert len(verify(world, "--deep", code=1)["findings"]) == 4
+
+    (world.folder / "old").rename(world.folder / "new")
+    (world.folder / "new/b.jpg").rename(world.folder / "b.jpg")
+    (world.folder / "c.jpg").chmod(0o600)
+    before = dict(kinds(verify(world, code=1)))
+    assert {before[name] for name in ("new/a.jpg", "b.jpg", "c.jpg", "d.jpg")} == {"rotten-file"}
+    world.sync()
+    assert world.catalog() == {
+        name: md5(photo(old))
+        for name, old in (
+            ("new/a.jpg", "old/a.jpg"),
+            ("b.jpg", "old/b.jpg"),
+            ("c.jpg", "c.jpg"),
+            ("d.jpg", "d.jpg"),
+        )
+    }
+    assert kinds(verify(world, code=1)) == dict.fromkeys(
+        ("new/a.jpg", "b.jpg", "c.jpg", "d.jpg"), "rotten-file"
+    )
+
+    os.utime(world.folder / "d.jpg")
+    assert world.sync()["counts"]["updated"] == 1
+    assert world.catalog()["d.jpg"] == md5(photo("d.jpg").swapcase())
+    # Without a good copy it is not sent either, and the next run says why.
+    world.s3.delete(md5(photo("c.jpg")))
+    lacking = world.syncd("--once", "--full", "--json")
+    assert lacking.code == 1, lacking
+    assert md5(photo("c.jpg")) not in world.s3
+    (problem,) = lacking.json["problems"]
+    assert problem["path"] == "c.jpg"
+    assert "no program changed them" in problem["reason"]
+    world.s3.put_content(photo("c.jpg"))
+
+    healed = kinds(verify(world, "--repair"), "healed")
+    assert healed == dict.fromkeys(("new/a.jpg", "b.jpg", "c.jpg"), "rotten-file")
+    assert verify(world)["findings"] == []
+    assert verify(world, "--deep")["findings"] == []
+    assert sorted(item["handle"] for item in world.api.by_path().values()) == sorted(was.values())
+    ends_in_step(world)
+
+
 def test_an_edit_that_keeps_size_and_time_is_no_damage(empty_world: World) -> None:
     """As of a program that writes a caption into the photo: it is told as an edit, left alone, and synced."""
     world = empty_world

@@ -11,6 +11,7 @@ import pytest
 
 from syncd.errors import StateError
 from syncd.model import Checksum
+from syncd.model.rot import Rot
 from syncd.state import Binding, Hashing, State
 
 READ: Sequence[Hashing] = (
@@ -66,3 +67,18 @@ def test_joining_makes_and_mends_nothing(path: Path, kind: str) -> None:
     with pytest.raises(StateError):
         State.join(path)
     assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_rot_is_remembered_until_it_is_healed(state: State, binding: Binding) -> None:
+    """It belongs to the folder, whatever that is synced with; numbers of inodes may be as large as they get."""
+    state.bind(binding)
+    one = Rot("a/ä.jpg", 2**64 - 1, 5, Checksum("1" * 32), Checksum("2" * 32))
+    other = Rot("b.jpg", 7, 6, Checksum("1" * 32), Checksum("3" * 32))
+    state.replace_rot([other])
+    state.replace_rot([one, other])
+    state.unbind()
+    assert sorted(state.rot(), key=lambda rot: rot.key) == [one, other]
+    state.drop_rot("moved.jpg", 2**64 - 1)
+    assert state.rot() == [other]
+    state.drop_rot("b.jpg", 0)
+    assert state.rot() == []

@@ -1,0 +1,28 @@
+"""Which files have rotted, to be remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from syncd.merge.audit import Reads
+from syncd.model.rot import Rot
+from syncd.verify.looking import Seen
+
+
+def find_rot(seen: Seen, reads: Reads, known: Iterable[Rot]) -> list[Rot]:
+    """Those that were found now, and those of the known ones that were not read now: an absent disk heals nothing.
+
+    Args:
+        seen: the look.
+        reads: what was read, as far as it still is so.
+        known: what was found before.
+    """
+    files = seen.folder.files
+    read = [(key, files[key].stamp, found) for key, found in reads.files.items()]
+    now = [
+        Rot(key, stamp.inode, stamp.mtime_ns, found, seen.vouched[key])
+        for key, stamp, found in read
+        if seen.vouched.get(key, found) != found
+    ]
+    inodes = {stamp.inode for _key, stamp, _found in read}
+    return now + [one for one in known if one.key not in reads.files and one.inode not in inodes]
