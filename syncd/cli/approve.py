@@ -7,13 +7,15 @@ import click
 from syncd.cli import document, once
 from syncd.cli.exits import Ending
 from syncd.cli.held import named, tell_waiting, waiting
+from syncd.cli.numbers import waiting_number
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.report import count
 from syncd.cli.session import Session
+from syncd.model.numbers import NumberKind
 
 
 @click.command("approve")
-@click.argument("numbers", metavar="[ID]...", nargs=-1, type=int)
+@click.argument("numbers", metavar="[ID]...", nargs=-1, type=waiting_number)
 @click.option("--all", "everything", is_flag=True, help="Approve all that waits.")
 @click.option("--now", is_flag=True, help="Sync once right away.")
 @common_options
@@ -38,7 +40,9 @@ def command(session: Session, *, numbers: tuple[int, ...], everything: bool, now
             state.approve(held.id)
     if session.wants_report:
         for held in chosen:
-            session.report.line(f"Approved number {held.id}: {count(len(held.items), 'item')}.")
+            session.report.line(
+                f"Approved number {NumberKind.WAITING.written(held.id)}: {count(len(held.items), 'item')}."
+            )
         if not chosen:
             session.report.line("Nothing waits for you.")
         elif not now:

@@ -8,6 +8,7 @@ import click
 
 from syncd.cli.paper import Paper
 from syncd.cli.report import tell_held
+from syncd.model.numbers import NumberKind
 from syncd.model.plan import HeldSet
 
 
@@ -25,8 +26,10 @@ def named(sets: Sequence[HeldSet], numbers: Sequence[int]) -> list[HeldSet]:
     known = {held.id: held for held in sets}
     for number in numbers:
         if number not in known:
-            others = ", ".join(str(one) for one in sorted(known)) or "nothing"
-            raise click.UsageError(f"nothing waits under number {number} (waiting: {others})")
+            others = ", ".join(map(NumberKind.WAITING.written, sorted(known))) or "nothing"
+            raise click.UsageError(
+                f"nothing waits under number {NumberKind.WAITING.written(number)} (waiting: {others})"
+            )
     return [known[number] for number in dict.fromkeys(numbers)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ from syncd.cli.conflicts import local_time, utc_time
 from syncd.cli.exits import Ending
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.session import Session
-from syncd.model import MediaPath, PathRules, parse_checksum
-from syncd.model.catalog_path import parse_catalog_path
+from syncd.cli.typed import paths_meant
+from syncd.model import Link, MediaPath, parse_checksum
+from syncd.model.numbers import NumberKind
+from syncd.model.paths import is_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +46,9 @@ _WORDS: Mapping[str, str] = {
 def command(session: Session, *, file: str) -> Ending:
     """Tell what happened to a file, when and why.
 
-    FILE is its path in the media folder (also one that it had before), the handle of its media object, or its MD5
-    checksum. The oldest comes first; what is older than 400 days is forgotten.
+    FILE is its path (also one that it had before), the handle of its media object, or its MD5 checksum. A path is
+    relative to the media folder, or to where you are, or absolute; of a folder, all is told that happened below it.
+    The oldest comes first; what is older than 400 days is forgotten.
     """
     session.needs_secrets = False
     session.check_pair()
@@ -64,33 +68,45 @@ def _find(state: State, file: str, folder: Path) -> Sequence[Event]:
     Raises:
         click.UsageError: nothing is known by that name.
     """
-    parsed = parse_catalog_path(file, PathRules(str(folder)))
-    path = parsed if isinstance(parsed, MediaPath) else MediaPath.of(file)
     checksum = parse_checksum(file)
     checksums = set() if checksum is None else {checksum}
-    links = []
-    if _is_text(file):  # what is not is never synced
-        links = [*state.links_at({path.fold}), *state.links_of({file}), *state.links_with(checksums)]
-    events = state.life_of({path.text}, {file, *(link.handle for link in links)}, checksums)
-    if not events and not links:
-        raise click.UsageError(f"nothing is known of '{file}': no path, handle or checksum of a synced file")
-    return events
+    meant = [*state.links_of({file}), *state.links_with(checksums)] if is_text(file) else []
+    for path in paths_meant(file, folder):
+        links, below = [*meant, *_links_at(state, path)], _links_below(state, path)
+        events = {
+            event.id: event
+            for event in (
+                *state.life_of({path.text}, {file, *(link.handle for link in links)}, checksums),
+                *state.life_below(path.text),
+            )
+        }
+        if events or links or below:
+            return [events[number] for number in sorted(events)]
+        if os.path.lexists(folder / path.text):
+            break
+    raise click.UsageError(f"nothing is known of '{file}': no path, handle or checksum of a synced file")
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name that was typed holds no byte that is not text."""
-    return not any("\ud800" <= char <= "\udfff" for char in name)
+def _links_at(state: State, path: MediaPath) -> Sequence[Link]:
+    """The links at a path; what is no text is never synced."""
+    return state.links_at({path.fold}) if is_text(path.text) else ()
+
+
+def _links_below(state: State, path: MediaPath) -> Sequence[Link]:
+    if not path.text:
+        return state.links()
+    return state.links_below(path.fold) if is_text(path.text) else ()
 
 
 def in_words(event: Event) -> str:
-    """One line: `number 12  2026-11-22 15:04  moved: old.jpg → new.jpg (moved in Gramps Web; cycle 1f2e3d4c)`."""
+    """One line: `number H12  2026-11-22 15:04  moved: old.jpg → new.jpg (moved in Gramps Web; cycle 1f2e3d4c)`."""
     before = event.before
     name = event.path if before.path is None else f"{before.path} → {event.path}"
     kept = "" if before.kept_as is None else f"; the former one is {before.kept_as}"
     undone = "" if event.undone is None else f"; put back {local_time(event.undone)}"
     why = f"{event.why}; " if event.why else ""
     return (
-        f"number {event.id}  {local_time(event.at)}  {_WORDS.get(event.kind, event.kind)}: {name} "
+        f"number {NumberKind.EVENT.written(event.id)}  {local_time(event.at)}  {_WORDS.get(event.kind, event.kind)}: {name} "
         f"({why}cycle {event.cycle}{kept}{undone})"
     )
 

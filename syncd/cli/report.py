@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from syncd.cli.paper import Paper
+from syncd.model.numbers import NumberKind
 from syncd.model.plan import Conflict, Counts, Done, HeldItem, HeldSet, HoldKind, Notice, Outcome, Waiting
 from syncd.model.values import Problem
 
@@ -264,7 +265,8 @@ def tell_held(paper: Paper, held: HeldSet) -> None:
     number = count(_files(held), "file")
     verb = "waits" if _files(held) == 1 else "wait"
     paper.line()
-    name = f" (number {held.id})" if held.id else ""
+    written = NumberKind.WAITING.written(held.id)
+    name = f" (number {written})" if held.id else ""
     paper.line(f"{number} {verb} for you{name}: {held.reason}", style="bold yellow")
     limit = FIRST_ROWS if held.kind is HoldKind.FIRST_SYNC else ROWS
     paper.table(("file", "what", "note"), _cut(_held_rows(held), limit))
@@ -272,9 +274,9 @@ def tell_held(paper: Paper, held: HeldSet) -> None:
     if not held.id:
         paper.line("  A run without --dry-run gives this a number for `syncd approve`.")
         return
-    paper.line(f"  syncd approve {held.id}   {_approving(held)}")
+    paper.line(f"  syncd approve {written}   {_approving(held)}")
     if held.kind is not HoldKind.FIRST_SYNC:
-        paper.line(f"  syncd restore {held.id}   {_restoring(held)}")
+        paper.line(f"  syncd restore {written}   {_restoring(held)}")
 
 
 def _held_rows(held: HeldSet) -> list[tuple[str, str, str]]:

@@ -7,14 +7,16 @@ import click
 from syncd.cli import document, once
 from syncd.cli.exits import Ending
 from syncd.cli.held import named, tell_waiting, waiting
+from syncd.cli.numbers import waiting_number
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.report import count
 from syncd.cli.session import Session
+from syncd.model.numbers import NumberKind
 from syncd.model.plan import HeldSet, HoldKind
 
 
 @click.command("restore")
-@click.argument("numbers", metavar="[ID]...", nargs=-1, type=int)
+@click.argument("numbers", metavar="[ID]...", nargs=-1, type=waiting_number)
 @click.option("--now", is_flag=True, help="Sync once right away.")
 @common_options
 @pass_session
@@ -54,8 +56,8 @@ def _refuse_first_sync(chosen: list[HeldSet]) -> None:
     for held in chosen:
         if held.kind is HoldKind.FIRST_SYNC:
             raise click.UsageError(
-                f"number {held.id} is a first sync: nothing is deleted there; "
-                f"syncd approve {held.id} goes ahead, leaving it alone changes nothing"
+                f"number {NumberKind.WAITING.written(held.id)} is a first sync: nothing is deleted there; "
+                f"syncd approve {NumberKind.WAITING.written(held.id)} goes ahead, leaving it alone changes nothing"
             )
 
 

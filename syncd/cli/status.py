@@ -19,6 +19,7 @@ from syncd.cli.running import document_of, tell_live
 from syncd.cli.session import Session
 from syncd.control.contract import Doing, Live
 from syncd.errors import ExitCode, LockedError
+from syncd.model.numbers import NumberKind
 from syncd.model.plan import HeldSet
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _tell_what_waits(paper: Paper, standing: Standing) -> None:
         paper.line("Waiting for you:", style="bold yellow")
     for held in standing.held[:ROWS]:
         number = len({item.path for item in held.items})
-        paper.line(f"  number {held.id}: {count(number, 'file')}: {held.reason}")
+        paper.line(f"  number {NumberKind.WAITING.written(held.id)}: {count(number, 'file')}: {held.reason}")
     if standing.held:
         more = len(standing.held) - ROWS
         others = f"{more:,} more, and " if more > 0 else ""

@@ -18,9 +18,11 @@ from syncd.cli.options import common_options, pass_session
 from syncd.cli.paper import Paper
 from syncd.cli.report import ROWS, size_in_words
 from syncd.cli.session import Session
+from syncd.cli.typed import paths_meant
 from syncd.errors import Refused
 from syncd.model import MediaPath, PathRules, Refusal
 from syncd.model.catalog_path import parse_catalog_path
+from syncd.model.numbers import NumberKind, TypedNumber, parse_number
 from syncd.model.paths import refuse_to_write
 
 if TYPE_CHECKING:
@@ -62,18 +64,30 @@ def list_(session: Session, *, everything: bool) -> Ending:
                 paper,
                 ("file", "number", "since", "size", "why"),
                 [
-                    (str(e.path), f"number {e.id}", local_time(e.at), size_in_words(e.size), e.reason)
+                    (
+                        str(e.path),
+                        _number(NumberKind.TRASHED, e.id),
+                        local_time(e.at),
+                        size_in_words(e.size),
+                        e.reason,
+                    )
                     for e in entries
                 ],
                 everything=everything,
             )
         if undos:
             paper.line("Deleted in Gramps Web, because deleted in the media folder:", style="bold")
-            rows = [(_path(undo), f"number W{undo.id}", local_time(undo.at)) for undo in undos]
+            rows = [
+                (_path(undo), _number(NumberKind.DELETED, undo.id), local_time(undo.at)) for undo in undos
+            ]
             _tell(paper, ("file", "number", "since"), rows, everything=everything)
         if entries or undos:
             paper.line("Bring one back with: syncd trash restore NUMBER")
     return Ending(document=_document(entries, undos))
+
+
+def _number(kind: NumberKind, number: int) -> str:
+    return f"number {kind.written(number)}"
 
 
 def _tell(paper: Paper, columns: Sequence[str], rows: Sequence[tuple[str, ...]], *, everything: bool) -> None:
@@ -99,7 +113,7 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
 
     folder = session.settings().media_dir
     with session.state(write=True) as state:
-        entry, undo = _find(state, which)
+        entry, undo = _find(state, which, folder)
         if undo is not None:
             if target is not None:
                 raise click.UsageError(
@@ -140,25 +154,38 @@ def _undo(session: Session, state: State, undo: Undo) -> Ending:
     return Ending(document={**_document([], [undo]), "restored_to": None})
 
 
-def _find(state: State, which: str) -> tuple[TrashEntry | None, Undo | None]:
+_Found = tuple["TrashEntry | None", "Undo | None"]
+"""Either a file of the trash, or a deletion in Gramps Web, or neither."""
+
+
+def _find(state: State, which: str, folder: Path) -> _Found:
     """The entry of a number, or the newest one of a path: a file of the trash, or else a deletion in Gramps Web.
 
     Raises:
         click.UsageError: there is neither.
     """
-    undos = {f"W{undo.id}": undo for undo in state.undos()}
-    # Python reads no number of thousands of digits.
-    is_number = which.isascii() and which.isdigit() and len(which) < 20
-    entry = state.trash_entry(int(which)) if is_number else None
-    undo = undos.get(which.upper())
-    if entry is not None or undo is not None:
-        return entry, undo
-    wanted = MediaPath.of(which).key
-    files = [one for one in state.trash() if one.path.key == wanted]
+    typed = parse_number(which)
+    ways = [] if typed is None else [_numbered(state, typed)]
+    ways += [_newest(state, path) for path in paths_meant(which, folder)]
+    for entry, undo in ways:
+        if entry is not None or undo is not None:
+            return entry, undo
+    if typed is not None and typed.kind in (NumberKind.EVENT, NumberKind.WAITING):
+        raise click.UsageError(typed.refused())
+    raise click.UsageError(f"nothing deleted is known as '{which}'; syncd trash list shows what there is")
+
+
+def _numbered(state: State, typed: TypedNumber) -> _Found:
+    if typed.kind is NumberKind.DELETED:
+        return None, next((one for one in state.undos() if one.id == typed.number), None)
+    return (state.trash_entry(typed.number) if typed.kind in (None, NumberKind.TRASHED) else None), None
+
+
+def _newest(state: State, path: MediaPath) -> _Found:
+    """What was deleted last of what had a path."""
+    files = [one for one in state.trash() if one.path == path]
     entry = max(files, key=lambda one: (one.at, one.id), default=None)
-    undo = next((one for one in undos.values() if MediaPath.of(one.path).key == wanted), None)  # newest first
-    if entry is None and undo is None:
-        raise click.UsageError(f"nothing deleted is known as '{which}'; syncd trash list shows what there is")
+    undo = next((one for one in state.undos() if MediaPath.of(one.path) == path), None)  # newest first
     if entry is not None and undo is not None:
         return (entry, None) if entry.at > undo.at else (None, undo)
     return entry, undo
@@ -183,7 +210,7 @@ def _document(entries: Sequence[TrashEntry], undos: Sequence[Undo]) -> dict[str,
         "trash": [_entry(entry) for entry in entries],
         "deleted_in_web": [
             {
-                "id": f"W{undo.id}",
+                "id": NumberKind.DELETED.written(undo.id),
                 "path": _path(undo),
                 "handle": undo.handle,
                 "checksum": undo.checksum,

@@ -9,12 +9,14 @@ import click
 from syncd.cli import once
 from syncd.cli.exits import Ending
 from syncd.cli.history import document_of
+from syncd.cli.numbers import event_number
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.session import Session
+from syncd.model.numbers import NumberKind
 
 
 @click.command("undo")
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=event_number)
 @click.option("--now", is_flag=True, help="Sync once right away.")
 @common_options
 @pass_session
@@ -31,7 +33,7 @@ def command(session: Session, *, number: int, now: bool) -> Ending:
         event = rooms.state.event(number)
         if event is None:
             raise click.UsageError(
-                f"nothing is known under number {number}; syncd history FILE shows what there is"
+                f"nothing is known under number {NumberKind.EVENT.written(number)}; syncd history FILE shows what there is"
             )
         undone = undo(rooms, event, now=time.time())
         event = rooms.state.event(number) or event

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 import structlog
 
 from syncd.errors import StopError, SyncdError
+from syncd.model.numbers import NumberKind
 from syncd.model.plan import Outcome
 from syncd.watcher import Health
 
@@ -136,10 +137,11 @@ class Teller:
         waiting = {held.id: held for held in outcome.held if not held.approved}
         for number, held in waiting.items():
             if len(held.items) > self._held.get(number, 0):
+                written = NumberKind.WAITING.written(number)
                 log.warning(
                     "waits for you",
                     items=len(held.items),
                     reason=held.reason,
-                    remedy=f"look at it with: syncd approve; then: syncd approve {number}, or: syncd restore {number}",
+                    remedy=f"look at it with: syncd approve; then: syncd approve {written}, or: syncd restore {written}",
                 )
         self._held = {number: len(held.items) for number, held in waiting.items()}

@@ -82,6 +82,26 @@ class Events(Database):
             found |= more
         return [found[number] for number in sorted(found)]
 
+    def life_below(self, folder: str) -> list[Event]:
+        """All that happened at paths below a folder, or led away from there, oldest first.
+
+        Args:
+            folder: relative to the media folder, in whatever normal form; the empty text: the media folder itself.
+        """
+        if not folder:
+            return [_event(row) for row in self._rows(f"{_SELECT} ORDER BY id")]
+        rows = [
+            row
+            for column in ("path", "was_path")
+            for form in _spellings(folder)
+            for row in self._rows(
+                f"{_SELECT} WHERE {column} >= ? AND {column} < ?",
+                (as_stored(f"{form}/"), as_stored(f"{form}0")),  # 0 follows the slash
+            )
+        ]
+        found = {event.id: event for event in map(_event, rows)}
+        return [found[number] for number in sorted(found)]
+
     def _about(
         self, paths: Collection[str], handles: Collection[str], checksums: Collection[Checksum]
     ) -> dict[int, Event]:

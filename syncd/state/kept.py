@@ -19,7 +19,7 @@ _DELETED = (
     f" WHERE handle IS NOT NULL AND checksum IS NOT NULL AND reason = ? AND tree_id = {_THIS_TREE}"
     " ORDER BY at DESC, handle"
 )
-_UNDOS = f"SELECT handle, path, checksum, undo, at, rowid FROM undos WHERE tree_id = {_THIS_TREE}"  # noqa: S608  constants
+_UNDOS = f"SELECT handle, path, checksum, undo, at, why, id FROM undos WHERE tree_id = {_THIS_TREE}"  # noqa: S608  constants
 
 
 class Kept(Database):
@@ -107,7 +107,15 @@ class Kept(Database):
         self._execute_many("DELETE FROM trash WHERE id = ?", ((number,) for number in ids))
 
     def add_undo(
-        self, handle: str, path: str, checksum: Checksum | None, undo: str, at: float, *, named: str = ""
+        self,
+        handle: str,
+        path: str,
+        checksum: Checksum | None,
+        undo: str,
+        at: float,
+        *,
+        named: str = "",
+        why: str = Why.DELETED_FILE,
     ) -> None:
         """Remember the server's answer to a deletion in the bound tree, in place of an older one of that object.
 
@@ -118,11 +126,12 @@ class Kept(Database):
             undo: the answer.
             at: when, in Unix seconds.
             named: the object's path in Gramps Web.
+            why: the reason.
         """
         self._execute(
-            "INSERT OR REPLACE INTO undos (tree_id, handle, path, checksum, undo, at, named)"  # noqa: S608  a constant
-            f" VALUES ({_THIS_TREE}, ?, ?, ?, ?, ?, ?)",
-            (handle, as_stored(path), checksum, as_stored(undo), at, as_stored(named)),
+            "INSERT OR REPLACE INTO undos (tree_id, handle, path, checksum, undo, at, named, why)"  # noqa: S608  a constant
+            f" VALUES ({_THIS_TREE}, ?, ?, ?, ?, ?, ?, ?)",
+            (handle, as_stored(path), checksum, as_stored(undo), at, as_stored(named), why),
         )
 
     def deleted(self) -> list[Deleted]:
@@ -165,12 +174,13 @@ def _trash_entry(row: Row) -> TrashEntry:
 
 
 def _undo(row: Row) -> Undo:
-    handle, path, checksum, undo, at, number = row
+    handle, path, checksum, undo, at, why, number = row
     return Undo(
         handle=handle,
         path=as_text(path),
         checksum=None if checksum is None else Checksum(checksum),
         undo=as_text(undo),
         at=at,
+        why=why,
         id=number,
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from syncd.model import Checksum, MediaPath
-from syncd.model.plan import NOTHING_BEFORE, Before, Done
+from syncd.model.plan import NOTHING_BEFORE, Before, Done, Why
 
 LOOKED = "looked-for-files"
 """The small thing that says that the files of a server with its own disk were looked for."""
@@ -124,7 +124,8 @@ class TrashEntry:
 class Undo:
     """The server's answer to the deletion of an object: what `Catalog.undo` takes.
 
-    `undo` is empty where the answer was lost: then the history of Gramps Web alone can take the deletion back.
+    `undo` is empty where the answer was lost: then the history of Gramps Web alone can take the deletion back. `why` is a
+    `model.plan.Why`.
     """
 
     handle: str
@@ -132,4 +133,5 @@ class Undo:
     checksum: Checksum | None
     undo: str
     at: float
+    why: str = Why.DELETED_FILE
     id: int = 0

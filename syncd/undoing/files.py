@@ -11,6 +11,7 @@ from syncd.applier.disk import MediaFolder, Ready
 from syncd.bound import Bound
 from syncd.errors import MovedOn, NotUndone, Unexpected
 from syncd.model import Checksum, FolderFile, MediaPath, parse_checksum
+from syncd.model.numbers import NumberKind
 from syncd.model.plan import Before
 from syncd.state import Event, TrashEntry
 from syncd.undoing.done import Undone
@@ -109,7 +110,7 @@ def bring_back(rooms: Bound, event: Event) -> Undone:
     if path.fold in folds_beside(rooms.media.root, path):
         raise NotUndone(
             f"another file is called '{path}' now",
-            f"bring it back under another name: syncd trash restore {entry.id} --to PATH",
+            f"bring it back under another name: syncd trash restore {NumberKind.TRASHED.written(entry.id)} --to PATH",
         )
     file = restore_file(rooms.state, rooms.media, entry, path)
     changed = (

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from syncd.bound import Bound
 from syncd.errors import NotUndone
 from syncd.model import MediaPath
+from syncd.model.numbers import NumberKind
 from syncd.model.plan import Done
 from syncd.model.values import DAY_SECONDS
 from syncd.state import Deed, Event
@@ -62,7 +63,7 @@ def undo(rooms: Bound, event: Event, *, now: float) -> Undone:
     way_back = _way_back(event)
     _see_that_it_counts(rooms, event)
     undone = way_back(rooms, event)
-    why = f"number {event.id} was undone"
+    why = f"number {NumberKind.EVENT.written(event.id)} was undone"
     done = Done("undone", undone.path, event.handle, undone.checksum, undone.size, why)
     state = rooms.state
     with state.batch():

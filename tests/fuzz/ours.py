@@ -188,7 +188,7 @@ state_rows = st.lists(
             texts,
             texts,
         ).map(list),
-        st.tuples(st.just("undos"), texts, texts, texts, texts, texts, st.floats(), texts).map(list),
+        st.tuples(st.just("undos"), st.integers(1, 9), *[texts] * 5, st.floats(), *[texts] * 2).map(list),
         st.tuples(
             st.just("conflicts"), st.integers(1, 9), texts, texts, texts, st.floats(), st.integers(0, 1)
         ).map(list),

@@ -76,7 +76,7 @@ def test_a_life_is_told(empty_world: World) -> None:
     assert len({one["cycle"] for one in events[1:]}) == 3
     lines = world.syncd("history", "album/c.jpg").out.splitlines()
     assert len(lines) == len(told)
-    assert lines[-1].startswith(f"number {events[-1]['id']}  20")
+    assert lines[-1].startswith(f"number H{events[-1]['id']}  20")
     assert world.syncd("history", "nobody.jpg").code == 2
     assert world.syncd("undo", "999").code == 2
 

@@ -54,9 +54,9 @@ def test_approve_alone_lists_what_waits(desk: Desk) -> None:
     deletion, first = hold(desk)
     answer = desk.syncd("approve")
     assert answer.code == 0
-    assert f"syncd approve {deletion}" in answer.out
-    assert f"syncd restore {deletion}" in answer.out
-    assert f"syncd approve {first}" in answer.out
+    assert f"syncd approve A{deletion}" in answer.out
+    assert f"syncd restore A{deletion}" in answer.out
+    assert f"syncd approve A{first}" in answer.out
     document = desk.syncd("approve", "--json").document
     assert {entry["id"] for entry in document["held"]} == {deletion, first}
 
@@ -85,7 +85,7 @@ def test_an_unknown_number_approves_nothing(desk: Desk) -> None:
     deletion, first = hold(desk)
     answer = desk.syncd("approve", str(deletion), "99")
     assert answer.code == 2
-    assert f"{deletion}, {first}" in answer.err
+    assert f"A{deletion}, A{first}" in answer.err
     with desk.state() as state:
         assert not any(held.approved for held in state.held())
 
@@ -117,7 +117,7 @@ def test_a_first_sync_cannot_be_restored(desk: Desk) -> None:
     deletion, first = hold(desk)
     answer = desk.syncd("restore", str(deletion), str(first))
     assert answer.code == 2
-    assert f"syncd approve {first}" in answer.err
+    assert f"syncd approve A{first}" in answer.err
     with desk.state() as state:
         assert len(state.held()) == 2
 
@@ -181,10 +181,10 @@ def test_trash_lists_the_newest(desk: Desk) -> None:
     ids = fill_trash(desk, 25)
     for command in (("trash",), ("trash", "list")):
         out = desk.syncd(*command).out
-        assert f"number {ids[-1]}\n" in out
-        assert f"number {ids[0]}\n" not in out
+        assert f"number T{ids[-1]}\n" in out
+        assert f"number T{ids[0]}\n" not in out
         assert "… and 5 more (syncd trash list --all)" in out
-    assert f"number {ids[0]}\n" in desk.syncd("trash", "list", "--all").out
+    assert f"number T{ids[0]}\n" in desk.syncd("trash", "list", "--all").out
     assert len(desk.syncd("trash", "list", "--json").document["trash"]) == 25
 
 

@@ -27,7 +27,7 @@ def test_a_line_an_event(desk: Desk) -> None:
         state.mark_undone(2, 0)
     answer = desk.syncd("history", "a.jpg")
     first, second = answer.out.splitlines()
-    assert first.startswith("number 1  19")
+    assert first.startswith("number H1  19")
     assert first.endswith("moved: a.jpg → b.jpg (moved in Gramps Web; cycle c1)")
     assert "the former one is .syncd/trash/x/b.jpg; put back 19" in second
     (_, event) = desk.syncd("history", "h", "--json").document["history"]

@@ -105,14 +105,14 @@ def test_everything_that_needs_somebody_is_told_with_what_to_do(desk: Desk) -> N
         "why: the file cannot be read",
         "to do: chmod u+r it",
         "kept as b (conflict).jpg",
-        "syncd approve 3",
-        "syncd restore 3",
+        "syncd approve A3",
+        "syncd restore A3",
         "3 people refer to it",
-        "syncd approve 4",
+        "syncd approve A4",
         "brought back: it was changed here",
     ):
         assert text in answer.out
-    assert "syncd restore 4" not in answer.out
+    assert "syncd restore A4" not in answer.out
     assert not re.search(r"catalog|handle|checksum|reconcile", answer.out, re.IGNORECASE)
     assert "\x1b" not in answer.out
     assert "  d.jpg\n    somebody is still sending it\n" in answer.out
@@ -159,7 +159,7 @@ def test_a_first_sync_that_waits_is_told_in_files(desk: Desk) -> None:
     desk.outcome = Outcome(held=[HeldSet(HoldKind.FIRST_SYNC, "12 to send (3.0 MB)", tuple(items), 1)])
     out = desk.syncd("--once").out
     assert (
-        "12 files wait for you (number 1): 12 to send (3.0 MB)\n  00.jpg\n    send and add to Gramps Web\n"
+        "12 files wait for you (number A1): 12 to send (3.0 MB)\n  00.jpg\n    send and add to Gramps Web\n"
         in out
     )
     assert out.count(".jpg") == 10
@@ -251,7 +251,7 @@ def test_quiet_tells_a_held_set_once(desk: Desk) -> None:
     with desk.state() as state:
         (stored,) = state.hold([held(0)])
     desk.outcome = Outcome(held=[stored])
-    assert f"syncd approve {stored.id}" in desk.syncd("--once", "-q").out
+    assert f"syncd approve A{stored.id}" in desk.syncd("--once", "-q").out
     again = desk.syncd("--once", "-q")
     assert (again.code, again.out, again.err) == (3, "", "")
 

@@ -311,8 +311,8 @@ def test_what_waits_is_told_once(teller: Teller, log: Log) -> None:
         2,
         "people refer to it",
     )
-    assert "syncd approve 3" in fields["remedy"]
-    assert "syncd restore 3" in fields["remedy"]
+    assert "syncd approve A3" in fields["remedy"]
+    assert "syncd restore A3" in fields["remedy"]
 
 
 def test_a_set_that_grew_is_told_again(teller: Teller, log: Log) -> None:
@@ -332,7 +332,7 @@ def test_a_new_set_is_told(teller: Teller, log: Log) -> None:
     log.take()
     teller.tell(Outcome(held=[held(3, "a"), held(5, "b")]), everything=True)
     [(_level, _event, fields)] = log.take()
-    assert "syncd approve 5" in fields["remedy"]
+    assert "syncd approve A5" in fields["remedy"]
 
 
 # --- watches ------------------------------------------------------------------------------------------------------

@@ -89,3 +89,22 @@ def test_what_an_older_syncd_wrote_down_is_kept() -> None:
             "SELECT id, cycle, at, kind, path, handle, why, was_path FROM events"
         ).fetchone()
         assert row == (7, "c", 1.5, "deleted", "a", "h", "why", None)
+
+
+def test_deletions_of_an_older_syncd_keep_their_numbers() -> None:
+    """They were all of files that were deleted in the folder."""
+    *older, undos = known_migrations()[:12]
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection, older)
+        for number, handle in enumerate("hijk"):
+            row = ("tree", handle, "a", None, "[]", number, "a")
+            connection.execute("INSERT INTO undos VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("DELETE FROM undos WHERE handle = 'h'")
+        migrate(connection, [*older, undos])
+        rows = connection.execute("SELECT id, handle, at, why FROM undos").fetchall()
+        assert rows == [
+            (number, "-hijk"[number], number - 1.0, "deleted in the folder") for number in (2, 3, 4)
+        ]
+        connection.execute("DELETE FROM undos")
+        connection.execute("INSERT INTO undos VALUES (NULL, 'tree', 'h', 'a', NULL, '[]', 1, 'a', 'why')")
+        assert connection.execute("SELECT id FROM undos").fetchone() == (5,)

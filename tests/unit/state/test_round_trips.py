@@ -374,3 +374,14 @@ def test_what_the_server_serves(state: State) -> None:
     state.unbind()
     assert state.served() == {}
     assert not state.has_looked()
+
+
+def test_the_number_of_a_deletion_is_never_used_again(state: State, binding: Binding) -> None:
+    """An old note of a person's never brings back another object; a new deletion of the same object is another, too."""
+    state.bind(binding)
+    state.add_undo("h", "a.jpg", ONE, "[1]", 5.0)
+    state.add_undo("h", "a.jpg", ONE, "[1]", 6.0)
+    assert [item.id for item in state.undos()] == [2]
+    state.drop_undos(["h"])
+    state.add_undo("i", "b.jpg", ONE, "[2]", 7.0, why=Why.EDITED_OBJECT)
+    assert [(item.id, item.why) for item in state.undos()] == [(3, Why.EDITED_OBJECT)]
