@@ -77,8 +77,18 @@ class Caches(Database):
             self.change_objects(changes)
 
     def change_objects(self, changes: Mapping[str, MediaObject | None]) -> None:
-        """Some objects were seen anew, by handle; None: it is gone."""
+        """Some objects were seen anew, by handle; None: it is gone.
+
+        What no object names any more may leave the bucket unseen: it is asked for again, should one name it once more.
+        """
         with self.batch():
+            former = list(
+                self._rows_in(
+                    "SELECT DISTINCT lower(trim(checksum)) FROM objects"
+                    " WHERE typeof(checksum) = 'text' AND handle IN",  # nothing else can be one
+                    changes,
+                )
+            )
             self._execute_many(
                 "DELETE FROM objects WHERE handle = ?",
                 ((handle,) for handle, item in changes.items() if item is None),
@@ -96,6 +106,11 @@ class Caches(Database):
                     for handle, item in changes.items()
                     if item is not None
                 ),
+            )
+            self._execute_many(
+                "DELETE FROM stored WHERE checksum = ?1"
+                " AND NOT EXISTS (SELECT 1 FROM objects WHERE lower(trim(checksum)) = ?1)",
+                former,
             )
             # What has an object was no orphan all the while.
             self._execute_many(

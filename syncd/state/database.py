@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,8 @@ from syncd.errors import StateError
 from syncd.state.failures import senseless, translated
 
 Row = tuple[Any, ...]
+_AT_ONCE = 500
+"""Values that one statement takes; SQLite's own limit is higher everywhere."""
 Decoded = TypeVar("Decoded")
 Member = TypeVar("Member", bound=StrEnum)
 
@@ -97,6 +99,13 @@ class Database:
         """The first row of one query."""
         rows = self._rows(sql, values)
         return rows[0] if rows else None
+
+    def _rows_in(self, query: str, values: Collection[str]) -> Iterator[Row]:
+        """The rows of a query that ends with IN, for any number of values."""
+        wanted: Sequence[str] = list(values)
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            yield from self._rows(f"{query} ({', '.join('?' * len(part))})", part)
 
     def _execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement, in the transaction that is open or in its own."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 
 from syncd.model import Checksum, FileStamp, Link, MediaObject, MediaPath
 from syncd.state.ancestor import SELECT_LINKS, link_of
 from syncd.state.caches import SELECT_OBJECTS, SELECT_STAMPS, object_of, stamp_of_row
-from syncd.state.database import Database, Row
-
-_AT_ONCE = 500
-"""Values that one statement takes; SQLite's own limit is higher everywhere."""
+from syncd.state.database import Database
 
 
 class Neighbours(Database):
@@ -86,13 +83,6 @@ class Neighbours(Database):
         """The sizes, in bytes, of those of these keys that the bucket had when it was seen last."""
         rows = self._rows_in("SELECT checksum, size FROM stored WHERE checksum IN", checksums)
         return {Checksum(checksum): size for checksum, size in rows}
-
-    def _rows_in(self, query: str, values: Collection[str]) -> Iterator[Row]:
-        """The rows of a query that ends with IN, for any number of values."""
-        wanted: Sequence[str] = list(values)
-        for start in range(0, len(wanted), _AT_ONCE):
-            part = wanted[start : start + _AT_ONCE]
-            yield from self._rows(f"{query} ({', '.join('?' * len(part))})", part)
 
     def _complete_folds(self) -> None:
         """Compute what links lack that were written before it was there, and are not plain ASCII."""

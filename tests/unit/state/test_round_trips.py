@@ -178,6 +178,19 @@ def test_stored_keys_come_and_go(state: State) -> None:
     assert state.stored() == {TWO: 1}
 
 
+def test_what_no_object_names_is_not_believed_to_be_stored(state: State) -> None:
+    """It may leave the bucket unseen: were the object brought back, its bytes would not be sent again."""
+    c, odd = MediaObject("c", "c", TWO), MediaObject("d", "d", "not an MD5 \udfff")
+    state.replace_objects([MediaObject("a", "a", ONE), MediaObject("b", "b", ONE.upper()), c, odd])
+    state.replace_stored({ONE: 1, TWO: 2})
+    state.change_objects({"a": None})
+    assert state.stored() == {ONE: 1, TWO: 2}
+    state.change_objects({"b": None, "c": replace(c, path="moved"), "d": None})
+    assert state.stored() == {TWO: 2}
+    state.change_objects({"c": replace(c, checksum=ONE)})
+    assert state.stored() == {}
+
+
 def test_cursor_and_last_full_come_back_exactly(path: Path) -> None:
     """The cursor must match to the last bit to be trusted."""
     cursor = Cursor(1 << 40, 1_800_000_000.123_456_7)
