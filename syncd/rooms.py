@@ -22,6 +22,7 @@ from syncd.applier.disk import MediaFolder
 from syncd.applier.family import FamilyObjects
 from syncd.applier.files import FileChanges
 from syncd.applier.ledger import Ledger
+from syncd.applier.remains import Remains
 from syncd.applier.rivals import Rivals
 from syncd.applier.transfers import Transfers
 from syncd.applier.web import NewObjects, WebChanges, new_object
@@ -283,6 +284,14 @@ class _Builder:
             ledger=ledger,
             progress=self.progress,
             sizes=sizes,
+            remains=Remains(
+                self.rooms.state,
+                media,
+                store,
+                cycle.tree_id,
+                sizes,
+                asks=self.arrival.files is None,
+            ),
         )
 
     def _web(self, cycle: Cycle, guarded: Guarded, ledger: Ledger) -> WebChanges:

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from syncd.applier.files import FileChanges
 from syncd.applier.ledger import Ledger
+from syncd.applier.remains import Remains
 from syncd.applier.transfers import Transfers
 from syncd.applier.web import WebChanges
 from syncd.model import Checksum
@@ -52,6 +53,7 @@ class Applier:
         ledger: Ledger,
         progress: Progress,
         sizes: Mapping[Checksum, int],
+        remains: Remains,
     ) -> None:
         self._files = files
         self._transfers = transfers
@@ -59,6 +61,7 @@ class Applier:
         self._ledger = ledger
         self._progress = progress
         self._sizes = sizes
+        self._remains = remains
 
     def apply(self, actions: Sequence[Action]) -> None:
         """Carry out the actions of one plan; results are in the ledger.
@@ -149,8 +152,9 @@ class Applier:
             self._progress.phase(Phase("Removing", len(trashes) + len(deletions)))
         for trash in trashes:
             self._files.trash(trash)
+        lost = self._remains.lost({deletion.link.checksum for deletion in deletions})
         for deletion in deletions:
-            self._web.delete(deletion)
+            self._web.delete(deletion, is_lost=deletion.link.checksum in lost)
 
 
 def _only(kind: type[_Kind], actions: Iterable[Action]) -> list[_Kind]:

@@ -16,9 +16,19 @@ from syncd.applier.ledger import Ledger
 from syncd.applier.rivals import Rivals
 from syncd.errors import MovedOn, Refused
 from syncd.gramps.mime import mime_of
-from syncd.model import Checksum, FolderFile, MediaObject, MediaPath, Problem
+from syncd.model import Checksum, FolderFile, Link, MediaObject, MediaPath, Problem
 from syncd.model.paths import is_server_name
-from syncd.model.plan import AddObject, Before, DeleteObject, Done, RestoreObject, UpdateObject, Waiting, Why
+from syncd.model.plan import (
+    AddObject,
+    Before,
+    DeleteObject,
+    Done,
+    Notice,
+    RestoreObject,
+    UpdateObject,
+    Waiting,
+    Why,
+)
 from syncd.model.policy import OnWeb
 from syncd.ports import (
     AlreadyThere,
@@ -289,9 +299,12 @@ class WebChanges:
         except MovedOn:
             return False
 
-    def delete(self, action: DeleteObject) -> None:
-        """Delete an object whose file is gone; a reference made this very second undoes it at once."""
-        handle = action.expected.handle
+    def delete(self, action: DeleteObject, *, is_lost: bool = False) -> None:
+        """Delete an object whose file is gone; a reference made this very second undoes it at once.
+
+        `is_lost`: nobody has its bytes any more, which is told.
+        """
+        handle, why = action.expected.handle, Why.LOST_FILE if is_lost else action.why
 
         def work() -> None:
             if self._folder.holds_file(action.link.place) and not self._is_held(action.holder):
@@ -326,13 +339,27 @@ class WebChanges:
                 answer.undo,
                 time.time(),
                 named=action.expected.path,
+                why=why,
             )
+            if is_lost:
+                self._ledger.notices.append(_loss(action.link))
             self._progress.advance(files=1)
-            done = Done("deleted", str(action.link.path), handle, action.link.checksum, None, action.why)
+            done = Done("deleted", str(action.link.path), handle, action.link.checksum, None, why)
             before = Before(named=action.expected.path)
             self._ledger.note(done, before=before, dropped=[handle], intents=[intent])
 
         self._ledger.attempt(action, str(action.link.path), handle, work)
+
+
+def _loss(link: Link) -> Notice:
+    """What to do about a file that was deleted when nobody else had its bytes."""
+    return Notice(
+        "nobody here has its bytes any more, so it cannot be brought back: if it was not to go, look for a copy with the MD5"
+        f" checksum {link.checksum}, in your backup or on another computer. Put back into the media folder under its name, it"
+        " gets its media object back, with all that refers to it",
+        str(link.path),
+        link.handle,
+    )
 
 
 def _intent(action: AddObject) -> Intent:

@@ -34,6 +34,7 @@ _WORDS: Mapping[str, str] = {
     "deleted": "deleted in Gramps Web",
     "restored": "brought back in Gramps Web",
     "conflict": "fetched, and the folder's version kept beside it",
+    "returned": "brought back from the trash",
     "undone": "put back",
     "repaired": "healed by syncd verify",
 }

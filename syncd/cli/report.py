@@ -11,7 +11,18 @@ from dataclasses import dataclass
 
 from syncd.cli.paper import Paper
 from syncd.model.numbers import NumberKind
-from syncd.model.plan import Conflict, Counts, Done, HeldItem, HeldSet, HoldKind, Notice, Outcome, Waiting
+from syncd.model.plan import (
+    Conflict,
+    Counts,
+    Done,
+    HeldItem,
+    HeldSet,
+    HoldKind,
+    Notice,
+    Outcome,
+    Waiting,
+    Why,
+)
 from syncd.model.values import Problem
 
 ROWS = 20
@@ -189,7 +200,7 @@ def _tell_deeds(paper: Paper, outcome: Outcome) -> None:
         if len(paths) > left:
             paper.line(f"  … and {len(paths) - left:,} more (a run with -v lists all)")
         left = max(0, left - len(paths))
-    if any(kind in ("deleted", "trashed") for kind, _why in groups):
+    if any(kind in ("deleted", "trashed") and why != Why.LOST_FILE for kind, why in groups):
         paper.line("  (syncd trash list shows what can be brought back)")
 
 

@@ -268,7 +268,7 @@ class Session:
             return f"The next run {deed}: syncd --once"
         if self.stood_aside.doing == "paused":
             return f"The daemon is paused, and {deed} once it goes on: syncd resume"
-        return f"The daemon {deed} now."
+        return f"The daemon now {deed}."
 
     @contextmanager
     def state(self, *, write: bool = False, locked: bool = False) -> Iterator[State]:

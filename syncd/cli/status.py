@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +19,7 @@ from syncd.cli.running import document_of, tell_live
 from syncd.cli.session import Session
 from syncd.control.contract import Doing, Live
 from syncd.errors import ExitCode, LockedError
+from syncd.model import Detached
 from syncd.model.numbers import NumberKind
 from syncd.model.plan import HeldSet
 
@@ -39,6 +40,30 @@ _LASTING = (
 
 
 @dataclass(frozen=True, slots=True)
+class OneSided:
+    """How many files are on one side only.
+
+    Args:
+        waiting: they were deleted on one side, and that waits: for an answer, or for the next run.
+        folder_only: their media objects are gone, and they are to stay.
+        web_only: the other way round.
+    """
+
+    waiting: int = 0
+    folder_only: int = 0
+    web_only: int = 0
+
+    def in_words(self) -> str:
+        """`1 file, whose deletion waits; 2 files, left in the media folder on purpose`; empty where there is none."""
+        parts = (
+            (self.waiting, "whose deletion waits"),
+            (self.folder_only, "left in the media folder on purpose"),
+            (self.web_only, "left in Gramps Web on purpose"),
+        )
+        return "; ".join(f"{count(number, 'file')}, {what}" for number, what in parts if number)
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How things are.
 
@@ -47,6 +72,7 @@ class Standing:
         mute: why it does not answer.
         binding: what the state belongs to; None before the first sync.
         links: how many files are in step with a media object.
+        one_sided: how many are on one side only.
         held: what waits for a person.
         conflicts: those that wait for a person to choose.
         last: how the last runs ended.
@@ -58,6 +84,7 @@ class Standing:
     mute: LockedError | None
     binding: Binding | None
     links: int
+    one_sided: OneSided
     held: Sequence[HeldSet]
     conflicts: Sequence[KnownConflict]
     last: Last
@@ -111,11 +138,13 @@ def _look(session: Session) -> Standing:
         mute = error
     with session.state() as state:
         trash = state.trash()
+        waiting, left = state.count_apart()
         return Standing(
             live=live,
             mute=mute,
             binding=state.binding(),
-            links=state.count_links(),
+            links=state.count_links() - waiting - sum(left.values()),
+            one_sided=OneSided(waiting, left.get(Detached.OBJECT_GONE, 0), left.get(Detached.FILE_GONE, 0)),
             held=[held for held in state.held() if not held.approved],
             conflicts=unsettled(state, session.settings().media_dir),
             last=read_last(state),
@@ -158,6 +187,8 @@ def _facts(session: Session, standing: Standing) -> Iterator[tuple[str, str]]:
         yield "Media kept in", place(binding.bucket, binding.prefix)
         first = "; both sides were not compared to the end yet" if binding.first_contact else ""
         yield "In both", f"{count(standing.links, 'file')}{first}"
+        if apart := standing.one_sided.in_words():
+            yield "On one side", apart
     yield from _about_runs(standing)
     if standing.trash[0]:
         yield "Trash", f"{count(standing.trash[0], 'file')}, {size_in_words(standing.trash[1])}"
@@ -228,6 +259,7 @@ def _document(standing: Standing) -> dict[str, Any]:
             "first_contact": binding.first_contact,
         },
         "links": standing.links,
+        "one_sided": asdict(standing.one_sided),
         "last": _document_of_last(last),
         "last_full": None if standing.last_full is None else utc_time(standing.last_full),
         "trash_size": {"files": standing.trash[0], "bytes": standing.trash[1]},

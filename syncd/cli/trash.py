@@ -1,11 +1,12 @@
 """`syncd trash`: what was deleted on either side, and the way back.
 
-Files that left the media folder lie in its trash. Of an object that left Gramps Web because its file was deleted here,
-the state keeps the server's answer, which brings it back; its bytes never left the bucket.
+Files that left the media folder lie in its trash. Of an object that syncd deleted in Gramps Web, the state keeps the server's
+answer, which brings it back; its bytes never left the bucket, unless somebody else took them out of it.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,9 +25,13 @@ from syncd.model import MediaPath, PathRules, Refusal
 from syncd.model.catalog_path import parse_catalog_path
 from syncd.model.numbers import NumberKind, TypedNumber, parse_number
 from syncd.model.paths import refuse_to_write
+from syncd.model.plan import Done, Why
 
 if TYPE_CHECKING:
     from syncd.state import State, TrashEntry, Undo
+
+_CYCLE = "trash"
+"""What the history names in place of a cycle."""
 
 
 @click.group("trash", invoke_without_command=True)
@@ -36,8 +41,8 @@ def command(context: click.Context) -> Ending | None:
     """See what was deleted on either side, and bring it back.
 
     The trash holds what left the media folder because of a change in Gramps Web. It lies in the hidden folder
-    .syncd/trash of the media folder. What was deleted in Gramps Web because its file was deleted in the media folder
-    is listed with it. Without a command, list both.
+    .syncd/trash of the media folder. What syncd deleted in Gramps Web, mostly because its file was deleted in the media
+    folder, is listed with it. Without a command, list both.
     """
     if context.invoked_subcommand is not None:
         return None
@@ -60,34 +65,28 @@ def list_(session: Session, *, everything: bool) -> Ending:
             paper.line("The trash is empty, and nothing was deleted in Gramps Web.")
         if entries:
             paper.line("In the trash of the media folder:", style="bold")
-            _tell(
-                paper,
-                ("file", "number", "since", "size", "why"),
-                [
-                    (
-                        str(e.path),
-                        _number(NumberKind.TRASHED, e.id),
-                        local_time(e.at),
-                        size_in_words(e.size),
-                        e.reason,
-                    )
-                    for e in entries
-                ],
-                everything=everything,
-            )
+            files = [_row_of_file(entry) for entry in entries]
+            _tell(paper, ("file", "number", "since", "size", "why"), files, everything=everything)
         if undos:
-            paper.line("Deleted in Gramps Web, because deleted in the media folder:", style="bold")
-            rows = [
-                (_path(undo), _number(NumberKind.DELETED, undo.id), local_time(undo.at)) for undo in undos
-            ]
-            _tell(paper, ("file", "number", "since"), rows, everything=everything)
+            paper.line("Deleted in Gramps Web by syncd:", style="bold")
+            objects = [_row_of_object(undo) for undo in undos]
+            _tell(paper, ("file", "number", "since", "why"), objects, everything=everything)
         if entries or undos:
             paper.line("Bring one back with: syncd trash restore NUMBER")
+        if any(undo.is_lost for undo in undos):
+            paper.line(
+                "What is gone there, too, comes back without its file: nobody here has its bytes any more."
+            )
     return Ending(document=_document(entries, undos))
 
 
-def _number(kind: NumberKind, number: int) -> str:
-    return f"number {kind.written(number)}"
+def _row_of_file(entry: TrashEntry) -> tuple[str, ...]:
+    number = f"number {NumberKind.TRASHED.written(entry.id)}"
+    return str(entry.path), number, local_time(entry.at), size_in_words(entry.size), entry.reason
+
+
+def _row_of_object(undo: Undo) -> tuple[str, ...]:
+    return _path(undo), f"number {NumberKind.DELETED.written(undo.id)}", local_time(undo.at), undo.why
 
 
 def _tell(paper: Paper, columns: Sequence[str], rows: Sequence[tuple[str, ...]], *, everything: bool) -> None:
@@ -124,6 +123,7 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
         wanted = entry.path if target is None else _target(target, folder)
         with session.folder() as media:
             file = restore_file(state, media, entry, wanted)
+        _note(state, Done("returned", str(file.path), entry.handle, file.checksum, file.size, Why.RESTORED))
     path = file.path
     if session.wants_report:
         session.report.line(f"Brought back: {path}")
@@ -137,6 +137,8 @@ def restore(session: Session, *, which: str, target: str | None) -> Ending:
 
 def _undo(session: Session, state: State, undo: Undo) -> Ending:
     """Bring back an object that was deleted because its file was."""
+    from syncd.undoing import without_bytes  # noqa: PLC0415  (--help must not wait for an HTTP client)
+
     binding = state.binding()
     try:
         session.undo_deletion(undo.handle, undo.undo, binding.tree_id if binding else None)
@@ -145,13 +147,26 @@ def _undo(session: Session, state: State, undo: Undo) -> Ending:
             f"'{_path(undo)}' cannot be brought back in Gramps Web: {error.reason}",
             error.remedy or "nothing was changed; its file is still in the bucket",
         ) from error
-    state.drop_undos([undo.handle])
+    with state.batch():
+        state.drop_undos([undo.handle])
+        _note(state, Done("restored", _path(undo), undo.handle, undo.checksum, None, Why.RESTORED))
     if session.wants_report:
         session.report.line(
             f"Brought back in Gramps Web: {_path(undo)}, with its description, attributes and references"
         )
-        session.report.line(session.what_follows("fetches its file into the media folder"))
+        if undo.is_lost:
+            session.report.line(f"  But {without_bytes(undo)}.")
+        elif state.links_of([undo.handle]):  # only the object had gone
+            session.report.line("  Its file is in the media folder still.")
+        else:
+            session.report.line(session.what_follows("fetches its file into the media folder"))
     return Ending(document={**_document([], [undo]), "restored_to": None})
+
+
+def _note(state: State, done: Done) -> None:
+    from syncd.state import Deed  # noqa: PLC0415  (--help must not wait for the state)
+
+    state.record([Deed(done)], cycle=_CYCLE, at=time.time())
 
 
 _Found = tuple["TrashEntry | None", "Undo | None"]
@@ -215,6 +230,7 @@ def _document(entries: Sequence[TrashEntry], undos: Sequence[Undo]) -> dict[str,
                 "handle": undo.handle,
                 "checksum": undo.checksum,
                 "since": utc_time(undo.at),
+                "reason": undo.why,
             }
             for undo in undos
         ],

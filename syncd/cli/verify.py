@@ -18,7 +18,7 @@ from syncd.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from syncd.merge.audit import Finding
+    from syncd.merge.findings import Finding
     from syncd.verify import Verified
 
 
@@ -107,7 +107,8 @@ def _tell_findings(
 ) -> None:
     shown = findings if everything else findings[:ROWS]
     for one in shown:
-        paper.line(f"  {one.path}: {one.reason}" if one.path else f"  {one.reason}")
+        said = one.healed if healed else one.reason
+        paper.line(f"  {one.path}: {said}" if one.path else f"  {said}")
         if one.remedy and not healed:
             paper.line(f"      {one.remedy}")
     if len(shown) < len(findings):

@@ -6,10 +6,11 @@ It judges what was seen, changes nothing, and proposes nothing but what heals: w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from types import MappingProxyType
 
 from syncd.merge.draft import Inputs
+from syncd.merge.findings import Audit, Fault, Finding, Reads
+from syncd.model.numbers import NumberKind
 from syncd.model.paths import Refusal
 from syncd.model.policy import NewFiles
 from syncd.model.snapshots import Detached, FolderFile, Link, MediaObject, Occupant
@@ -17,83 +18,17 @@ from syncd.model.values import Checksum
 
 SYNC = "run: syncd --once"
 REPAIR = "run: syncd verify --repair"
-_FIND = "put the original file into the media folder, or upload it in Gramps Web"
-
-
-class Fault(StrEnum):
-    """What can be wrong, in one word for scripts."""
-
-    MISSING_BYTES = "missing-bytes"
-    """The store lacks what an object names."""
-    OTHER_SIZE = "other-size"
-    """The store has something of another size there."""
-    DAMAGED_BYTES = "damaged-bytes"
-    """The store has other bytes there; only reading tells."""
-    ROTTEN_FILE = "rotten-file"
-    """A file's bytes changed, but neither its size nor its time; only reading tells."""
-    NO_CHECKSUM = "no-checksum"
-    OTHER_CONTENT = "other-content"
-    OTHER_NAME = "other-name"
-    NO_OBJECT = "no-object"
-    NO_FILE = "no-file"
-    CHANGED_FILE = "changed-file"
-    NOT_SYNCED = "not-synced"
-    UNREADABLE = "unreadable"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong.
-
-    Args:
-        fault: what.
-        reason: the same in words.
-        remedy: what a person can do.
-        path: the file's, or the raw one in Gramps Web.
-        handle: the media object's.
-        checksum: what the bytes should have.
-    """
-
-    fault: Fault
-    reason: str
-    remedy: str
-    path: str
-    handle: str | None = None
-    checksum: Checksum | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reads:
-    """The checksums of the bytes that were read to their end; empty where nothing was.
-
-    Args:
-        files: of the folder's files, by key.
-        keys: of the bucket's keys, by the checksum that names them.
-        served: of what a server with its own disk serves, by the object's handle.
-    """
-
-    files: Mapping[str, Checksum] = field(default_factory=dict)
-    keys: Mapping[Checksum, Checksum] = field(default_factory=dict)
-    served: Mapping[str, Checksum] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What was found.
-
-    Args:
-        findings: what is wrong, sorted by path.
-        proven: the contents that the store surely has.
-        size_only: those of which nothing speaks against it, by the path of an object.
-    """
-
-    findings: tuple[Finding, ...]
-    proven: frozenset[Checksum]
-    size_only: Mapping[Checksum, str]
+_FIND = "put it into the media folder, or upload it in Gramps Web"
+_ELSEWHERE = "look for a copy with the MD5 checksum {}, in your backup or on another computer"
+_NO_TRASH: Mapping[Checksum, int] = MappingProxyType({})
 
 
 def audit(
-    inputs: Inputs, proven: Collection[Checksum], vouched: Mapping[str, Checksum], reads: Reads
+    inputs: Inputs,
+    proven: Collection[Checksum],
+    vouched: Mapping[str, Checksum],
+    reads: Reads,
+    in_trash: Mapping[Checksum, int] = _NO_TRASH,
 ) -> Audit:
     """Compare.
 
@@ -102,15 +37,22 @@ def audit(
         proven: the contents of which a listing proves that the store has them.
         vouched: by key, what the files held that have the size and time now that they had when they were read last.
         reads: what was read just now.
+        in_trash: what the trash of the folder has: a number for each content.
     """
-    return _Auditor(inputs, proven, vouched, reads).result()
+    return _Auditor(inputs, proven, vouched, reads, in_trash).result()
 
 
 class _Auditor:
     def __init__(
-        self, inputs: Inputs, proven: Collection[Checksum], vouched: Mapping[str, Checksum], reads: Reads
+        self,
+        inputs: Inputs,
+        proven: Collection[Checksum],
+        vouched: Mapping[str, Checksum],
+        reads: Reads,
+        in_trash: Mapping[Checksum, int],
     ) -> None:
         self._inputs = inputs
+        self._in_trash = in_trash
         self._vouched = vouched
         self._reads = reads
         self._links = {link.handle: link for link in inputs.links}
@@ -152,6 +94,7 @@ class _Auditor:
                     str(file.path),
                     handle,
                     good,
+                    "its bytes had changed on the disk; it has the right ones again, and the others are in the trash",
                 )
 
     def _is_rotten(self, file: FolderFile) -> bool:
@@ -186,6 +129,7 @@ class _Auditor:
 
     def _object(self, item: MediaObject) -> Iterator[Finding]:
         link = self._links.get(item.handle)
+        is_lost = item.digest is not None and self._is_lost(item, item.digest, link)
         if item.digest is None:
             yield Finding(
                 Fault.NO_CHECKSUM,
@@ -194,12 +138,35 @@ class _Auditor:
                 item.path,
                 item.handle,
             )
+        elif is_lost:
+            yield self._lost(item, item.digest, link)
         else:
             yield from self._stored(item, item.digest)
-        if link is None:
+        if link is not None and not link.asleep:
+            yield from self._linked(item, link, is_lost=is_lost)
+        elif link is None and not is_lost:
             yield from self._unlinked(item)
-        elif not link.asleep:
-            yield from self._linked(item, link)
+
+    def _is_lost(self, item: MediaObject, digest: Checksum, link: Link | None) -> bool:
+        """Whether neither side has an object's bytes: then what a sync would do comes last of all advice."""
+        if self._fault(item, digest) is not Fault.MISSING_BYTES or self._good_file(digest) is not None:
+            return False
+        return link is None or (link.detached is None and not link.asleep and self._is_gone(link))
+
+    def _lost(self, item: MediaObject, digest: Checksum, link: Link | None) -> Finding:
+        path = item.path if link is None else str(link.place)
+        remedy = self._find(digest, f"put it into the media folder as '{path}'")
+        if link is not None:
+            remedy += f"; or, if it was deleted on purpose, {SYNC}, which deletes its media object, too"
+        reason = f"neither {self._inputs.store} nor the media folder has its file"
+        return Finding(Fault.MISSING_BYTES, reason, remedy, path, item.handle, digest)
+
+    def _find(self, digest: Checksum, use: str) -> str:
+        """Where a copy may be of what neither side has, and what to do with it."""
+        if digest in self._in_trash:
+            number = NumberKind.TRASHED.written(self._in_trash[digest])
+            return f"a copy is in the trash; bring it back with: syncd trash restore {number}"
+        return f"{_ELSEWHERE.format(digest)}, and {use}"
 
     def _stored(self, item: MediaObject, digest: Checksum) -> Iterator[Finding]:
         """Whether the store has an object's bytes; told once for all objects that share them."""
@@ -207,7 +174,7 @@ class _Auditor:
         if not on_disk and digest in self._told:
             return
         self._told.add(digest)
-        fault = self._served_fault(item, digest) if on_disk else self._stored_fault(digest)
+        fault = self._fault(item, digest)
         if fault is None:
             read = self._reads.served.get(item.handle) if on_disk else self._reads.keys.get(digest)
             if read == digest or digest in self._listed:
@@ -217,11 +184,25 @@ class _Auditor:
             return
         store = self._inputs.store
         words = {
-            Fault.MISSING_BYTES: f"{store} does not have its file",
-            Fault.OTHER_SIZE: f"{store} has something of another size in place of its file",
-            Fault.DAMAGED_BYTES: f"{store} has other bytes in place of its file",
+            Fault.MISSING_BYTES: ("does not have its file", "did not have its file, and has it again"),
+            Fault.OTHER_SIZE: (
+                "has something of another size in place of its file",
+                "had something of another size in place of its file, and has the file again",
+            ),
+            Fault.DAMAGED_BYTES: (
+                "has other bytes in place of its file",
+                "had other bytes in place of its file, and has the right ones again",
+            ),
         }
-        yield Finding(fault, words[fault], self._remedy(fault, digest), item.path, item.handle, digest)
+        reason, healed = (f"{store} {said}" for said in words[fault])
+        remedy = self._remedy(fault, digest)
+        yield Finding(fault, reason, remedy, item.path, item.handle, digest, healed)
+
+    def _fault(self, item: MediaObject, digest: Checksum) -> Fault | None:
+        """What is wrong with the store's copy of an object's bytes."""
+        if self._inputs.policy.found_by_path:
+            return self._served_fault(item, digest)
+        return self._stored_fault(digest)
 
     def _stored_fault(self, digest: Checksum) -> Fault | None:
         size = self._inputs.bucket.sizes.get(digest)
@@ -240,7 +221,7 @@ class _Auditor:
 
     def _remedy(self, fault: Fault, digest: Checksum) -> str:
         if self._good_file(digest) is None:
-            return _FIND
+            return self._find(digest, _FIND)
         if self._inputs.policy.found_by_path and fault is Fault.DAMAGED_BYTES:
             return f"{REPAIR}, then syncd --once: the object gets another path there, and the file anew"
         return REPAIR
@@ -254,7 +235,7 @@ class _Auditor:
                 Fault.NOT_SYNCED, "is in Gramps Web, but was not synced yet", SYNC, item.path, item.handle
             )
 
-    def _linked(self, item: MediaObject, link: Link) -> Iterator[Finding]:
+    def _linked(self, item: MediaObject, link: Link, *, is_lost: bool) -> Iterator[Finding]:
         if link.detached is not None:
             return
         path = str(link.place)
@@ -264,17 +245,19 @@ class _Auditor:
         if item.path != link.named:
             reason = f"is called '{item.path}' in Gramps Web now; when both sides agreed last it was '{link.named}'"
             yield Finding(Fault.OTHER_NAME, reason, SYNC, path, item.handle)
-        yield from self._file_of(link)
+        if not is_lost:
+            yield from self._file_of(link)
+
+    def _is_gone(self, link: Link) -> bool:
+        """Whether a link's file is gone, and not only out of sight."""
+        folder, place = self._inputs.folder, link.place
+        hidden = folder.occupied.get(place.key) in (Occupant.SYMLINK, Occupant.SPECIAL)
+        return folder.at(place) is None and not folder.is_unknown(place) and not hidden
 
     def _file_of(self, link: Link) -> Iterator[Finding]:
-        folder, place = self._inputs.folder, link.place
-        if folder.is_unknown(place) or folder.occupied.get(place.key) in (
-            Occupant.SYMLINK,
-            Occupant.SPECIAL,
-        ):
-            return
-        file = folder.at(place)
-        if file is None:
+        place = link.place
+        file = self._inputs.folder.at(place)
+        if self._is_gone(link):
             yield Finding(
                 Fault.NO_FILE,
                 "is no longer in the media folder",
@@ -283,7 +266,7 @@ class _Auditor:
                 link.handle,
                 link.checksum,
             )
-        elif self._content(file) != link.checksum and not self._is_rotten(file):
+        elif file is not None and self._content(file) != link.checksum and not self._is_rotten(file):
             reason = "changed in the media folder since both sides agreed last"
             yield Finding(Fault.CHANGED_FILE, reason, SYNC, str(place), link.handle, link.checksum)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from syncd.model import Checksum, Detached, Link, MediaPath
 from syncd.ports import Cursor
@@ -108,6 +108,20 @@ class Ancestor(Database):
         """How many links there are."""
         row = self._row("SELECT count(*) FROM links")
         return 0 if row is None else int(row[0])
+
+    def count_apart(self) -> tuple[int, Mapping[Detached, int]]:
+        """How many links have one end only: those of which that waits for an answer or a run, and those that were left so."""
+        detached = {
+            as_member(Detached, detached): int(number)
+            for detached, number in self._rows(
+                "SELECT detached, count(*) FROM links WHERE detached IS NOT NULL GROUP BY detached"
+            )
+        }
+        row = self._row(
+            "SELECT count(*) FROM links WHERE detached IS NULL AND (restore = 1 OR handle IN"
+            " (SELECT handle FROM held_items WHERE action IN ('delete', 'trash')))"
+        )
+        return (0 if row is None else int(row[0])), detached
 
     def put_links(self, links: Iterable[Link]) -> None:
         """Write links down, each in place of the one with its handle."""

@@ -135,3 +135,8 @@ class Undo:
     at: float
     why: str = Why.DELETED_FILE
     id: int = 0
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody had the bytes any more."""
+        return self.why == Why.LOST_FILE

@@ -6,7 +6,7 @@ Invariants:
 - It lasts: it changes what a person could have changed, so that the next run takes it for an edit, a move or a deletion.
 """
 
-from syncd.undoing.returning import bring_back_object, is_changed, restore_file
+from syncd.undoing.returning import bring_back_object, is_changed, restore_file, without_bytes
 from syncd.undoing.undo import Undone, undo
 
-__all__ = ["Undone", "bring_back_object", "is_changed", "restore_file", "undo"]
+__all__ = ["Undone", "bring_back_object", "is_changed", "restore_file", "undo", "without_bytes"]

@@ -18,6 +18,7 @@ class Undone:
         size: bytes, where known.
         follows: what the next run does about it, such as "fetches its file"; empty: nothing.
         before: how things were before the undo.
+        note: what the history adds, where "put back" does not say it.
     """
 
     text: str
@@ -26,3 +27,4 @@ class Undone:
     size: int | None = None
     follows: str = ""
     before: Before = NOTHING_BEFORE
+    note: str = ""

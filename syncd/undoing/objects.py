@@ -11,11 +11,12 @@ from dataclasses import replace
 from syncd.bound import Bound
 from syncd.errors import NotUndone, Refused
 from syncd.model import Checksum, Detached, Link, MediaObject, parse_checksum
+from syncd.model.plan import Why
 from syncd.ports import Changed, Deletion, ObjectChange, Rejected
-from syncd.state import Event
+from syncd.state import Event, Undo
 from syncd.undoing.done import Undone
 from syncd.undoing.files import standing
-from syncd.undoing.returning import bring_back_object
+from syncd.undoing.returning import bring_back_object, without_bytes
 
 _SEE = (
     "undo first what came after it, newest first, with syncd --once in between: syncd history FILE lists it"
@@ -45,13 +46,25 @@ def bring_back(rooms: Bound, event: Event) -> Undone:
             error.remedy or "nothing was changed; its file is still where Gramps Web keeps its media",
         ) from error
     rooms.state.drop_undos([handle])
+    text = f"Brought back in Gramps Web: '{event.path}', with its description, attributes and references"
+    has_bytes = _has_bytes(rooms, kept)
     return Undone(
-        f"Brought back in Gramps Web: '{event.path}', with its description, attributes and references",
+        text if has_bytes else f"{text}; {without_bytes(kept)}",
         event.path,
         event.checksum,
         event.size,
-        "fetches its file into the media folder",
+        "fetches its file into the media folder" if has_bytes else "",
+        note="" if has_bytes else ", but nobody has its bytes",
     )
+
+
+def _has_bytes(rooms: Bound, kept: Undo) -> bool:
+    """Whether the next run can fetch the file of an object that came back, as far as anybody knows."""
+    if rooms.bucket is None or kept.checksum is None:
+        return not kept.is_lost
+    wanted = [kept.checksum]
+    tree_id = rooms.binding.tree_id
+    return bool(rooms.bucket.sizes(wanted) or rooms.bucket.bring_back(wanted, tree_id=tree_id))
 
 
 def change_back(rooms: Bound, event: Event) -> Undone:
@@ -81,7 +94,7 @@ def change_back(rooms: Bound, event: Event) -> Undone:
         link.path.text,
         former,
         None,
-        "fetches that into the media folder; what is there now goes to the trash",
+        "fetches that into the media folder; what the file holds until then goes to the trash",
     )
 
 
@@ -137,12 +150,21 @@ def take_away(rooms: Bound, event: Event) -> Undone:
     except BaseException:
         state.put_links([link])  # should it be gone after all, its file goes to the trash, which keeps it
         raise
-    state.add_undo(item.handle, link.path.text, link.checksum, answer.undo, time.time(), named=item.path)
+    state.add_undo(
+        item.handle,
+        link.path.text,
+        link.checksum,
+        answer.undo,
+        time.time(),
+        named=item.path,
+        why=Why.ADDITION_UNDONE,
+    )
     return Undone(
         f"Deleted in Gramps Web: '{link.path}'; the file stays in the media folder, and is added again once it is changed",
         link.path.text,
         link.checksum,
         event.size,
+        note=": its media object was deleted again, and the file stayed",
     )
 
 

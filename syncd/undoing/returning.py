@@ -11,7 +11,7 @@ from syncd.model import FolderFile, Link, MediaPath
 from syncd.model.paths import free_name
 from syncd.model.plan import Why
 from syncd.ports import Catalog
-from syncd.state import State, TrashEntry
+from syncd.state import State, TrashEntry, Undo
 
 
 def restore_file(state: State, media: MediaFolder, entry: TrashEntry, wanted: MediaPath) -> FolderFile:
@@ -72,6 +72,14 @@ def folds_beside(root: Path, path: MediaPath) -> Collection[str]:
         raise FolderError(
             f"the folder {root / path.parent} cannot be read ({error.strerror})", "see to its rights"
         ) from error
+
+
+def without_bytes(undo: Undo) -> str:
+    """What to do about an object that came back when nobody has its bytes."""
+    return (
+        "nobody here has its bytes any more: look for a copy with the MD5 checksum"
+        f" {undo.checksum}, in your backup or on another computer, and put it into the media folder as '{undo.path}'"
+    )
 
 
 def bring_back_object(catalog: Catalog, handle: str, answer: str) -> None:

@@ -33,6 +33,7 @@ _NOTHING_LOST: Mapping[str, tuple[str, str]] = {
         "this healed bytes that were missing or damaged",
         "nothing needs to be put back; what a file held while it was damaged is in the trash",
     ),
+    "returned": ("this brought a file back from the trash", "delete it once more, if it is to go"),
     "conflict": ("both versions are in the media folder", "choose between them; see: syncd conflicts"),
 }
 
@@ -63,7 +64,7 @@ def undo(rooms: Bound, event: Event, *, now: float) -> Undone:
     way_back = _way_back(event)
     _see_that_it_counts(rooms, event)
     undone = way_back(rooms, event)
-    why = f"number {NumberKind.EVENT.written(event.id)} was undone"
+    why = f"number {NumberKind.EVENT.written(event.id)} was undone{undone.note}"
     done = Done("undone", undone.path, event.handle, undone.checksum, undone.size, why)
     state = rooms.state
     with state.batch():

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from syncd.applier.remains import in_trash
 from syncd.bound import Bound, check_place
 from syncd.bucket.stored import StoredKey
 from syncd.gramps.served import HAVE
-from syncd.merge.audit import Audit, Reads, audit
+from syncd.merge.audit import audit
+from syncd.merge.findings import Audit, Reads
 from syncd.merge.orphans import named_by
 from syncd.model import (
     BucketSnapshot,
@@ -45,6 +47,7 @@ class Seen:
         keys: the bucket's keys that objects name.
         served: what a server with its own disk was seen to have, by handle.
         unnamed: how many keys no object names.
+        in_trash: what the trash of the folder has: a number for each content.
     """
 
     inputs: Inputs
@@ -54,10 +57,11 @@ class Seen:
     keys: Mapping[Checksum, StoredKey] = field(default_factory=dict)
     served: Mapping[str, Served] = field(default_factory=dict)
     unnamed: int = 0
+    in_trash: Mapping[Checksum, int] = field(default_factory=dict)
 
     def audit(self, reads: Reads) -> Audit:
         """Judge it, together with what was read."""
-        return audit(self.inputs, self.proven, self.vouched, reads)
+        return audit(self.inputs, self.proven, self.vouched, reads, self.in_trash)
 
     @property
     def folder(self) -> FolderSnapshot:
@@ -99,8 +103,16 @@ def look(rooms: Bound, progress: Progress) -> Seen:
         policy=rooms.policy,
         moment=Moment(0, "", ""),
     )
-    vouched = _vouched(inputs.folder, stamps)
-    return Seen(inputs, seen.proven, vouched, doubtful.read, seen.keys, seen.served, seen.unnamed)
+    return Seen(
+        inputs,
+        seen.proven,
+        _vouched(inputs.folder, stamps),
+        doubtful.read,
+        seen.keys,
+        seen.served,
+        seen.unnamed,
+        in_trash(rooms.state, rooms.media),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from syncd.bound import Bound
 from syncd.bucket.stored import StoredKey
 from syncd.bucket.upkeep import Upkeep
 from syncd.errors import MovedOn, Refused
-from syncd.merge.audit import Reads
+from syncd.merge.findings import Reads
 from syncd.model import Checksum, FileStamp, MediaPath, Problem
 from syncd.pacing import Line
 from syncd.ports import Phase, Progress

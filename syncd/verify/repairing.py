@@ -7,13 +7,13 @@ these are. What has other bytes under that name was put there by nobody who know
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncd.bound import Bound
 from syncd.errors import MovedOn, SyncdError
 from syncd.gramps.mime import mime_of
-from syncd.merge.audit import Fault, Finding, Reads
+from syncd.merge.findings import Fault, Finding, Reads
 from syncd.model import Checksum, FolderFile, MediaPath
 from syncd.model.plan import NOTHING_BEFORE, Before, Done, Why
 from syncd.ports import Phase, Progress
@@ -22,8 +22,12 @@ from syncd.state import Deed, Hashing
 from syncd.verify.looking import Seen, look
 from syncd.verify.reading import recall
 
-STORED = (Fault.MISSING_BYTES, Fault.OTHER_SIZE, Fault.DAMAGED_BYTES)
-"""What the folder's good copy heals."""
+STORED: Mapping[Fault, Why] = {
+    Fault.MISSING_BYTES: Why.MISSING_BYTES,
+    Fault.OTHER_SIZE: Why.DAMAGED_BYTES,
+    Fault.DAMAGED_BYTES: Why.WRONG_BYTES,
+}
+"""What the folder's good copy heals, and what the history says of it."""
 
 
 @dataclass(slots=True)
@@ -101,9 +105,8 @@ class _Surgeon:
         if file is None or not self._is_still_so(finding, checksum):
             return False
         self._store(file, finding)
-        why = Why.MISSING_BYTES if finding.fault is Fault.MISSING_BYTES else Why.DAMAGED_BYTES
         self._rooms.state.add_stored({checksum: file.size})
-        self._record(finding, file.size, why)
+        self._record(finding, file.size, STORED[finding.fault])
         return True
 
     def _good_file(self, checksum: Checksum) -> FolderFile | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from syncd.merge.audit import Reads
+from syncd.merge.findings import Reads
 from syncd.model.rot import Rot
 from syncd.verify.looking import Seen
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from syncd.bound import open_bound
 from syncd.config import Settings
-from syncd.merge.audit import Audit, Fault, Finding
+from syncd.merge.findings import Audit, Fault, Finding
 from syncd.model import Problem
 from syncd.pacing import Line
 from syncd.ports import Progress

@@ -120,6 +120,8 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
             "test_a_move",
             "test_a_place_that_is_ignored_by_now",
             "test_a_former_content_that_the_bucket_has_damaged",
+            "test_an_addition_that_was_undone_comes_back",
+            "test_bytes_that_nobody_has",
             "test_what_took_nothings_place",
             "test_beside_a_daemon",
         ),

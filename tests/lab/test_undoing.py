@@ -244,11 +244,58 @@ def test_an_object_that_was_added(empty_world: World) -> None:
     assert "refer to the media object" in refused(world, "added", "portrait.jpg")
     undo(world, "added", "plain.jpg")
     assert not world.api.exists(found["plain.jpg"])
+    # Nobody deleted it, and nothing is missing.
+    (deleted,) = world.syncd("trash", "--json").json["deleted_in_web"]
+    assert deleted["reason"] == "its addition was undone"
+    assert world.syncd("status", "--json").json["one_sided"]["folder_only"] == 1
     ends_at_rest(world)
     world.sync("--full")
     assert world.differences() == ["plain.jpg: in the folder only"]
     world.write("plain.jpg", photo("changed"))
     assert ("added", "plain.jpg") in deeds(world.sync())
+    ends_in_step(world)
+
+
+def test_an_addition_that_was_undone_comes_back(empty_world: World) -> None:
+    """Its file never went, so the two are a pair again, and nothing is fetched."""
+    world = empty_world
+    begin(world, "first.jpg")
+    was = begin(world, "plain.jpg")
+    undo(world, "added", "plain.jpg")
+    restored = world.syncd("trash", "restore", "plain.jpg")
+    assert restored.out.endswith("Its file is in the media folder still.\n")
+    assert [one["kind"] for one in history(world, "plain.jpg")][-2:] == ["undone", "restored"]
+    assert world.sync()["counts"]["fetched"] == 0
+    assert handles(world) == was
+    ends_in_step(world)
+
+
+def test_bytes_that_nobody_has(empty_world: World) -> None:
+    """Neither the deletion, nor what lists it, nor what brings its object back promises a file; a copy makes all good."""
+    world = empty_world
+    assert world.s3 is not None
+    was = begin(world, "a.jpg", "other.jpg")
+    (world.folder / "a.jpg").unlink()
+    world.s3.delete(md5(photo("a.jpg")))
+    verified = world.syncd("verify", "--json").json
+    assert [one["kind"] for one in verified["verify"]["findings"]] == ["missing-bytes"]
+    assert "look for a copy" in verified["problems"][0]["remedy"]
+
+    run = world.syncd("--once")
+    assert run.code == 0
+    assert "gone from where Gramps Web keeps its media" in run.out
+    assert "look for a copy" in run.out
+    assert "shows what can be brought back" not in run.out
+    assert "without its file" in world.syncd("trash").out
+    number = number_of(world, "deleted", "a.jpg")
+    restored = world.syncd("undo", f"H{number}")
+    assert restored.code == 0
+    assert "look for a copy" in restored.out
+    assert "fetches" not in restored.out
+
+    world.write("a.jpg", photo("a.jpg"))
+    world.sync()
+    assert handles(world) == was
     ends_in_step(world)
 
 
@@ -291,4 +338,14 @@ def test_beside_a_daemon(empty_world: World) -> None:
     with RunningDaemon(world.desktop):
         undo(world, "moved", "b.jpg")
         wait_until(lambda: "a.jpg" in world.catalog(), "the daemon to carry the name over")
+        world.write("a.jpg", photo("edited"))
+        wait_until(lambda: world.catalog().get("a.jpg") == md5(photo("edited")), "the daemon to send it")
+        run = world.syncd("undo", f"H{number_of(world, 'updated', 'a.jpg')}")
+        assert run.code == 0
+        assert (
+            "The daemon now fetches that into the media folder; what the file holds until then goes"
+            in run.out
+        )
+        assert run.out.count(" now") == 1
+        wait_until(lambda: world.desktop.files()["a.jpg"] == photo("a.jpg"), "the daemon to fetch it")
     ends_in_step(world)

@@ -79,6 +79,10 @@ class Still:
     def phase(self, _phase: object) -> None:
         """Nothing."""
 
+    def lost(self, _checksums: object) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
@@ -98,6 +102,7 @@ def run(ledger: Ledger, actions: Sequence[Action], *failing: str, passes: int = 
             ledger=ledger,
             progress=cast("Any", Still()),
             sizes={},
+            remains=cast("Any", Still()),
         )
         applier.apply(actions)
     return [*web.told, *(f"fetch {path}" for path in transfers.fetched)]

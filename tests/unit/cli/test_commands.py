@@ -16,10 +16,11 @@ import pytest
 from syncd import doorstep
 from syncd.adoption import owner
 from syncd.applier.disk import Marker, MediaFolder
+from syncd.cli.history import in_words
 from syncd.cli.main import cli
 from syncd.errors import Refused, StopError
-from syncd.model import CatalogSnapshot, Checksum, Link, MediaObject, MediaPath
-from syncd.model.plan import Conflict, Counts, HeldItem, HeldSet, HoldKind, Outcome
+from syncd.model import CatalogSnapshot, Checksum, Detached, Link, MediaObject, MediaPath
+from syncd.model.plan import Conflict, Counts, HeldItem, HeldSet, HoldKind, Outcome, Why
 from syncd.model.values import Stop
 from syncd.ports import MediaLocation, ServerInfo
 from syncd.state import Binding, TrashEntry, hold_lock
@@ -261,6 +262,7 @@ def test_trash_lists_what_was_deleted_in_gramps_web(desk: Desk, monkeypatch: pyt
         "handle": "h",
         "checksum": MD5,
         "since": "2026-09-21T14:15:00Z",
+        "reason": "deleted in the folder",
     }
 
 
@@ -279,6 +281,49 @@ def test_trash_restore_undoes_a_deletion_in_gramps_web(
         assert state.undos() == []
         assert len(state.trash()) == 1
     assert desk.syncd("trash", "restore", "W1").code == 2
+
+
+def test_history_tells_of_trash_restore(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file, and of an object: the next run that fetches or adds something would look like somebody's doing."""
+    delete_on_web(desk, monkeypatch)
+    fill_trash(desk)
+    assert desk.syncd("trash", "restore", "W1").code == 0
+    assert desk.syncd("trash", "restore", "T1").code == 0
+    with desk.state() as state:
+        restored, returned = state.life_below("album")
+    assert (restored.kind, restored.handle, returned.kind) == ("restored", "h", "returned")
+    told = "album/oma.jpg (brought back on request; cycle trash)"
+    assert in_words(restored).endswith(f"brought back in Gramps Web: {told}")
+    assert in_words(returned).endswith(f"brought back from the trash: {told}")
+
+
+def test_an_addition_that_was_undone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not told as somebody's deletion, and its file need not be fetched."""
+    delete_on_web(desk, monkeypatch)
+    with desk.state() as state:
+        link = Link("h", "album/oma.jpg", MediaPath.of("album/oma.jpg"), MD5, detached=Detached.OBJECT_GONE)
+        state.put_links([link])
+        state.add_undo("h", "album/oma.jpg", MD5, "[the answer]", 1_790_000_100, why=Why.ADDITION_UNDONE)
+    out = desk.syncd("trash").out
+    assert "    its addition was undone\n" in out
+    assert "deleted in the folder" not in out
+    out = desk.syncd("trash", "restore", "W2").out
+    assert "Its file is in the media folder still." in out
+    assert "fetches" not in out
+
+
+def test_what_nobody_has_the_bytes_of(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is promised: neither by the list nor when the object is back; it is said what to look for."""
+    delete_on_web(desk, monkeypatch)
+    assert "without its file" not in desk.syncd("trash").out
+    with desk.state() as state:
+        state.add_undo("h", "album/oma.jpg", MD5, "[the answer]", 1_790_000_100, why=Why.LOST_FILE)
+    out = desk.syncd("trash").out
+    assert "gone from where Gramps Web keeps its media\n" in out
+    assert "What is gone there, too, comes back without its file" in out
+    out = desk.syncd("trash", "restore", "W2").out
+    assert f"look for a copy with the MD5 checksum {MD5}" in out
+    assert "fetches" not in out
 
 
 def test_trash_restore_that_gramps_web_refuses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -318,7 +318,7 @@ def test_approve_while_a_daemon_runs(desk: Desk, daemon: ControlServer, engine: 
     number = hold(engine)
     answer = desk.syncd("approve", str(number))
     assert (answer.code, answer.err) == (0, "")
-    assert "The daemon carries this out now." in answer.out
+    assert "The daemon now carries this out." in answer.out
     assert "--once" not in answer.out
     assert engine.calls[:1] == ["aside"]
     until_back(engine)
@@ -344,7 +344,7 @@ def test_looking_disturbs_no_daemon(desk: Desk, daemon: ControlServer, engine: F
 def test_restore_while_a_daemon_runs(desk: Desk, daemon: ControlServer, engine: FakeEngine) -> None:
     """The same, with what it will do."""
     out = desk.syncd("restore", str(hold(engine))).out
-    assert out == "The daemon brings 1 file back into the media folder now.\n"
+    assert out == "The daemon now brings 1 file back into the media folder.\n"
     until_back(engine)
     assert [link.restore for link in engine.state.links()] == [True]
 
@@ -380,11 +380,11 @@ def test_trash_restore_while_a_daemon_runs(
     engine.state.add_undo("h", "b.jpg", MD5, "[the answer]", 2.0)
     web = FakeWeb("tree1")
     monkeypatch.setattr(doorstep, "open_catalog", lambda _settings: web)
-    assert "The daemon brings it into Gramps Web now." in desk.syncd("trash", "restore", "a.jpg").out
+    assert "The daemon now brings it into Gramps Web." in desk.syncd("trash", "restore", "a.jpg").out
     until_back(engine)
     assert (desk.media / "a.jpg").read_text() == "photo"
     assert (
-        "The daemon fetches its file into the media folder now." in desk.syncd("trash", "restore", "W1").out
+        "The daemon now fetches its file into the media folder." in desk.syncd("trash", "restore", "W1").out
     )
     until_back(engine)
     assert (engine.state.trash(), engine.state.undos()) == ([], [])
@@ -399,7 +399,7 @@ def test_adopt_while_a_daemon_runs(
     MediaFolder(desk.media).write_marker(Marker("f" * 32, "elsewhere:/state.sqlite"))
     answer = desk.syncd("adopt", "--yes")
     assert answer.code == 0
-    assert "Done. The daemon compares everything from the beginning now." in answer.out
+    assert "Done. The daemon now compares everything from the beginning." in answer.out
     until_back(engine)
     assert engine.state.binding() is None
 

@@ -24,7 +24,7 @@ from syncd.errors import (
     SyncdError,
     Unreachable,
 )
-from syncd.model import Checksum, Link, MediaPath, Problem
+from syncd.model import Checksum, Detached, Link, MediaPath, Problem
 from syncd.model.plan import Conflict, Counts, HeldItem, HeldSet, HoldKind, Outcome
 from syncd.state import State, TrashEntry
 from tests.unit.cli.desk import Desk
@@ -84,6 +84,33 @@ def test_from_the_state_file_alone(desk: Desk) -> None:
     assert found["All compared"].strip().startswith("2026-09-21 ")
     assert found["Trash"].strip() == "1 file, 1.2 MB"
     assert desk.syncd("status").code == 0
+
+
+def test_what_is_on_one_side_only(desk: Desk) -> None:
+    """Is not in both: what was deleted on one side, whether that waits for an answer or a run, and what was left on purpose."""
+    with desk.state() as state:
+        fill(state)
+        more = [Link(name, name, MediaPath.of(name), MD5) for name in "klmnop"]
+        state.put_links(
+            [
+                *more[:3],
+                replace(more[3], restore=True),
+                replace(more[4], detached=Detached.OBJECT_GONE),
+                replace(more[5], detached=Detached.FILE_GONE),
+            ]
+        )
+        deletions = [HeldItem(action, name, name, MD5) for action, name in (("delete", "k"), ("trash", "l"))]
+        added = HeldItem("add", "m", "m", MD5)
+        state.hold([HeldSet(HoldKind.REFERENCED, "people refer to them", (*deletions, added))])
+    found = page(desk)
+    assert found["In both"].strip() == "4 files"
+    assert found["On one side"].strip() == (
+        "3 files, whose deletion waits; 1 file, left in the media folder on purpose;"
+        " 1 file, left in Gramps Web on purpose"
+    )
+    document = desk.syncd("status", "--json").document
+    assert document["links"] == 4
+    assert document["one_sided"] == {"waiting": 3, "folder_only": 1, "web_only": 1}
 
 
 def test_the_document(desk: Desk) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from syncd.merge.audit import REPAIR, Audit, Reads, audit
+from syncd.merge.audit import REPAIR, audit
+from syncd.merge.findings import Audit, Reads
 from syncd.model import Checksum, Detached, FolderFile, FolderSnapshot, Occupant, Problem
 from syncd.model.policy import NewFiles
 from tests.core import file, inputs, link, md5, obj
@@ -23,13 +24,15 @@ def judged(
     proven: tuple[str, ...] = (),
     reads: Reads | None = None,
     vouched: Mapping[str, str] | None = None,
+    in_trash: Mapping[str, int] | None = None,
     **case: Any,
 ) -> Audit:
     """An audit; what the stat cache vouches for is what the files have, unless said otherwise."""
     seen = inputs(**{"links": [LINK], "objects": [OBJECT], "files": [FILE], **case})
     known = {key: one.checksum for key, one in seen.folder.files.items() if one.checksum}
     told = {key: md5(content) for key, content in vouched.items()} if vouched is not None else known
-    return audit(seen, {md5(one) for one in proven}, told, reads or Reads())
+    trash = {md5(content): number for content, number in (in_trash or {}).items()}
+    return audit(seen, {md5(one) for one in proven}, told, reads or Reads(), trash)
 
 
 def found(**case: Any) -> dict[str, str]:
@@ -128,6 +131,62 @@ def test_only_good_copies_are_offered() -> None:
     assert not any(REPAIR in one.remedy for one in gone.findings)
     assert REPAIR in judged(bucket=[]).findings[0].remedy
     assert REPAIR not in judged(bucket=[], files=[]).findings[0].remedy
+
+
+def test_bytes_that_neither_side_has() -> None:
+    """One finding an object, whose advice begins with looking for a copy; a sync, which would delete the object, comes last."""
+    two: dict[str, Any] = {
+        "objects": [OBJECT, obj("i", "b.jpg", "one")],
+        "links": [LINK, link("i", "b.jpg", "one")],
+        "files": [],
+        "bucket": [],
+    }
+    findings = judged(**two).findings
+    assert [(one.path, one.fault) for one in findings] == [
+        ("a.jpg", "missing-bytes"),
+        ("b.jpg", "missing-bytes"),
+    ]
+    assert findings[0].reason == "neither the bucket nor the media folder has its file"
+    assert findings[0].remedy == (
+        f"look for a copy with the MD5 checksum {md5('one')}, in your backup or on another computer, and put it into the media"
+        " folder as 'a.jpg'; or, if it was deleted on purpose, run: syncd --once, which deletes its media object, too"
+    )
+    (one,) = judged(bucket=[], files=[], in_trash={"one": 7}).findings
+    assert one.remedy.startswith("a copy is in the trash; bring it back with: syncd trash restore T7; or")
+    # Not synced, or left in Gramps Web on purpose: no sync deletes anything then.
+    for links in ([], [replace(LINK, detached=Detached.FILE_GONE)], [replace(LINK, asleep=True)]):
+        (one,) = judged(links=links, bucket=[], files=[]).findings
+        assert one.fault == "missing-bytes"
+        assert "look for a copy" in one.remedy
+        assert "syncd --once" not in one.remedy
+    # Only out of sight, or another file by now.
+    assert found(files=[], occupied={"a.jpg": Occupant.UNREADABLE}, bucket=[]) == {"a.jpg": "missing-bytes"}
+    edited = judged(files=[file("a.jpg", "two")], bucket=[]).findings
+    assert [one.fault for one in edited] == ["changed-file", "missing-bytes"]
+
+
+@pytest.mark.parametrize(
+    ("case", "healed"),
+    [
+        ({"bucket": []}, "the bucket did not have its file, and has it again"),
+        (
+            {"bucket": {"one": 2}},
+            "the bucket had something of another size in place of its file, and has the file again",
+        ),
+        (
+            {"reads": Reads(keys={md5("one"): md5("two")})},
+            "the bucket had other bytes in place of its file, and has the right ones again",
+        ),
+        (
+            {"reads": Reads(files={"a.jpg": md5("eno")})},
+            "its bytes had changed on the disk; it has the right ones again, and the others are in the trash",
+        ),
+    ],
+)
+def test_what_is_said_once_it_is_healed(case: Mapping[str, Any], healed: str) -> None:
+    """What was, and that it is so no more."""
+    (one,) = judged(**case).findings
+    assert one.healed == healed
 
 
 def test_a_server_with_its_own_disk() -> None:
