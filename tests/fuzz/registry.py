@@ -36,6 +36,7 @@ NOT_FUZZED: Mapping[str, str] = {
     "syncd.gramps.sending": "looks whether a media type can be sent, else sends another",
     "syncd.installing.service": "a name that a person gives to this very command",
     "syncd.migration.moving": "looks whether a key has our form; nothing is taken from it",
+    "syncd.model.numbers": "a number that a person gives to this very command",
     "syncd.state.migrations": "names of files of the package itself",
     "syncd.supervised": "what the kernel says of processes",
     "syncd.upload.target": "a name that a person gives to this very command",
