@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections import Counter
 from pathlib import Path
@@ -51,9 +52,7 @@ class People:
         """A file is written, or put, at a path; what stood there is overwritten."""
         former = self.world.standing(desk).get(path)
         if former is not None:
-            named = [form["checksum"] for form in self.world.web.media().values()]
-            if named.count(md5(former)) > 1:  # objects that share a file share its edits
-                self._known.muddled.add(self._known.word(content))
+            self._share(former, content)
             self._give_up(self._known.word(former))
         if path in desk.left:
             self._known.muddled.add(desk.left[path])  # that file left its name to this one: it may be a copy
@@ -61,6 +60,12 @@ class People:
             self._known.muddled.add(self._known.word(content))  # an ignored file goes nowhere
         self.world.disks.write_file(f"{desk.top}/{path}", content, in_place=in_place)
         self._judge_places(desk)
+
+    def _share(self, former: bytes, content: bytes) -> None:
+        """Objects that share a file share its edits."""
+        named = [form["checksum"] for form in self.world.web.media().values()]
+        if named.count(md5(former)) > 1:
+            self._known.muddled.add(self._known.word(content))
 
     def _lose(self, desk: Desk, path: str) -> None:
         """Whatever stands there is overwritten or deleted by somebody who has it before them."""
@@ -176,7 +181,9 @@ class People:
         names = [name for name in self._names(desk) if not name.endswith("~")] if desk else []
         if desk and names and f"{(path := chance.choice(names))}~" not in self._names(desk):
             content = self._known.write()
-            self._known.muddled.add(self._known.word(self.world.standing(desk)[path]))
+            former = self.world.standing(desk)[path]
+            self._share(former, content)
+            self._known.muddled.add(self._known.word(former))
             self._note(desk, f"saves {path} with a backup: {self._known.word(content)}", path, f"{path}~")
             self.world.disks.move(f"{desk.top}/{path}", f"{desk.top}/{path}~")
             self._put(desk, path, content)
@@ -311,8 +318,10 @@ class People:
         self.world.web.restart()
 
     def server_backup(self, _chance: random.Random) -> None:
-        """A backup of the server is made."""
-        self.world.server_backup = (self.world.web.backup(), dict(self.world.bucket.stored))
+        """A backup of the server is made; what it does not show is in it."""
+        kept = self.world.web.backup()
+        kept.objects = {**copy.deepcopy(self.hidden), **kept.objects}
+        self.world.server_backup = (kept, dict(self.world.bucket.stored))
 
     def server_restore(self, _chance: random.Random) -> None:
         """The server is restored from it; the bucket stays."""
@@ -321,7 +330,8 @@ class People:
             return
         world.hit("server restored")
         world.note("the server is restored from its backup")
-        before = {form["checksum"] for form in world.web.media().values()}
+        before = {form["checksum"] for form in {**self.hidden, **world.web.media()}.values()}
+        self.hidden = {}
         world.web.restore(world.server_backup[0])
         after = {form["checksum"] for form in world.web.media().values()}
         known = world.history

@@ -195,8 +195,14 @@ class Faults:
             return
 
         def begin() -> End:
+            computer.people.go_on_writing(to_the_end=True)
+            computer.people.clock_is_wrong = True
             clock.set(ahead)
-            return lambda: clock.set(0)
+            return end
+
+        def end() -> None:
+            clock.set(0)
+            computer.people.clock_is_wrong = False
 
         self._last("clock", "clock set", f"{ahead:+} s", seconds, begin)
 

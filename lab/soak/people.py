@@ -50,6 +50,7 @@ class People:
     maker: Maker
     drawer: Drawer = field(default_factory=Drawer)
     disk_is_full: bool = False
+    clock_is_wrong: bool = False
     _slow: list[_Slow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -142,9 +143,12 @@ class People:
         temporary.unlink(missing_ok=True)
 
     def write_slowly(self, rng: random.Random) -> None:
-        """Begin a file that is whole after some more deeds."""
+        """Begin a file that is whole after some more deeds.
+
+        While syncd's clock is wrong, and the disk's is not, syncd cannot tell that it has just been changed.
+        """
         content = self.maker.content(rng)
-        if len(content) < SLOW_STEPS or self.disk_is_full:
+        if len(content) < SLOW_STEPS or self.disk_is_full or self.clock_is_wrong:
             return
         path = f"slow/{self.maker.number()}.mp4"
         (self.folder / path).parent.mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ from syncd.applier.failures import unreadable
 from syncd.applier.room import Room
 from syncd.errors import FolderError, MovedOn
 from syncd.model import Checksum, FileStamp
-from syncd.model.paths import INTERNAL_NAME
+from syncd.model.paths import INTERNAL_NAME, can_be_asked_for
 from syncd.scanner.hashing import checksum_of, stamp_of
 
 TMP = f"{INTERNAL_NAME}/tmp"  # noqa: S108 - ours, below the media folder
@@ -165,7 +165,7 @@ class Ground:
             OSError: ENOENT, or ENOTDIR where a link or a file is in the way.
         """
         *above, name = rel.split("/")
-        if any(part in ("", ".", "..") for part in (*above, name)) or not _can_be_named(rel):
+        if any(part in ("", ".", "..") for part in (*above, name)) or not can_be_asked_for(rel):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), rel)
         folder = os.dup(self.fd)
         try:
@@ -226,14 +226,6 @@ class Ground:
                     syscalls.remove_folder(spot.folder, spot.name)
             except OSError:
                 return
-
-
-def _can_be_named(rel: str) -> bool:
-    """Whether the system can be asked for such a path at all; what a state or a note holds need not be one."""
-    try:
-        return b"\0" not in os.fsencode(rel)
-    except UnicodeEncodeError:
-        return False
 
 
 def _enter(folder: int, part: str, *, create: bool) -> tuple[int, str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from syncd.config.mistakes import nearest, printable
 from syncd.config.sources import absolute, home, read_small_file, xdg_folder
 from syncd.model import Problem
+from syncd.model.paths import can_be_asked_for
 
 DATABASE = "sqlite.db"
 FLATPAK = ".var/app/org.gramps_project.Gramps"
@@ -197,20 +198,12 @@ def find_tree(
     if titled:
         return titled[0]
     there = home(environ) or Path("/")
-    if wanted.startswith(("/", "~")) and _can_be_path(named):
+    if wanted.startswith(("/", "~")) and can_be_asked_for(named):
         return _at(Path(absolute(named.strip(), there, environ)), trees, environ, asked_by)
     return Problem(
         f"Gramps Desktop has no family tree with the title '{printable(named)}' on this machine",
         _which_titles(trees, named, environ, asked_by),
     )
-
-
-def _can_be_path(written: str) -> bool:
-    """Whether the system can be asked for it."""
-    try:
-        return b"\0" not in os.fsencode(written)
-    except UnicodeEncodeError:
-        return False
 
 
 def _at(

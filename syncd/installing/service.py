@@ -22,6 +22,7 @@ from syncd.errors import ConfigError
 from syncd.installing.found import found_units, is_same
 from syncd.installing.manager import Manager, Standing
 from syncd.installing.units import CREDENTIALS, INSTANCE, Facts, Service, is_ours, written
+from syncd.model.paths import is_text
 
 OURS = ("SYNCD_", "AWS_", "GRAMPSWEB_")
 """Beginnings of variables that say something to syncd."""
@@ -182,7 +183,7 @@ def _which(
             raise ConfigError(
                 f"there is no configuration {config}", "write it, or name another file with --config"
             )
-    if not (str(config).isprintable() and _is_text(config)):
+    if not (str(config).isprintable() and is_text(str(config))):
         raise ConfigError(
             "the name of the configuration file is no proper text, and systemd takes none but that",
             "rename it",
@@ -338,11 +339,3 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(
             f"{path} cannot be written ({error.strerror})", "make its folder writable for yourself"
         ) from error
-
-
-def _is_text(path: Path) -> bool:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -12,6 +12,7 @@ linked without a murmur; only creating such a name is refused.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Container
@@ -101,6 +102,14 @@ def is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def can_be_asked_for(path: str) -> bool:
+    """Whether the system can be asked for such a path at all; what a state, a note or a person writes need not be one."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 class Trouble(StrEnum):

@@ -10,6 +10,7 @@ from syncd.bound import open_bound
 from syncd.config import Settings
 from syncd.merge.audit import Audit, Fault, Finding
 from syncd.model import Problem
+from syncd.model.rot import Rot
 from syncd.pacing import Line
 from syncd.ports import Progress
 from syncd.state import State
@@ -74,16 +75,17 @@ def verify(
         settings = settings.model_copy(update={"limit_down": order.limit})
     reading = None
     with open_bound(settings, keep=False) as rooms:
-        seen = look(rooms, progress)
+        seen, rot = look(rooms, progress), rooms.state.rot()
         read, last_read = rooms.state.hashed(), rooms.state.last_hashing()
         if order.deep:
             line = Line(order.limit) if order.limit else None
             with State.join(settings.state_file) as memory:
                 reading = read_everything(rooms, seen, memory, progress, line)
                 read, last_read = memory.hashed(), memory.last_hashing()
-                memory.replace_rot(find_rot(seen, recall(seen, read), memory.rot()))
     unread = [] if reading is None else list(map(_unread, reading.problems))
-    found = seen.audit(recall(seen, read))
+    reads = recall(seen, read)
+    _remember_rot(settings, rot, find_rot(seen, reads, rot))
+    found = seen.audit(reads)
     if not order.repair or not any(map(is_repairable, found.findings)):
         return Verified(seen, found, [*found.findings, *unread], reading, last_read)
     with aside(), open_bound(settings, keep=True) as rooms:
@@ -92,6 +94,12 @@ def verify(
     return Verified(
         repaired.seen, found, [*repaired.left, *unread], reading, last_read, tuple(repaired.healed)
     )
+
+
+def _remember_rot(settings: Settings, before: list[Rot], now: list[Rot]) -> None:
+    if set(before) != set(now):
+        with State.join(settings.state_file) as memory:
+            memory.replace_rot(now)
 
 
 def _unread(problem: Problem) -> Finding:

@@ -11,6 +11,7 @@ from typing import Any
 from lab.daemon import RunningDaemon
 from lab.process import wait_until
 from lab.world import World, md5
+from syncd.state import State
 from tests.lab.scenario import begin, change_on_web, ends_in_step, photo, rot
 
 
@@ -165,12 +166,25 @@ def test_a_rotten_file_is_no_edit_whatever_its_name_and_rights_are(empty_world: 
     assert "no program changed them" in problem["reason"]
     world.s3.put_content(photo("c.jpg"))
 
+    # A good copy, put there by hand with the time that the photo had, ends it as well.
+    status = (world.folder / "b.jpg").stat()
+    world.write("b.jpg", photo("old/b.jpg"))
+    os.utime(world.folder / "b.jpg", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert set(kinds(verify(world, code=1))) == {"new/a.jpg", "c.jpg"}
+    assert sorted(_remembered(world)) == ["c.jpg", "new/a.jpg"]
+
     healed = kinds(verify(world, "--repair"), "healed")
-    assert healed == dict.fromkeys(("new/a.jpg", "b.jpg", "c.jpg"), "rotten-file")
-    assert verify(world)["findings"] == []
+    assert healed == dict.fromkeys(("new/a.jpg", "c.jpg"), "rotten-file")
+    assert _remembered(world) == []
     assert verify(world, "--deep")["findings"] == []
     assert sorted(item["handle"] for item in world.api.by_path().values()) == sorted(was.values())
     ends_in_step(world)
+
+
+def _remembered(world: World) -> list[str]:
+    """The names of what is known to have rotted."""
+    with State.open(world.desktop.state_dir / "state.sqlite", read_only=True) as state:
+        return [one.key for one in state.rot()]
 
 
 def test_an_edit_that_keeps_size_and_time_is_no_damage(empty_world: World) -> None:
