@@ -19,6 +19,7 @@ from lab.gramps_web import GrampsWeb
 from lab.killing import Killing, Verdict
 from lab.outcomes import Outcome
 from lab.recording import by_kind, points_of, sample
+from lab.screen import code_of
 from lab.servers import gramps_web_over_s3
 from lab.world import World
 
@@ -70,8 +71,22 @@ def kill_all(
     ]
     for process in processes:
         process.start()
+    try:
+        return _collect(len(points), verdicts, power)
+    except BaseException:  # nobody wants to know the rest
+        jobs.cancel_join_thread()
+        for process in processes:
+            process.terminate()
+        raise
+    finally:
+        for process in processes:
+            process.join()
+
+
+def _collect(wanted: int, verdicts: Queue[Verdict], power: int | None) -> list[Verdict]:
+    """Take verdicts in until there are so many, and tell of them."""
     found: list[Verdict] = []
-    while len(found) < len(points):
+    while len(found) < wanted:
         verdict = verdicts.get()
         found.append(verdict)
         if verdict.failures:
@@ -79,16 +94,22 @@ def kill_all(
             again = f"--point {shlex.quote(verdict.point)}" + ("" if power is None else f" --power {power}")
             print(f"    again: script/kill-everywhere {again}", flush=True)
         if len(found) % 50 == 0:
-            print(f"{len(found)} of {len(points)}", flush=True)
-    for process in processes:
-        process.join()
+            print(f"{len(found)} of {wanted}", flush=True)
     return found
 
 
-def main() -> int:
-    """Record, choose, kill, and sum up; 1 when anything failed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--points", default="", help="A-B: these numbers of the list")
+def numbers(text: str) -> slice:
+    """What `A-B`, `A-` or `A` takes of a list whose first is number 1."""
+    first, dash, last = text.partition("-")
+    return slice(int(first) - 1, int(last or first) if last or not dash else None)
+
+
+def asked_for() -> argparse.Namespace:
+    """What the command line asks for; ends with 2 where that cannot be."""
+    parser = argparse.ArgumentParser(prog="script/kill-everywhere", description=__doc__)
+    parser.add_argument(
+        "--points", type=numbers, default=slice(None), metavar="A-B", help="these numbers of the list"
+    )
     parser.add_argument("--point", action="append", default=[], help="this one")
     parser.add_argument("--sample", type=int, default=0, help="so many")
     parser.add_argument("--seed", type=int, default=1)
@@ -97,7 +118,12 @@ def main() -> int:
     )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--list", action="store_true", help="only name them")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Record, choose, kill, and sum up; 1 when anything failed."""
+    options = asked_for()
     begun = time.monotonic()
     base = Path(tempfile.mkdtemp(prefix="kill-everywhere-"))
     try:
@@ -127,8 +153,8 @@ def _chosen(points: Sequence[str], options: argparse.Namespace) -> Sequence[str]
         return list(options.point)
     if options.sample:
         return sample(points, options.sample, options.seed)
-    first, _, last = options.points.partition("-")
-    return points[int(first or 1) - 1 : int(last or first or len(points))]
+    chosen: slice = options.points
+    return points[chosen]
 
 
 def _sum_up(verdicts: Sequence[Verdict], seconds: float) -> int:
@@ -147,4 +173,4 @@ def _sum_up(verdicts: Sequence[Verdict], seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(code_of(main))

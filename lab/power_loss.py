@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab.mounting import NotAllowedError
 from lab.power import Judge, Recorded, needed_calls, needed_places
+from lab.screen import code_of
 from lab.servers import gramps_web_over_s3
 from lab.situations import SITUATIONS, Recorder, Situation, places_that_sync
 
@@ -58,26 +59,43 @@ def judge(situation: Situation, recorded: Recorded, folder: Path) -> tuple[int, 
     return 0, places
 
 
+def situation(name: str) -> Situation:
+    """The situation of a name.
+
+    Raises:
+        ArgumentTypeError: there is none; the message has their names.
+    """
+    for one in SITUATIONS:
+        if one.name == name:
+            return one
+    raise argparse.ArgumentTypeError(
+        f"no situation is called '{name}'; there are {', '.join(one.name for one in SITUATIONS)}"
+    )
+
+
+def asked_for() -> argparse.Namespace:
+    """What the command line asks for; ends with 2 where that cannot be."""
+    parser = argparse.ArgumentParser(prog="script/power-loss", description=__doc__)
+    parser.add_argument("situations", nargs="*", type=situation, help="only these; by default all")
+    return parser.parse_args()
+
+
 def main() -> int:
     """Record and judge; 1 when a promise is broken, or a sync protects nothing."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("situations", nargs="*", help=", ".join(one.name for one in SITUATIONS))
-    names = parser.parse_args().situations
+    chosen: list[Situation] = asked_for().situations
     begun, failed = time.monotonic(), 0
     protects: dict[str, bool] = {}
     base = Path(tempfile.mkdtemp(prefix="power-loss-"))
     try:
         with gramps_web_over_s3(base) as server, scratch() as folder:
             recorder = Recorder(server, base)
-            for situation in SITUATIONS:
-                if names and situation.name not in names:
-                    continue
+            for one in chosen or SITUATIONS:
                 try:
-                    recorded = recorder.record(situation)
+                    recorded = recorder.record(one)
                 except NotAllowedError:
-                    print(f"{situation.name}: left out, it needs the right to mount")
+                    print(f"{one.name}: left out, it needs the right to mount")
                     continue
-                broken, places = judge(situation, recorded, folder / situation.name)
+                broken, places = judge(one, recorded, folder / one.name)
                 failed += broken
                 for place, needed in places.items():
                     protects[place] = protects.get(place, False) or bool(needed)
@@ -87,12 +105,12 @@ def main() -> int:
     print(
         f"{failed} failures; {len(protects)} places that sync, of which protect nothing: {useless or 'none'}"
     )
-    if not names:
+    if not chosen:
         missed = [f"{place} ({place.function})" for place in places_that_sync() if str(place) not in protects]
         print(f"in none of these runs: {sorted(missed) or 'none'}")
     print(f"{time.monotonic() - begun:.0f} s")
-    return 1 if failed or (useless and not names) else 0
+    return 1 if failed or (useless and not chosen) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(code_of(main))

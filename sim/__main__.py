@@ -7,12 +7,13 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 from multiprocessing import Pool
 from pathlib import Path
 
+from lab.screen import code_of
 from sim.met import missed
 from sim.planted import DEFECTS, planted
 from sim.scenario import Result, run, shrink
@@ -44,7 +45,7 @@ class Tally:
 
 def main() -> int:
     """Run what the command line says; 1 if a promise was broken, or something was never met that had to be."""
-    wanted = _arguments()
+    wanted = asked_for()
     begun = time.perf_counter()
     tally = Tally()
     with planted(wanted.plant):
@@ -82,12 +83,24 @@ def _make_smaller(failed: Sequence[Result], plant: str | None) -> None:
         )
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="script/simulate")
-    parser.add_argument("--seeds", default="1-200", help="A-B, or A- for as many as the time allows")
+def asked_for() -> argparse.Namespace:
+    """What the command line asks for; ends with 2 where that cannot be."""
+    parser = argparse.ArgumentParser(
+        prog="script/simulate",
+        description="Simulate the whole engine in memory, with everything going wrong, and judge what is left.",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=seeds,
+        default="1-200",
+        metavar="A-B",
+        help="these, by default 1-200; one alone, or A- for as many as the time allows",
+    )
     parser.add_argument("--minutes", type=float, help="begin no further seed after this time")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--keep", help="only these steps of each seed, such as 0,3,7")
+    parser.add_argument(
+        "--keep", type=steps, metavar="STEPS", help="only these steps of each seed, such as 0,3,7"
+    )
     parser.add_argument("--log", action="store_true", help="print what happened, call by call")
     parser.add_argument("--no-shrink", action="store_true", help="leave failing seeds as they are")
     parser.add_argument(
@@ -98,22 +111,29 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def seeds(text: str) -> Iterable[int]:
+    """The numbers that `A-B`, `A-` or `A` stands for."""
+    first, dash, last = text.partition("-")
+    return range(int(first), int(last or first) + 1) if last or not dash else count(int(first))
+
+
+def steps(text: str) -> list[int]:
+    """The numbers in `0,3,7`."""
+    return [int(number) for number in text.split(",")]
+
+
 def _results(wanted: argparse.Namespace, begun: float) -> Iterator[Result]:
     """The simulations, in whatever order they end."""
-    first, dash, last = wanted.seeds.partition("-")
-    seeds: Iterator[int] = iter(
-        range(int(first), int(last or first) + 1) if last or not dash else count(int(first))
-    )
     limit = begun + 60 * wanted.minutes if wanted.minutes else float("inf")
     if wanted.keep or wanted.jobs == 1:
-        keep = [int(number) for number in wanted.keep.split(",")] if wanted.keep else None
-        for seed in seeds:
+        for seed in wanted.seeds:
             if time.perf_counter() > limit:
                 return
-            yield run(seed, keep)
+            yield run(seed, wanted.keep)
         return
+    left = iter(wanted.seeds)
     with Pool(wanted.jobs) as pool:
-        while time.perf_counter() < limit and (some := list(islice(seeds, 40 * wanted.jobs))):
+        while time.perf_counter() < limit and (some := list(islice(left, 40 * wanted.jobs))):
             yield from pool.imap_unordered(run, some, chunksize=5)
 
 
@@ -129,4 +149,4 @@ def _figures(tally: Tally, seconds: float) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(code_of(main))

@@ -24,6 +24,7 @@ from syncd.guard import (
     shared_state_stop,
 )
 from syncd.model import Stop
+from syncd.ports import ServerInfo
 from syncd.state import Binding
 
 
@@ -32,8 +33,8 @@ def owner(state_file: Path) -> str:
     return f"{socket.gethostname()}:{os.path.realpath(state_file)}"
 
 
-def identity_of(binding: Binding) -> Identity:
-    """A binding as the guard compares it."""
+def identity_of(binding: Binding, links: int = 0) -> Identity:
+    """A binding, and how many files were in step, as the guard compares it."""
     return Identity(
         binding.tree_id,
         binding.title,
@@ -42,6 +43,30 @@ def identity_of(binding: Binding) -> Identity:
         binding.folder_id,
         None,
         frozenset(binding.permissions),
+        binding.server_url,
+        links,
+    )
+
+
+def identity_at(
+    server: ServerInfo,
+    bucket: str | None,
+    prefix: str,
+    *,
+    folder_id: str | None = None,
+    state_name: str | None = None,
+) -> Identity:
+    """What a server said of itself as the guard compares it, with a place for the media and the folder's marker."""
+    return Identity(
+        server.tree_id,
+        server.title,
+        bucket,
+        prefix,
+        folder_id,
+        state_name,
+        server.permissions,
+        server.url,
+        server.media,
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from lab.gramps_web import GrampsWeb
 from lab.process import LabError
+from lab.screen import code_of
 from lab.servers import gramps_web_over_s3
 from lab.soak.figures import commit, figures
 from lab.soak.soak import Pace, Soak
@@ -31,8 +32,8 @@ TOKENS = {"GRAMPSWEB_JWT_ACCESS_TOKEN_EXPIRES": "25", "GRAMPSWEB_JWT_REFRESH_TOK
 """Seconds that logins are good for."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a soak; its exit code."""
+def asked_for() -> argparse.Namespace:
+    """What the command line asks for; ends with 2 where that cannot be."""
     parser = argparse.ArgumentParser(
         prog="script/soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -46,7 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep the world and its logs there on a violation"
     )
-    options = parser.parse_args(arguments)
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run a soak; its exit code."""
+    options = asked_for()
     if options.seed is None:
         options.seed = int(time.time())
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # servers end, disks go
@@ -125,4 +131,4 @@ def _keep(folder: Path, soak: Soak, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(code_of(main))

@@ -91,13 +91,12 @@ class Disks(Tree):
             raise failure(errno.ENOTDIR, text)
         if inode.is_folder and flags & (os.O_WRONLY | os.O_RDWR):
             raise failure(errno.EISDIR, text)
-        self._next += 1
-        inode.open += 1
-        self._open[self._next] = Descriptor(inode, text, flags, self.owner)
-        return self._next
+        return self._hold(Descriptor(inode, text, flags, self.owner))
 
     def close(self, descriptor: int) -> None:
-        """close(2)."""
+        """close(2). What is left of a process that was killed closes nothing: all that it had is closed."""
+        if self._went_with_its_process(descriptor):
+            return
         if descriptor not in self._open:
             raise failure(errno.EBADF)
         self._drop(descriptor)
@@ -105,10 +104,7 @@ class Disks(Tree):
     def dup(self, descriptor: int) -> int:
         """dup(2)."""
         held = self._held(descriptor)
-        self._next += 1
-        held.inode.open += 1
-        self._open[self._next] = Descriptor(held.inode, held.path, held.flags, held.owner)
-        return self._next
+        return self._hold(Descriptor(held.inode, held.path, held.flags, held.owner))
 
     def _held(self, descriptor: int) -> Descriptor:
         try:

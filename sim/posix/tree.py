@@ -8,6 +8,7 @@ import random
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from sim.posix.inode import FIRST_DESCRIPTOR, Change, Descriptor, Inode, failure
@@ -16,6 +17,10 @@ ROOT = "/sim"
 """Everything below it is in memory."""
 TICK_NS = 4_000_000
 """How often the kernel's clock for files goes on."""
+
+_NUMBERS = count(FIRST_DESCRIPTOR)
+"""Of descriptors; none is given twice. What is left of a process that was killed is collected at some time, and closes what
+it had open: that must be no file of another process, nor of a later world."""
 
 Hook = Callable[[str, str], None]
 """Called before each system call with its name and the path it is about; may raise, or let other people work."""
@@ -37,7 +42,9 @@ class Tree:
         self._numbers = 1000
         self._free_numbers: list[int] = []
         self._open: dict[int, Descriptor] = {}
-        self._next = FIRST_DESCRIPTOR
+        self._first = next(_NUMBERS)
+        self._dead: set[int] = set()
+        """Descriptors that went with their process."""
         self._unsynced: list[Change] = []
         self.owner = ""
         self.free = 1 << 30
@@ -162,6 +169,7 @@ class Tree:
         """All that a process had open is closed, its locks are gone."""
         for number in [number for number, one in self._open.items() if one.owner == owner]:
             self._drop(number)
+            self._dead.add(number)
 
     def power_failed(self) -> int:
         """What was not synced may be gone; returns how many changes of names are."""
@@ -296,6 +304,17 @@ class Tree:
     def _tell(self, call: str, path: str) -> None:
         if not self.quiet:
             self._hook(call, path)
+
+    def _hold(self, opened: Descriptor) -> int:
+        """Give an open file a number."""
+        number = next(_NUMBERS)
+        opened.inode.open += 1
+        self._open[number] = opened
+        return number
+
+    def _went_with_its_process(self, number: int) -> bool:
+        """Whether whoever had it was killed, here or in a former world."""
+        return number < self._first or number in self._dead
 
     def _drop(self, number: int) -> None:
         held = self._open.pop(number)

@@ -1,6 +1,7 @@
 """An event loop in a thread of its own, so that a transfer that blocks a worker can be cancelled from another.
 
-obstore's plain calls cannot be interrupted; its futures can.
+obstore's plain calls cannot be interrupted; its futures can. What they stand for runs in obstore's own threads, and nobody is
+told when it ended there after its future was cancelled: hence a loop that may still be told things when it is closed.
 """
 
 from __future__ import annotations
@@ -8,14 +9,38 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple
 
 from syncd.bucket.failures import Abandoned
 from syncd.shield import shield
 from syncd.workers import awaited
 
 T = TypeVar("T")
+Told = TypeVarTuple("Told")
+
+
+class DeafLoop(asyncio.SelectorEventLoop):
+    """Drops what others tell it once it is closed.
+
+    A thread of obstore or boto3 looks whether its future was cancelled, and then tells the loop what came of it. In between
+    the future may be cancelled and the loop closed; any other loop raises then, and the thread prints a traceback.
+    Nobody waits for that result any more: all futures of a loop are cancelled before it is closed.
+    """
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Told], object], *args: *Told, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As of any loop, but a closed one takes it and does nothing."""
+        try:
+            return super().call_soon_threadsafe(callback, *args, context=context)
+        except RuntimeError:
+            if not self.is_closed():
+                raise
+            dropped = asyncio.Handle(callback, args, self, context)
+            dropped.cancel()
+            return dropped
 
 
 class Loop:
@@ -65,7 +90,7 @@ class Loop:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+            self._loop = DeafLoop()
             self._thread = threading.Thread(
                 target=self._serve, args=(self._loop,), name="syncd-bucket", daemon=True
             )

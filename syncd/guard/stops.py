@@ -30,6 +30,8 @@ class Identity:
         folder_id: the id in the folder's marker; None when there is no marker.
         state_name: the state file that the marker names; None when there is no marker.
         permissions: of the login.
+        url: the server's address, for messages; empty where it does not matter.
+        media: how many media objects the tree has, for messages; of what is bound, how many files were in step with it.
     """
 
     tree_id: str
@@ -39,6 +41,8 @@ class Identity:
     folder_id: str | None
     state_name: str | None
     permissions: frozenset[str]
+    url: str = ""
+    media: int = 0
 
 
 def missing_folder_stop(media_dir: object) -> Stop:
@@ -135,10 +139,7 @@ def inner_folder_stop(media_dir: object, inner: str) -> Stop:
 def find_server_stop(bound: Identity, found: Identity) -> Stop | None:
     """Say why nothing must be done with this server."""
     if bound.tree_id != found.tree_id:
-        return Stop(
-            f"this Gramps Web shows another tree ('{found.title}') than was synced ('{bound.title}')",
-            f"check gramps.url and the login; {_ADOPT}",
-        )
+        return _other_tree_stop(bound, found)
     if (bound.bucket, bound.prefix) != (found.bucket, found.prefix):
         return _moved_stop(bound, found)
     lost = sorted((bound.permissions & NEEDED_PERMISSIONS) - found.permissions)
@@ -148,6 +149,32 @@ def find_server_stop(bound: Identity, found: Identity) -> Stop | None:
             "ask who runs Gramps Web to give the account the role Editor again",
         )
     return None
+
+
+def _other_tree_stop(bound: Identity, found: Identity) -> Stop:
+    """The stop for a login that leads to another tree; titles and addresses may well be the same.
+
+    The reason says nothing of what goes on in that tree: the daemon, which looks again and again, would find a new stop each
+    time that somebody adds a photo there.
+    """
+    at_address = found.url != bound.url
+    shown, synced = _tree(found, at_address=at_address), _tree(bound, at_address=at_address)
+    alike = "; the two have the same title" if found.title == bound.title else ""
+    return Stop(
+        f"this Gramps Web shows another tree than was synced: {shown}, not {synced}{alike}",
+        f"check gramps.url and the login; the tree that is shown has {_number(found.media, 'media object')}, the one that "
+        f"was synced had {_number(bound.media, 'file')} in step; {_ADOPT}",
+    )
+
+
+def _tree(identity: Identity, *, at_address: bool) -> str:
+    """A tree as a person can tell it from another one."""
+    title = f"'{identity.title}'" if identity.title else "one without a title"
+    return f"{title} ({identity.tree_id})" + (f" at {identity.url}" if at_address else "")
+
+
+def _number(number: int, item: str) -> str:
+    return f"{f'{number:,}' if number else 'no'} {item}{'' if number == 1 else 's'}"
 
 
 def _moved_stop(bound: Identity, found: Identity) -> Stop:

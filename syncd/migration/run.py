@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from syncd import doorstep
-from syncd.belonging import identity_of
+from syncd.belonging import identity_at, identity_of
 from syncd.bucket.upkeep import Upkeep
 from syncd.config import Settings
 from syncd.errors import Denied, MovedOn, Refused, StopError
-from syncd.guard import Identity, find_listing_stop, find_server_stop, raise_stop
+from syncd.guard import find_listing_stop, find_server_stop, raise_stop
 from syncd.merge.orphans import USUAL_AGE_DAYS
 from syncd.migration.moving import Moved, Mover
 from syncd.migration.route import Request, Route, find_route
@@ -77,7 +77,7 @@ def migrate(settings: Settings, request: Request, progress: Progress) -> Migrati
         catalog = doorstep.open_catalog(settings)
         rooms.callback(catalog.close)
         server = catalog.connect()
-        _check_identity(binding, server)
+        _check_identity(binding, links, server)
         objects = catalog.list()[0].objects
         raise_stop(find_listing_stop(len(objects), links))
         location = find_location(catalog, objects)
@@ -334,7 +334,7 @@ def _relied_on(state: State) -> frozenset[Checksum]:
     return frozenset(known for one in found if one is not None and (known := parse_checksum(one)) is not None)
 
 
-def _check_identity(binding: Binding | None, server: ServerInfo) -> None:
+def _check_identity(binding: Binding | None, links: int, server: ServerInfo) -> None:
     """Is it the tree that was synced, and is all of it seen?
 
     Raises:
@@ -348,10 +348,8 @@ def _check_identity(binding: Binding | None, server: ServerInfo) -> None:
         )
     if binding is None:
         return
-    found = Identity(
-        server.tree_id, server.title, binding.bucket, binding.prefix, None, None, server.permissions
-    )
-    raise_stop(find_server_stop(identity_of(binding), found))
+    found = identity_at(server, binding.bucket, binding.prefix)
+    raise_stop(find_server_stop(identity_of(binding, links), found))
 
 
 def _bound_prefix(binding: Binding | None, location: MediaLocation) -> str | None:

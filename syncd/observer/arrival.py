@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncd.applier.disk import Marker, MediaFolder
-from syncd.belonging import find_stop, identity_of
+from syncd.belonging import find_stop, identity_at, identity_of
 from syncd.errors import Denied, MovedOn, Refused
 from syncd.guard import NEEDED_PERMISSIONS, Identity, find_history_stop, find_server_stop, raise_stop
 from syncd.model import FolderFile, MediaObject, MediaPath
@@ -88,7 +88,7 @@ class Arrival:
                 "ask who runs Gramps Web to give it the role Editor",
             )
         if binding is not None:
-            raise_stop(find_server_stop(identity_of(binding), self._identity(binding.bucket, binding.prefix)))
+            raise_stop(find_server_stop(self._bound(binding), self._identity(binding.bucket, binding.prefix)))
         cursor = self.state.cursor()
         if cursor is not None and not self.catalog.still_knows(cursor):
             raise_stop(find_history_stop())
@@ -98,9 +98,10 @@ class Arrival:
         """What was found, at a place for the media."""
         found = self.server
         assert found is not None
-        return Identity(
-            found.tree_id, found.title, bucket, prefix, self._folder_id, self.state_name, found.permissions
-        )
+        return identity_at(found, bucket, prefix, folder_id=self._folder_id, state_name=self.state_name)
+
+    def _bound(self, binding: Binding) -> Identity:
+        return identity_of(binding, self.state.count_links())
 
     def arrive(self, location: MediaLocation) -> Store:
         """Take note of where the server keeps its media, bind the state at first contact, and open the bucket.
@@ -114,7 +115,7 @@ class Arrival:
         binding = self.state.binding()
         if binding is not None:
             raise_stop(
-                find_server_stop(identity_of(binding), self._identity(location.bucket, location.prefix))
+                find_server_stop(self._bound(binding), self._identity(location.bucket, location.prefix))
             )
         if location.bucket is None:
             self.store = self.files = self.open_files(location)
@@ -122,7 +123,8 @@ class Arrival:
             self.store = self.open_store(location)
         if self.keep and (
             binding is None
-            or (binding.permissions, binding.title) != (found.permissions, found.title)
+            or (binding.permissions, binding.title, binding.server_url)
+            != (found.permissions, found.title, found.url)
             or binding.media_dir != str(self.media_dir)
         ):
             folder_id = self._folder_id or uuid.uuid4().hex

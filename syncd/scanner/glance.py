@@ -14,7 +14,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Container, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -64,7 +64,7 @@ class Glance:
         self._progress = progress
         self._threads = threads
         self._rot = rot
-        self._opening = opened_folder(media_dir)
+        self._held = ExitStack()
         self._known: dict[str, tuple[FileStamp, Checksum]] = {}
         self._walk = Walk(-1, self._known, ignored)
         self._ignored = ignored
@@ -77,14 +77,16 @@ class Glance:
         """Folders without any entry in which something was looked for, by key, with their device."""
 
     def __enter__(self) -> Self:
-        self._walk.root = self._opening.__enter__()
-        self._folders[""] = self._walk.top()
+        with ExitStack() as opening:  # whatever breaks this off, nothing of the folder stays open
+            self._walk.root = opening.enter_context(opened_folder(self._media_dir))
+            self._folders[""] = self._walk.top()
+            self._held = opening.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._opening.__exit__(kind, error, trace)
+        self._held.__exit__(kind, error, trace)
 
     def look(
         self,

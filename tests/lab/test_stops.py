@@ -142,7 +142,9 @@ def test_another_tree_at_the_same_address(world: World, gramps_web: GrampsWeb) -
     world.write("new.jpg", photo(1))
     with gramps_web.api(other) as api:
         before = api.last_transaction()
-        assert_stopped(world, "another tree")
+        stop = assert_stopped(world, "another tree", f"({other.id}), not ", f"({world.tree.id})")
+        assert world.server.url not in stop["reason"]  # both are there
+        assert "shown has 7 media objects, the one that was synced had 7 files in step" in stop["remedy"]
         assert api.last_transaction() == before
     assert "another tree" in world.syncd("--once", "--dry-run").err
     world.configure(gramps={"username": right})

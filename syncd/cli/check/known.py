@@ -20,6 +20,7 @@ class Known:
         session: this invocation.
         settings: the configuration.
         binding: what the state is bound to; None: to nothing, or to another pair of folder and tree.
+        links: how many files were in step.
         cursor: the last change in Gramps Web that the state has seen.
         state_failed: the state cannot be read: nothing is known of what was synced.
         location: where Gramps Web keeps the media; None: not known, or not where [s3] says.
@@ -29,6 +30,7 @@ class Known:
     session: Session
     settings: Settings
     binding: Binding | None = None
+    links: int = 0
     cursor: Cursor | None = None
     state_failed: bool = False
     location: MediaLocation | None = None
@@ -36,4 +38,4 @@ class Known:
 
     def bound(self) -> Identity | None:
         """What the state is bound to, as a run compares it."""
-        return None if self.binding is None else identity_of(self.binding)
+        return None if self.binding is None else identity_of(self.binding, self.links)

@@ -34,6 +34,7 @@ def state(known: Known) -> Iterator[Finding]:
     try:
         with known.session.state() as store:
             known.binding, known.cursor, damage = store.binding(), store.cursor(), store.damage
+            known.links = store.count_links()
             waiting = sum(len(held.items) for held in store.held() if not held.approved)
     except SyncdError as error:
         known.state_failed = True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import replace
 
 from syncd import doorstep
+from syncd.belonging import identity_at
 from syncd.cli.adopt import place
 from syncd.cli.check.finding import Finding, Verdict, failed, stopped, warning
 from syncd.cli.check.known import Known
@@ -88,15 +88,7 @@ def _find_server_stop(known: Known, info: ServerInfo, location: MediaLocation | 
     if bound is None:
         return None
     place = bound if location is None else location
-    found = replace(
-        bound,
-        tree_id=info.tree_id,
-        title=info.title,
-        permissions=info.permissions,
-        bucket=place.bucket,
-        prefix=place.prefix,
-    )
-    return find_server_stop(bound, found)
+    return find_server_stop(bound, identity_at(info, place.bucket, place.prefix))
 
 
 def _history(known: Known, catalog: Catalog) -> Iterator[Finding]:

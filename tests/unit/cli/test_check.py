@@ -356,10 +356,10 @@ def test_a_folder_of_another_state(desk: Desk, world: World, *, bound: bool) -> 
 
 
 def test_another_tree_than_was_synced(desk: Desk, world: World) -> None:
-    """Both trees are named; exit 3."""
+    """Both trees are named, with where they are and how much is in them; exit 3."""
     bind(desk, tree_id="tree0", title="Jones")
-    was = replace(BOUND, tree_id="tree0", title="Jones")
-    assert_stops(desk, "tree", find_server_stop(was, BOUND))
+    was = replace(BOUND, tree_id="tree0", title="Jones", url="https://old")
+    assert_stops(desk, "tree", find_server_stop(was, replace(BOUND, url="https://family.example", media=1)))
 
 
 def test_a_second_pair_with_the_state_of_the_first(desk: Desk, world: World) -> None:

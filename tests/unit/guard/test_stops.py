@@ -79,6 +79,56 @@ def test_another_server_stops(found: Identity) -> None:
     assert "syncd adopt" in stop.remedy
 
 
+ONE = replace(BOUND, tree_id="0a1b", title="Smith", url="https://one/api", media=1234)
+OTHER = replace(BOUND, tree_id="9f8e", title="Jones", url="https://one/api", media=7)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (OTHER, "'Jones' (9f8e), not 'Smith' (0a1b)"),
+        (
+            replace(OTHER, url="https://other/api"),
+            "'Jones' (9f8e) at https://other/api, not 'Smith' (0a1b) at https://one/api",
+        ),
+        (
+            replace(OTHER, title="Smith"),
+            "'Smith' (9f8e), not 'Smith' (0a1b); the two have the same title",
+        ),
+        (replace(OTHER, title=""), "one without a title (9f8e), not 'Smith' (0a1b)"),
+    ],
+    ids=["another title", "another address", "all alike", "no title"],
+)
+def test_another_tree_is_told_from_the_one_that_was_synced(found: Identity, says: str) -> None:
+    """By whatever differs: title, address and id, of which the last alone tells it where all else is alike."""
+    stop = find_server_stop(ONE, found)
+    assert stop is not None
+    assert stop.reason == f"this Gramps Web shows another tree than was synced: {says}"
+
+
+@pytest.mark.parametrize(
+    ("media", "files", "says"),
+    [
+        (
+            7,
+            1234,
+            "the tree that is shown has 7 media objects, the one that was synced had 1,234 files in step",
+        ),
+        (0, 1, "the tree that is shown has no media objects, the one that was synced had 1 file in step"),
+    ],
+)
+def test_how_much_is_in_another_tree(media: int, files: int, says: str) -> None:
+    """Which helps a person to see what they look at; it is the same stop whatever others do in that tree."""
+    stop = find_server_stop(replace(ONE, media=files), replace(OTHER, media=media))
+    assert stop is not None
+    assert stop.remedy.startswith(
+        f"check gramps.url and the login; {says}; if that is meant, run `syncd adopt`"
+    )
+    former = find_server_stop(ONE, OTHER)
+    assert former is not None
+    assert former.reason == stop.reason
+
+
 @pytest.mark.parametrize(
     ("bound", "found", "says", "way_out"),
     [

@@ -560,6 +560,20 @@ def test_no_descriptor_is_left_open(album: Path) -> None:
     assert len(listed("/proc/self/fd")) == before_it
 
 
+def test_a_look_that_is_broken_off_at_its_beginning(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a pause: the folder is not held open, and its disk can be unmounted, however long the error is kept."""
+    before_it = len(listed("/proc/self/fd"))
+
+    def interrupted(_descriptor: int) -> os.stat_result:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("syncd.scanner.walk.os.fstat", interrupted)
+    with pytest.raises(KeyboardInterrupt) as _kept:
+        glance(album, ASKED)
+    monkeypatch.undo()
+    assert len(listed("/proc/self/fd")) == before_it
+
+
 def mounted(*arguments: str | Path) -> Iterator[None]:
     """Mount for the time of a test, or skip it where that is not allowed."""
     if os.geteuid() != 0 or shutil.which("mount") is None:

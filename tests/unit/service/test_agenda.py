@@ -158,7 +158,10 @@ def test_what_a_signal_raises_comes_out_of_the_wait() -> None:
 
 
 def test_signals_at_any_moment_are_never_lost() -> None:
-    """Thousands of them, in the middle of waiting, of taking and of posting: each is due soon, and nothing locks up."""
+    """Thousands of them, in the middle of waiting, of taking and of posting: each is due soon, and nothing locks up.
+
+    On a machine with much else to do a second brings some dozen only: they are counted, however long it takes.
+    """
     agenda, posted, taken = Agenda(), list[Job](), list[Job]()
 
     def handler() -> None:
@@ -167,13 +170,13 @@ def test_signals_at_any_moment_are_never_lost() -> None:
 
     with signalled(handler, after=0, every=0.0002):
         end = time.monotonic() + 1.5
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(posted) < 300:
             begun = time.monotonic()
-            taken += agenda.wait(3.0).jobs
-            assert time.monotonic() - begun < 2.0, "signals did not end the wait"
+            taken += agenda.wait(SOON).jobs
+            assert time.monotonic() - begun < SOON / 2, "signals did not end the wait"
             agenda.post(Due(check=True))
     taken += agenda.wait(0).jobs
-    assert len(taken) == len(posted) > 100
+    assert len(taken) == len(posted)
     assert {id(one) for one in taken} == {id(one) for one in posted}
 
 

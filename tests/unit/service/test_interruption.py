@@ -221,7 +221,10 @@ def test_askers_at_the_same_moment_are_all_heard(interruption: Interruption) -> 
 
 
 def test_at_any_moment_of_a_block(interruption: Interruption) -> None:
-    """Thousands of short blocks, and somebody who asks at any time: each asking breaks off a block, and nothing else."""
+    """Thousands of short blocks, and somebody who asks at any time: each asking breaks off a block, and nothing else.
+
+    It goes on until enough were broken off, on a machine with much else to do for longer than a second.
+    """
     over, wanted = threading.Event(), threading.Event()
     asked = 0
 
@@ -239,7 +242,7 @@ def test_at_any_moment_of_a_block(interruption: Interruption) -> None:
     broken = 0
     end = time.monotonic() + 1.0
     wanted.set()
-    while time.monotonic() < end:
+    while time.monotonic() < end or broken < 100:
         try:
             with interruption.allowed():
                 sum(range(50))
@@ -252,7 +255,6 @@ def test_at_any_moment_of_a_block(interruption: Interruption) -> None:
     over.set()
     wanted.set()
     thread.join()
-    assert broken > 20
     assert asked - 2 <= broken <= asked
 
 
