@@ -227,7 +227,9 @@ class Soak:
                     self.ledger.put(checksum, item["path"])
         run = computer.desktop.syncd("approve" if approve else "restore", str(number), "--now", "--json")
         if run.code == ExitCode.UNREACHABLE:
-            self.visitors.failures += 1  # Gramps Web is jammed, perhaps; the question stays, and is answered again
+            self.visitors.failures += (
+                1  # Gramps Web is jammed, perhaps; the question stays, and is answered again
+            )
         elif run.code not in (0, 1, 3):
             self.faults.odd_ends.append(str(run))
 
