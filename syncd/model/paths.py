@@ -12,8 +12,8 @@ linked without a murmur; only creating such a name is refused.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
+import sys
 import unicodedata
 from collections.abc import Container
 from dataclasses import dataclass, field
@@ -107,7 +107,7 @@ def is_text(name: str) -> bool:
 def can_be_asked_for(path: str) -> bool:
     """Whether the system can be asked for such a path at all; what a state, a note or a person writes need not be one."""
     try:
-        return b"\0" not in os.fsencode(path)
+        return b"\0" not in path.encode(sys.getfilesystemencoding(), "surrogateescape")
     except UnicodeEncodeError:
         return False
 
