@@ -28,7 +28,7 @@ from typing import BinaryIO, Self
 
 from syncd.applier import marker as markers
 from syncd.applier import moving, outgoing, placing, recovery, stage, syscalls, trash
-from syncd.applier.failures import Blocked, translate, translated
+from syncd.applier.failures import Blocked, Rotten, translate, translated
 from syncd.applier.ground import TRASH, Ground, Spot, changed
 from syncd.applier.marker import Marker
 from syncd.applier.moving import Parked
@@ -315,7 +315,10 @@ class MediaFolder:
         """
         self.ensure_internal()
         with translated(self.root, kept_as), self._ground.at(self._in_trash(kept_as)) as spot:
-            return stage.copy(self._ground, spot, spot.standing(), checksum)
+            try:
+                return stage.copy(self._ground, spot, spot.standing(), checksum)
+            except Rotten as error:
+                raise changed(kept_as) from error
 
     def purge(self, kept_as: str, checksum: Checksum | None = None) -> None:
         """Delete a file of the trash for good. One that is gone already is fine.

@@ -23,6 +23,10 @@ class Unreadable(Blocked):
     """One file is there and cannot be read to its end: a damaged sector, say."""
 
 
+class Rotten(Blocked):
+    """One file has other bytes than when it was read, and nothing tells of a change."""
+
+
 @contextmanager
 def translated(root: Path, path: str, source: str | None = None) -> Iterator[None]:
     """Translate the OS errors of one operation.
@@ -50,11 +54,11 @@ def unreadable(error: OSError, what: str) -> Unreadable:
     )
 
 
-def rotten(path: str) -> Blocked:
+def rotten(path: str) -> Rotten:
     """The error to raise where a file has other bytes than when it was read, and nothing tells of a change."""
-    return Blocked(
+    return Rotten(
         f"the bytes of '{path}' are no longer those that were read before, and no program changed them: the disk did;"
-        " the file was not sent",
+        " they were not passed on",
         "put a good copy from a backup in its place, and look after the disk; if it is right as it is: touch it",
     )
 

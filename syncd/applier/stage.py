@@ -6,17 +6,18 @@ import errno
 import hashlib
 import io
 import os
+import time
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
 from syncd.applier import notes, renames, syscalls
-from syncd.applier.failures import translate, translated, unreadable
+from syncd.applier.failures import rotten, translate, translated, unreadable
 from syncd.applier.ground import PART, TMP, Ground, Spot, changed, random_name
 from syncd.applier.room import Claim, free_space, require
 from syncd.errors import Unexpected
 from syncd.model import Checksum, FileStamp
-from syncd.scanner.hashing import CHUNK, checksum_of, stamp_of
+from syncd.scanner.hashing import CHUNK, can_vouch, checksum_of, stamp_of
 
 READY = ".ready"
 
@@ -207,6 +208,7 @@ def copy(ground: Ground, source: Spot, stamp: FileStamp, checksum: Checksum) -> 
 
     Raises:
         MovedOn: the source is not, or does not stay, as expected.
+        Rotten: it looks as expected, and has other bytes.
         Unreadable: it cannot be read to its end.
         OSError: it cannot be opened.
     """
@@ -223,7 +225,8 @@ def copy(ground: Ground, source: Spot, stamp: FileStamp, checksum: Checksum) -> 
             try:
                 return part.finish(read_again=cloned)
             except Unexpected as error:
-                raise changed(source.text) from error
+                has_rotted = can_vouch(stamp, time.time_ns()) and stamp_of(os.fstat(descriptor)) == stamp
+                raise (rotten if has_rotted else changed)(source.text) from error
     finally:
         os.close(descriptor)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import BinaryIO, TypeVar
 
 from syncd.applier.disk import MediaFolder, Placed, Ready
-from syncd.applier.failures import Unreadable, rotten
+from syncd.applier.failures import Rotten, Unreadable, rotten
 from syncd.applier.ledger import Ledger
 from syncd.errors import MovedOn, Occupied
 from syncd.gramps.mime import mime_of
@@ -135,7 +135,7 @@ class Transfers:
         if action.source is not None:
             try:
                 return self._folder.copy_in(action.source), True
-            except (MovedOn, Unreadable):
+            except (MovedOn, Rotten, Unreadable):
                 if not self._store.sizes([checksum]):
                     raise
         return self._download(checksum), False

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from syncd.applier import notes, renames, stage, syscalls
-from syncd.applier.failures import Unreadable
+from syncd.applier.failures import Rotten, Unreadable
 from syncd.applier.ground import TRASH, Ground, Spot, changed, moved_only, random_name
+from syncd.errors import MovedOn
 from syncd.model import Checksum, FolderFile, MediaPath
 from syncd.model.paths import free_name
 
@@ -76,11 +77,16 @@ def shelve_ours(ground: Ground, source: Spot, file: FolderFile, day: str) -> str
 
 
 def _shelve_copy(ground: Ground, source: Spot, file: FolderFile, day: str) -> str:
-    with (
-        stage.copy(ground, source, file.stamp, file.checksum) as ready,
-        ground.at(ready.rel) as spot,
-    ):
+    with _copied_as_it_is(ground, source, file) as ready, ground.at(ready.rel) as spot:
         return shelve(ground, spot, file.path, day)
+
+
+def _copied_as_it_is(ground: Ground, source: Spot, file: FolderFile) -> stage.Ready:
+    """A verified copy of what leaves: it need not be good, as a rename would not ask either."""
+    try:
+        return stage.copy(ground, source, file.stamp, file.checksum)
+    except (MovedOn, Rotten):
+        return stage.copy(ground, source, file.stamp, source.checksum())
 
 
 def put_back(ground: Ground, source: Spot, path: MediaPath) -> MediaPath:
@@ -166,7 +172,13 @@ def _bury_across(ground: Ground, file: FolderFile, source: Spot, day: str) -> st
     kept = _shelve_copy(ground, source, file, day)
     try:
         remove_copied(ground, file)
-    except BaseException:
+    except MovedOn:
         purge(ground, kept)
+        raise
+    except BaseException:
+        with ground.at(file.path.text) as spot:
+            is_there = moved_only(file.stamp, spot.stamp())
+        if is_there:  # else it may be gone already, and the copy all that is left
+            purge(ground, kept)
         raise
     return kept

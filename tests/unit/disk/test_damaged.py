@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from syncd.applier import outgoing
-from syncd.applier.failures import Unreadable
-from syncd.model import MediaPath
-from tests.unit.disk.album import Album, md5
+from syncd.applier import outgoing, syscalls
+from syncd.applier.failures import Rotten, Unreadable
+from syncd.errors import FolderError
+from syncd.model import FolderFile, MediaPath
+from tests.unit.disk.album import Album, Disks, md5
 
 
 @pytest.fixture
@@ -97,3 +100,47 @@ def test_with_a_note(album: Album) -> None:
 
 def _fails(*_: object) -> int:
     raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def _rot(album: Album, rel: str, content: bytes) -> FolderFile:
+    """A file of which the file system says nothing: it was scanned with other bytes, and looks the same."""
+    album.write(rel, content.swapcase())
+    seconds = 1_700_000_000
+    os.utime(album.root / rel, (seconds, seconds))
+    time.sleep(0.05)  # until its times can vouch for what was read
+    return replace(album.scanned(rel), checksum=md5(content))
+
+
+def test_rotten_on_another_disk(album: Album, disks: Disks) -> None:
+    """What leaves goes to the trash as it is, as on one disk; what stays stays, and is called rotten."""
+    disks.mount(album.root / "nas")
+    album.folder.trash(_rot(album, "nas/deleted", b"deleted"), reason="")
+    with album.ready(b"new") as ready:
+        placed = album.folder.place(ready, MediaPath.of("nas/a"), replaces=_rot(album, "nas/a", b"replaced"))
+    assert placed.trashed is not None
+    assert sorted(album.trashed().values()) == [b"DELETED", b"REPLACED"]
+    with pytest.raises(Rotten, match="no program changed them"):
+        album.folder.move(_rot(album, "nas/moved", b"moved"), MediaPath.of("moved"))
+    assert album.seen() == {"nas/a": b"new", "nas/moved": b"MOVED"}
+    assert album.tmp() == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "damaged"), KeyboardInterrupt()])
+def test_a_file_is_gone_from_another_disk_when_something_fails(
+    album: Album, disks: Disks, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """The copy in the trash is all that is left of it: it stays."""
+    disks.mount(album.root / "nas")
+    file = album.write("nas/a", b"a")
+    real = syscalls.unlink
+
+    def unlink(folder: int, name: str) -> None:
+        real(folder, name)
+        if not album.seen():
+            raise error
+
+    monkeypatch.setattr(syscalls, "unlink", unlink)
+    with pytest.raises((FolderError, KeyboardInterrupt)):
+        album.folder.trash(file, reason="")
+    assert album.seen() == {}
+    assert list(album.trashed().values()) == [b"a"]
