@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from syncd.model import Checksum
+from syncd.model import Checksum, FileStamp
 from syncd.model.rot import Rot
 from syncd.state.database import Database, as_stored, as_text, signed, unsigned
 from syncd.state.records import HASHED_LAST, HASHING_SINCE
@@ -77,15 +77,25 @@ class Hashed(Database):
             for path, inode, mtime_ns, found, good in rows
         ]
 
-    def replace_rot(self, found: Iterable[Rot]) -> None:
-        """These they are."""
+    def change_rot(self, *, gone: Iterable[Rot], found: Iterable[Rot]) -> None:
+        """Forget some and remember others; what another verification found meanwhile stays."""
         with self.batch():
-            self._execute("DELETE FROM rot")
             self._execute_many(
-                "INSERT OR REPLACE INTO rot VALUES (?, ?, ?, ?, ?)",
-                ((one.key, signed(one.inode), one.mtime_ns, one.found, one.good) for one in found),
+                "DELETE FROM rot WHERE path = ? AND inode = ? AND mtime_ns = ? AND found = ? AND good = ?",
+                map(_row, gone),
             )
+            self._execute_many("INSERT OR REPLACE INTO rot VALUES (?, ?, ?, ?, ?)", map(_row, found))
 
-    def drop_rot(self, key: str, inode: int) -> None:
-        """A file with this name or this inode was healed."""
-        self._execute("DELETE FROM rot WHERE path = ? OR inode = ?", (key, signed(inode)))
+    def drop_rot(self, key: str, stamp: FileStamp, found: Checksum) -> None:
+        """A file was healed that had this name, or this inode, and these bytes.
+
+        The inode alone tells nothing: each disk counts for itself.
+        """
+        self._execute(
+            "DELETE FROM rot WHERE (path = ? OR inode = ?) AND mtime_ns = ? AND found = ?",
+            (key, signed(stamp.inode), stamp.mtime_ns, found),
+        )
+
+
+def _row(one: Rot) -> tuple[str, int, int, str, str]:
+    return one.key, signed(one.inode), one.mtime_ns, one.found, one.good

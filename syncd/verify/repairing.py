@@ -170,7 +170,7 @@ class _Surgeon:
         ]
         with rooms.state.batch():
             rooms.state.put_links(links)
-            rooms.state.drop_rot(file.path.key, file.stamp.inode)
+            rooms.state.drop_rot(file.path.key, file.stamp, file.checksum)
             if can_vouch(placed.file.stamp, time.time_ns()):
                 rooms.state.put_stamps([placed.file])
             kept_as = None if placed.trashed is None else placed.trashed.kept_as

@@ -12,6 +12,8 @@ from syncd.verify.looking import Seen
 def find_rot(seen: Seen, reads: Reads, known: Iterable[Rot]) -> list[Rot]:
     """Those that were found now, and those of the known ones that were not read now: an absent disk heals nothing.
 
+    One that was moved was read under its new name. Its inode alone does not tell: each disk counts for itself.
+
     Args:
         seen: the look.
         reads: what was read, as far as it still is so.
@@ -24,5 +26,5 @@ def find_rot(seen: Seen, reads: Reads, known: Iterable[Rot]) -> list[Rot]:
         for key, stamp, found in read
         if seen.vouched.get(key, found) != found
     ]
-    inodes = {stamp.inode for _key, stamp, _found in read}
-    return now + [one for one in known if one.key not in reads.files and one.inode not in inodes]
+    moved = {(stamp.inode, seen.vouched.get(key, found)) for key, stamp, found in read}
+    return now + [one for one in known if one.key not in reads.files and (one.inode, one.good) not in moved]

@@ -99,7 +99,7 @@ def verify(
 def _remember_rot(settings: Settings, before: list[Rot], now: list[Rot]) -> None:
     if set(before) != set(now):
         with State.join(settings.state_file) as memory:
-            memory.replace_rot(now)
+            memory.change_rot(gone=set(before) - set(now), found=set(now) - set(before))
 
 
 def _unread(problem: Problem) -> Finding:

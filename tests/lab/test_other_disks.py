@@ -6,7 +6,7 @@ import shutil
 
 from lab.world import World
 from tests.lab.mounting import mounted
-from tests.lab.scenario import begin, change_on_web, deeds, ends_at_rest, ends_in_step, handles, photo
+from tests.lab.scenario import begin, change_on_web, deeds, ends_at_rest, ends_in_step, handles, photo, rot
 
 
 def test_a_disk_inside_the_media_folder(empty_world: World) -> None:
@@ -127,4 +127,26 @@ def test_a_file_that_a_disk_hides(empty_world: World) -> None:
         with mounted(disk, nas):
             world.sync()
             assert handles(world)["stray.jpg"] == known["nas/stray.jpg"]
+            ends_in_step(world)
+
+
+def test_rotten_files_on_two_disks(empty_world: World) -> None:
+    """One that is away stays known, whatever is found and healed on the other disk, where files have the same numbers."""
+    world = empty_world
+    disks = {name: (world.base / name, world.folder / name) for name in ("one", "two")}
+    with mounted(None, disks["one"][0]), mounted(None, disks["two"][0]):
+        with mounted(*disks["one"]), mounted(*disks["two"]):
+            begin(world, "one/a.jpg", "two/b.jpg")
+            assert len({(world.folder / name).stat().st_ino for name in ("one/a.jpg", "two/b.jpg")}) == 1
+            for name in ("one/a.jpg", "two/b.jpg"):
+                rot(world.desktop, name, photo(name).swapcase())
+            world.syncd("verify", "--deep")
+        with mounted(*disks["two"]):
+            world.syncd("verify")
+            world.syncd("verify", "--repair")
+        with mounted(*disks["one"]), mounted(*disks["two"]):
+            (world.folder / "one/a.jpg").chmod(0o600)
+            assert world.sync()["actions"] == []
+            assert world.desktop.files()["two/b.jpg"] == photo("two/b.jpg")
+            assert world.syncd("verify", "--repair").code == 0
             ends_in_step(world)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from syncd.errors import StateError
-from syncd.model import Checksum
+from syncd.model import Checksum, FileStamp
 from syncd.model.rot import Rot
 from syncd.state import Binding, Hashing, State
 
@@ -74,11 +74,14 @@ def test_rot_is_remembered_until_it_is_healed(state: State, binding: Binding) ->
     state.bind(binding)
     one = Rot("a/ä.jpg", 2**64 - 1, 5, Checksum("1" * 32), Checksum("2" * 32))
     other = Rot("b.jpg", 7, 6, Checksum("1" * 32), Checksum("3" * 32))
-    state.replace_rot([other])
-    state.replace_rot([one, other])
+    state.change_rot(gone=[], found=[other])
+    state.change_rot(gone=[], found=[one])
     state.unbind()
     assert sorted(state.rot(), key=lambda rot: rot.key) == [one, other]
-    state.drop_rot("moved.jpg", 2**64 - 1)
+    state.drop_rot("moved.jpg", FileStamp(4, 5, 9, 2**64 - 1, 1), one.found)
     assert state.rot() == [other]
-    state.drop_rot("b.jpg", 0)
+    state.drop_rot("on another disk.jpg", FileStamp(4, 8, 9, 7, 1), other.found)
+    state.change_rot(gone=[one], found=[])
+    assert state.rot() == [other]
+    state.drop_rot("b.jpg", FileStamp(4, 6, 9, 0, 1), other.found)
     assert state.rot() == []
