@@ -78,6 +78,7 @@ class Standing:
         last: how the last runs ended.
         last_full: when everything was compared last, in Unix seconds.
         trash: how many files the trash holds, and their bytes.
+        rotten: how many files were found to have rotted, and were not healed since.
     """
 
     live: Live | None
@@ -90,6 +91,7 @@ class Standing:
     last: Last
     last_full: float | None
     trash: tuple[int, int]
+    rotten: int
 
     @property
     def code(self) -> ExitCode:
@@ -150,6 +152,7 @@ def _look(session: Session) -> Standing:
             last=read_last(state),
             last_full=state.last_full(),
             trash=(len(trash), sum(entry.size for entry in trash)),
+            rotten=len(state.rot()),
         )
 
 
@@ -189,6 +192,11 @@ def _facts(session: Session, standing: Standing) -> Iterator[tuple[str, str]]:
         yield "In both", f"{count(standing.links, 'file')}{first}"
         if apart := standing.one_sided.in_words():
             yield "On one side", apart
+        if standing.rotten:
+            yield (
+                "Rotten",
+                f"{count(standing.rotten, 'file')}, found by syncd verify; syncd verify --repair heals them",
+            )
     yield from _about_runs(standing)
     if standing.trash[0]:
         yield "Trash", f"{count(standing.trash[0], 'file')}, {size_in_words(standing.trash[1])}"
@@ -260,6 +268,7 @@ def _document(standing: Standing) -> dict[str, Any]:
         },
         "links": standing.links,
         "one_sided": asdict(standing.one_sided),
+        "rotten": standing.rotten,
         "last": _document_of_last(last),
         "last_full": None if standing.last_full is None else utc_time(standing.last_full),
         "trash_size": {"files": standing.trash[0], "bytes": standing.trash[1]},

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from syncd.merge.findings import Reads
+from syncd.model import MediaPath
 from syncd.model.rot import Rot
 from syncd.verify.looking import Seen
 
 
 def find_rot(seen: Seen, reads: Reads, known: Iterable[Rot]) -> list[Rot]:
-    """Those that were found now, and those of the known ones that were not read now: an absent disk heals nothing.
+    """Those that were found now, and those of the known ones that could not be looked at: an absent disk heals nothing.
 
     One that was moved was read under its new name. Its inode alone does not tell: each disk counts for itself.
 
@@ -27,4 +28,10 @@ def find_rot(seen: Seen, reads: Reads, known: Iterable[Rot]) -> list[Rot]:
         if seen.vouched.get(key, found) != found
     ]
     moved = {(stamp.inode, seen.vouched.get(key, found)) for key, stamp, found in read}
-    return now + [one for one in known if one.key not in reads.files and (one.inode, one.good) not in moved]
+    return now + [
+        one
+        for one in known
+        if one.key not in reads.files
+        and (one.inode, one.good) not in moved
+        and (one.key in files or seen.folder.is_unknown(MediaPath(one.key, one.key)))
+    ]

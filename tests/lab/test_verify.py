@@ -156,6 +156,9 @@ def test_a_rotten_file_is_no_edit_whatever_its_name_and_rights_are(empty_world: 
         ("new/a.jpg", "b.jpg", "c.jpg", "d.jpg"), "rotten-file"
     )
 
+    assert world.syncd("status", "--json").json["rotten"] == 4
+    assert "Rotten:         4 files, found by syncd verify" in world.syncd("status").out
+
     os.utime(world.folder / "d.jpg")
     assert world.sync()["counts"]["updated"] == 1
     assert world.catalog()["d.jpg"] == md5(photo("d.jpg").swapcase())
@@ -179,6 +182,7 @@ def test_a_rotten_file_is_no_edit_whatever_its_name_and_rights_are(empty_world: 
     healed = kinds(verify(world, "--repair"), "healed")
     assert healed == dict.fromkeys(("new/a.jpg", "c.jpg"), "rotten-file")
     assert _remembered(world) == []
+    assert world.syncd("status", "--json").json["rotten"] == 0
     assert verify(world, "--deep")["findings"] == []
     assert sorted(item["handle"] for item in world.api.by_path().values()) == sorted(was.values())
     ends_in_step(world)
