@@ -88,16 +88,7 @@ def scan(
         if fresh or walk.to_cache:  # else every file is where it was, and none was moved
             drop_former_names(walk)
         check_still_there(media_dir, root)
-    for rel in not_mounted(walk):
-        walk.occupied[rel] = Occupant.UNREADABLE
-        walk.problems.append(trouble.unmounted(rel))
-    for rel, keys in on_absent_disks(walk).items():
-        walk.occupied.update(dict.fromkeys(keys, Occupant.UNREADABLE))
-        if walk.occupied.get(rel) is not Occupant.UNREADABLE:
-            walk.problems.append(trouble.other_disk(rel, len(keys)))
-    for rel, keys in hidden(walk).items():
-        walk.occupied.update(dict.fromkeys(keys, Occupant.UNREADABLE))
-        walk.problems.append(trouble.under_a_disk(rel, len(keys)))
+    _mark_absent(walk)
     snapshot = FolderSnapshot(walk.files, walk.occupied, tuple(walk.problems))
     vouched = [file for file in fresh if can_vouch(file.stamp, now_ns)]
     gone = [key for key in known.keys() - walk.files.keys() if not snapshot.is_unknown(MediaPath(key, key))]
@@ -123,8 +114,23 @@ def look(media_dir: Path, known: Known, ignored: IgnoreRules) -> FolderSnapshot:
                 walk.go()
         except OSError as error:
             raise _lost(media_dir, error) from error
+    _mark_absent(walk)
     unread = {path.key: FolderFile(path, stamp, Checksum("")) for path, stamp in walk.to_read}
     return FolderSnapshot({**walk.files, **unread}, walk.occupied, tuple(walk.problems))
+
+
+def _mark_absent(walk: Walk) -> None:
+    """Mark what is on disks that are away, or hidden by one: it was not seen, and is not gone."""
+    for rel in not_mounted(walk):
+        walk.occupied[rel] = Occupant.UNREADABLE
+        walk.problems.append(trouble.unmounted(rel))
+    for rel, keys in on_absent_disks(walk).items():
+        walk.occupied.update(dict.fromkeys(keys, Occupant.UNREADABLE))
+        if walk.occupied.get(rel) is not Occupant.UNREADABLE:
+            walk.problems.append(trouble.other_disk(rel, len(keys)))
+    for rel, keys in hidden(walk).items():
+        walk.occupied.update(dict.fromkeys(keys, Occupant.UNREADABLE))
+        walk.problems.append(trouble.under_a_disk(rel, len(keys)))
 
 
 def find_inner(media_dir: Path, ignored: IgnoreRules) -> tuple[str, ...]:
