@@ -59,7 +59,8 @@ def rotten(path: str) -> Rotten:
     return Rotten(
         f"the bytes of '{path}' are no longer those that were read before, and no program changed them: the disk did;"
         " they were not passed on",
-        "put a good copy from a backup in its place, and look after the disk; if it is right as it is: touch it",
+        "run: syncd verify --deep --repair; if that finds no good copy, put one from a backup in its place, and look after the"
+        " disk; if it is right as it is: touch it",
     )
 
 

@@ -176,9 +176,15 @@ def _bury_across(ground: Ground, file: FolderFile, source: Spot, day: str) -> st
         purge(ground, kept)
         raise
     except BaseException:
-        with ground.at(file.path.text) as spot:
-            is_there = moved_only(file.stamp, spot.stamp())
-        if is_there:  # else it may be gone already, and the copy all that is left
+        if _is_there(ground, file):  # else it may be gone already, and the copy all that is left
             purge(ground, kept)
         raise
     return kept
+
+
+def _is_there(ground: Ground, file: FolderFile) -> bool:
+    try:
+        with ground.at(file.path.text) as spot:
+            return moved_only(file.stamp, spot.stamp())
+    except OSError:
+        return False

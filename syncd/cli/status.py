@@ -152,7 +152,7 @@ def _look(session: Session) -> Standing:
             last=read_last(state),
             last_full=state.last_full(),
             trash=(len(trash), sum(entry.size for entry in trash)),
-            rotten=len(state.rot()),
+            rotten=state.count_rot(),
         )
 
 

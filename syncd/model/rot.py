@@ -34,21 +34,21 @@ class KnownRot:
     def __init__(self, found: Iterable[Rot] = ()) -> None:
         self._by_bytes: dict[tuple[int, Checksum], list[Rot]] = {}
         self._names = set[str]()
-        self._inodes = set[int]()
+        self._times = set[int]()
         for one in found:
             self._by_bytes.setdefault((one.mtime_ns, one.found), []).append(one)
             self._names.add(one.key)
-            self._inodes.add(one.inode)
+            self._times.add(one.mtime_ns)
 
     def may_be(self, key: str, stamp: FileStamp) -> bool:
-        """Whether a file has the name or the inode of one of them."""
-        return key in self._names or stamp.inode in self._inodes
+        """Whether a file has the name or the modification time of one of them."""
+        return key in self._names or stamp.mtime_ns in self._times
 
     def good(self, key: str, stamp: FileStamp, found: Checksum) -> Checksum | None:
         """What a file held before it rotted; None where it is none of these.
 
-        A new name, other rights or a copy of the whole folder change neither its bytes nor its modification time. A person
-        who wants just these bytes touches the file: a new time makes an edit of them.
+        A new name, other rights, another disk or a copy of the whole folder change neither its bytes nor its modification
+        time. A person who wants just these bytes touches the file: a new time makes an edit of them.
 
         Args:
             key: its `MediaPath.key`.
@@ -56,8 +56,14 @@ class KnownRot:
             found: the checksum of its bytes.
         """
         alike = self._by_bytes.get((stamp.mtime_ns, found), ())
-        same = [one for one in alike if one.inode == stamp.inode] or [one for one in alike if one.key == key]
-        return same[0].good if same else None
+        for same in (
+            [one for one in alike if one.inode == stamp.inode],
+            [one for one in alike if one.key == key],
+            alike if len({one.good for one in alike}) == 1 else [],
+        ):
+            if same:
+                return same[0].good
+        return None
 
 
 NO_ROT = KnownRot()

@@ -77,6 +77,14 @@ class Hashed(Database):
             for path, inode, mtime_ns, found, good in rows
         ]
 
+    def count_rot(self) -> int:
+        """How many of them stand in the folder, as far as it was looked at."""
+        row = self._row(
+            "SELECT count(*) FROM rot WHERE EXISTS (SELECT 1 FROM stamps WHERE stamps.checksum = rot.good"
+            " AND stamps.mtime_ns = rot.mtime_ns AND (stamps.path = rot.path OR stamps.inode = rot.inode))"
+        )
+        return 0 if row is None else int(row[0])
+
     def change_rot(self, *, gone: Iterable[Rot], found: Iterable[Rot]) -> None:
         """Forget some and remember others; what another verification found meanwhile stays."""
         with self.batch():

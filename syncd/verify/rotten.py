@@ -11,27 +11,40 @@ from syncd.verify.looking import Seen
 
 
 def find_rot(seen: Seen, reads: Reads, known: Iterable[Rot]) -> list[Rot]:
-    """Those that were found now, and those of the known ones that could not be looked at: an absent disk heals nothing.
+    """Those that were found now, and those of the known ones that were not seen now.
 
-    One that was moved was read under its new name. Its inode alone does not tell: each disk counts for itself.
+    An absent disk heals nothing, and one that was deleted may come back from the trash. One that was moved is known by
+    its new name.
 
     Args:
         seen: the look.
         reads: what was read, as far as it still is so.
         known: what was found before.
     """
-    files = seen.folder.files
-    read = [(key, files[key].stamp, found) for key, found in reads.files.items()]
     now = [
         Rot(key, stamp.inode, stamp.mtime_ns, found, seen.vouched[key])
-        for key, stamp, found in read
+        for key, found in reads.files.items()
         if seen.vouched.get(key, found) != found
+        for stamp in (seen.folder.files[key].stamp,)
     ]
-    moved = {(stamp.inode, seen.vouched.get(key, found)) for key, stamp, found in read}
+    moved = {_bytes_of(one) for one in now}
+    read_again = {
+        (file.stamp.inode, seen.vouched.get(key))
+        for key, file in seen.folder.files.items()
+        if key in reads.files
+    }
     return now + [
         one
         for one in known
         if one.key not in reads.files
-        and (one.inode, one.good) not in moved
-        and (one.key in files or seen.folder.is_unknown(MediaPath(one.key, one.key)))
+        and (one.inode, one.good) not in read_again
+        and (_bytes_of(one) not in moved or _may_be_there(seen, one.key))
     ]
+
+
+def _bytes_of(one: Rot) -> tuple[int, str, str]:
+    return one.mtime_ns, one.found, one.good
+
+
+def _may_be_there(seen: Seen, key: str) -> bool:
+    return key in seen.folder.files or seen.folder.is_unknown(MediaPath(key, key))
