@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from syncd.state import Event, State
 
+LAST = 50
+"""How many events are told without a file."""
+
 _WORDS: Mapping[str, str] = {
     "uploaded": "sent to Gramps Web",
     "fetched": "fetched from Gramps Web",
@@ -41,24 +44,28 @@ _WORDS: Mapping[str, str] = {
 
 
 @click.command("history")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="[FILE]", required=False)
 @common_options
 @pass_session
-def command(session: Session, *, file: str) -> Ending:
+def command(session: Session, *, file: str | None) -> Ending:
     """Tell what happened to a file, when and why.
 
     FILE is its path (also one that it had before), the handle of its media object, or its MD5 checksum. A path is
     relative to the media folder, or to where you are, or absolute; of a folder, all is told that happened below it.
-    The oldest comes first; what is older than 400 days is forgotten.
+    Without FILE, what happened last is told. The oldest comes first; what is older than 400 days is forgotten.
     """
     session.needs_secrets = False
     session.check_pair()
     with session.state() as state:
-        events = _find(state, file, session.settings().media_dir)
+        events = (
+            state.recent(LAST)[::-1] if file is None else _find(state, file, session.settings().media_dir)
+        )
     if session.wants_report:
         for event in events:
             session.report.line(in_words(event))
-        if not events:
+        if file is None:
+            session.report.line(f"  (the last {LAST} events at most; syncd history . tells all)")
+        elif not events:
             session.report.line("It is in step, and nothing happened to it within the last 400 days.")
     return Ending(document={"history": [document_of(event) for event in events]})
 

@@ -5,7 +5,7 @@ Both places are called "the media folder" and "Gramps Web"; nobody has to know a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -37,7 +37,13 @@ _NAMED = {
     "deleted": "Deleted in Gramps Web",
     "restored": "Brought back",
 }
-"""What a report names without being asked: everything else is new files and new content, of which the number will do."""
+"""What a report names without being asked. Of new files the number will do."""
+
+_EDITED: Mapping[tuple[str, str], str] = {
+    ("updated", Why.EDITED_FILE): "Replaced in Gramps Web",
+    ("fetched", Why.EDITED_OBJECT): "Replaced in the media folder",
+}
+"""Likewise: a wrong photo in the place of the right one is noticed by nothing else."""
 
 _HELD_ACTIONS = {
     "delete": "delete in Gramps Web",
@@ -189,12 +195,13 @@ def _tell_deeds(paper: Paper, outcome: Outcome) -> None:
     """Name what a person may want to look at: what moved, went or came back."""
     groups: dict[tuple[str, str], list[str]] = {}
     for done in outcome.actions:
-        if done.kind in _NAMED:
+        if done.kind in _NAMED or (done.kind, done.why) in _EDITED:
             groups.setdefault((done.kind, done.why), []).append(done.path)
     left = ROWS
     for (kind, why), paths in sorted(groups.items()):
         paper.line()
-        paper.line(f"{_NAMED[kind]}{f' ({why})' if why else ''}:", style="bold")
+        title = _EDITED.get((kind, why)) or _NAMED[kind]
+        paper.line(f"{title}{f' ({why})' if why else ''}:", style="bold")
         for path in paths[:left]:
             paper.line(f"  {path}")
         if len(paths) > left:
@@ -202,6 +209,8 @@ def _tell_deeds(paper: Paper, outcome: Outcome) -> None:
         left = max(0, left - len(paths))
     if any(kind in ("deleted", "trashed") and why != Why.LOST_FILE for kind, why in groups):
         paper.line("  (syncd trash list shows what can be brought back)")
+    if not groups.keys().isdisjoint(_EDITED):
+        paper.line("  (syncd history tells what can be undone)")
 
 
 def _action_row(done: Done, new: AbstractSet[str]) -> tuple[str, str]:

@@ -44,12 +44,14 @@ class OneSided:
     """How many files are on one side only.
 
     Args:
-        waiting: they were deleted on one side, and that waits: for an answer, or for the next run.
+        waiting: they were deleted on one side, and that waits for an answer.
+        returning: the next run brings back what is missing.
         folder_only: their media objects are gone, and they are to stay.
         web_only: the other way round.
     """
 
     waiting: int = 0
+    returning: int = 0
     folder_only: int = 0
     web_only: int = 0
 
@@ -57,6 +59,7 @@ class OneSided:
         """`1 file, whose deletion waits; 2 files, left in the media folder on purpose`; empty where there is none."""
         parts = (
             (self.waiting, "whose deletion waits"),
+            (self.returning, "to be brought back by the next run"),
             (self.folder_only, "left in the media folder on purpose"),
             (self.web_only, "left in Gramps Web on purpose"),
         )
@@ -140,13 +143,16 @@ def _look(session: Session) -> Standing:
         mute = error
     with session.state() as state:
         trash = state.trash()
-        waiting, left = state.count_apart()
+        waiting, returning, left = state.count_apart()
+        apart = OneSided(
+            waiting, returning, left.get(Detached.OBJECT_GONE, 0), left.get(Detached.FILE_GONE, 0)
+        )
         return Standing(
             live=live,
             mute=mute,
             binding=state.binding(),
-            links=state.count_links() - waiting - sum(left.values()),
-            one_sided=OneSided(waiting, left.get(Detached.OBJECT_GONE, 0), left.get(Detached.FILE_GONE, 0)),
+            links=state.count_links() - waiting - returning - sum(left.values()),
+            one_sided=apart,
             held=[held for held in state.held() if not held.approved],
             conflicts=unsettled(state, session.settings().media_dir),
             last=read_last(state),

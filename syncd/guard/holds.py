@@ -99,6 +99,7 @@ def _mass_reason(actions: Sequence[Action], sieve: Sieve, policy: Policy, now: C
         for item in held.items
     )
     total = planned + now.recent_deletions
+    before = f" ({now.recent_deletions} of them done before)" if now.recent_deletions else ""
     limit = policy.hold_above
     share = 100 * total / now.links if now.links else 100.0
     if total > limit.count:
@@ -108,6 +109,6 @@ def _mass_reason(actions: Sequence[Action], sieve: Sieve, policy: Policy, now: C
     else:
         return None
     return (
-        f"{total} deletions within a day, of {now.links} files: "
+        f"{total} deletions within a day{before}, of {now.links} files: "
         f"more than {most} that are done without asking (deletions.hold_above)"
     )

@@ -109,8 +109,13 @@ class Ancestor(Database):
         row = self._row("SELECT count(*) FROM links")
         return 0 if row is None else int(row[0])
 
-    def count_apart(self) -> tuple[int, Mapping[Detached, int]]:
-        """How many links have one end only: those of which that waits for an answer or a run, and those that were left so."""
+    def count_apart(self) -> tuple[int, int, Mapping[Detached, int]]:
+        """How many links have one end only.
+
+        Returns:
+            Those of which that waits for an answer, those of which the next run brings back the other end, and those that
+            were left so.
+        """
         detached = {
             as_member(Detached, detached): int(number)
             for detached, number in self._rows(
@@ -118,10 +123,11 @@ class Ancestor(Database):
             )
         }
         row = self._row(
-            "SELECT count(*) FROM links WHERE detached IS NULL AND (restore = 1 OR handle IN"
+            "SELECT count(*) - total(restore), total(restore) FROM links WHERE detached IS NULL AND (restore = 1 OR handle IN"
             " (SELECT handle FROM held_items WHERE action IN ('delete', 'trash')))"
         )
-        return (0 if row is None else int(row[0])), detached
+        waiting, returning = (0, 0) if row is None else row
+        return int(waiting), int(returning), detached
 
     def put_links(self, links: Iterable[Link]) -> None:
         """Write links down, each in place of the one with its handle."""

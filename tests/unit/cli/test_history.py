@@ -35,6 +35,18 @@ def test_a_line_an_event(desk: Desk) -> None:
     assert (event["kept_as"], event["undone"]) == (".syncd/trash/x/b.jpg", "1970-01-01T00:00:00Z")
 
 
+def test_without_a_file_the_last_events_are_told(desk: Desk) -> None:
+    """Of all files, the newest last; `.` is the whole media folder, and all of it."""
+    with desk.state() as state:
+        deeds = [Deed(Done("added", f"{number}.jpg", f"h{number}", ONE, 5)) for number in range(60)]
+        state.record(deeds, cycle="c1", at=0)
+    lines = desk.syncd("history").out.splitlines()
+    assert [lines[0].split()[1], lines[-2].split()[1], len(lines)] == ["H11", "H60", 51]
+    assert "syncd history . tells all" in lines[-1]
+    assert len(desk.syncd("history", "--json").document["history"]) == 50
+    assert len(desk.syncd("history", str(desk.media), "--json").document["history"]) == 60
+
+
 def test_a_file_without_a_history(desk: Desk) -> None:
     """One that is in step for longer than the record goes back is no mistake; one that nobody knows is."""
     with desk.state() as state:

@@ -149,6 +149,23 @@ def test_what_went_moved_or_came_back_is_named(desk: Desk) -> None:
     assert desk.syncd("--once", "-q").out == ""
 
 
+def test_what_was_replaced_is_named(desk: Desk) -> None:
+    """A wrong photo saved over the right one is noticed in the report, whichever side it came from; it says what helps."""
+    desk.outcome = Outcome(
+        actions=[
+            Done("uploaded", "here.jpg", why="changed in the folder"),
+            Done("updated", "here.jpg", why="changed in the folder"),
+            Done("fetched", "there.jpg", why="changed in Gramps Web"),
+            Done("fetched", "new.jpg", why="new in Gramps Web"),
+        ]
+    )
+    out = desk.syncd("--once").out
+    assert "Replaced in Gramps Web (changed in the folder):\n  here.jpg\n" in out
+    assert "Replaced in the media folder (changed in Gramps Web):\n  there.jpg\n" in out
+    assert "syncd history tells" in out
+    assert "new.jpg" not in out
+
+
 def test_a_first_sync_that_waits_is_told_in_files(desk: Desk) -> None:
     """A file that is sent and added is one file with one row; ten rows are enough."""
     items = [

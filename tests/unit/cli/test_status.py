@@ -105,12 +105,12 @@ def test_what_is_on_one_side_only(desk: Desk) -> None:
     found = page(desk)
     assert found["In both"].strip() == "4 files"
     assert found["On one side"].strip() == (
-        "3 files, whose deletion waits; 1 file, left in the media folder on purpose;"
+        "2 files, whose deletion waits; 1 file, to be brought back by the next run; 1 file, left in the media folder on purpose;"
         " 1 file, left in Gramps Web on purpose"
     )
     document = desk.syncd("status", "--json").document
     assert document["links"] == 4
-    assert document["one_sided"] == {"waiting": 3, "folder_only": 1, "web_only": 1}
+    assert document["one_sided"] == {"waiting": 2, "returning": 1, "folder_only": 1, "web_only": 1}
 
 
 def test_the_document(desk: Desk) -> None:

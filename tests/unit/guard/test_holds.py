@@ -177,6 +177,8 @@ def test_a_mass_deletion_is_told_with_its_limit_and_sorted() -> None:
         "more than the 10 (and 5 %) that are done without asking (deletions.hold_above)"
     )
     assert [item.path for item in held.items] == [f"{number}.jpg" for number in range(10, 31)]
+    [held] = guard([delete(number) for number in range(8)], links=41, recent_deletions=4).held
+    assert held.reason.startswith("12 deletions within a day (4 of them done before), of 41 files: ")
     [held] = guard([delete(number) for number in range(201)], links=9000).held
     assert "more than the 200 that are done" in held.reason
 
