@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -211,7 +211,8 @@ def _facts(session: Session, standing: Standing) -> Iterator[tuple[str, str]]:
 def _about_runs(standing: Standing) -> Iterator[tuple[str, str]]:
     last = standing.last
     if last.at is not None and last.outcome is not None:
-        yield "Last run", f"{local_time(last.at)}: {summary(last.outcome)}"
+        outcome = replace(last.outcome, held=standing.held)  # what waits is kept by itself
+        yield "Last run", f"{local_time(last.at)}: {summary(outcome)}"
     failure = last.failure
     told_by_daemon = standing.live is not None and standing.live.reason
     if failure is not None and not told_by_daemon:

@@ -274,6 +274,7 @@ def test_what_waits_for_a_person(desk: Desk) -> None:
         note_outcome(state, Outcome(problems=problems(12)), Kind.FULL, AT)
     answer = desk.syncd("status")
     assert answer.code == 3
+    assert "nothing done; 14 waiting for you; 12 problems" in answer.out
     assert "number A1: 2 files: reason 0" in answer.out
     assert "reason 5" not in answer.out
     assert "2 more, and what each is about, and what you can do: syncd approve" in answer.out
