@@ -30,6 +30,7 @@ from syncd.model.plan import (
     Why,
 )
 from syncd.model.policy import OnWeb
+from syncd.model.values import look_for_copy
 from syncd.ports import (
     AlreadyThere,
     Catalog,
@@ -354,8 +355,8 @@ class WebChanges:
 def _loss(link: Link) -> Notice:
     """What to do about a file that was deleted when nobody else had its bytes."""
     return Notice(
-        "nobody here has its bytes any more, so it cannot be brought back: if it was not to go, look for a copy with the MD5"
-        f" checksum {link.checksum}, in your backup or on another computer. Put back into the media folder under its name, it"
+        "nobody here has its bytes any more, so it cannot be brought back: if it was not to go,"
+        f" {look_for_copy(link.checksum)}. Put back into the media folder under its name, it"
         " gets its media object back, with all that refers to it",
         str(link.path),
         link.handle,

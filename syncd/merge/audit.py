@@ -14,12 +14,11 @@ from syncd.model.numbers import NumberKind
 from syncd.model.paths import Refusal
 from syncd.model.policy import NewFiles
 from syncd.model.snapshots import Detached, FolderFile, Link, MediaObject, Occupant
-from syncd.model.values import Checksum
+from syncd.model.values import Checksum, look_for_copy
 
 SYNC = "run: syncd --once"
 REPAIR = "run: syncd verify --repair"
 _FIND = "put it into the media folder, or upload it in Gramps Web"
-_ELSEWHERE = "look for a copy with the MD5 checksum {}, in your backup or on another computer"
 _NO_TRASH: Mapping[Checksum, int] = MappingProxyType({})
 
 
@@ -166,7 +165,7 @@ class _Auditor:
         if digest in self._in_trash:
             number = NumberKind.TRASHED.written(self._in_trash[digest])
             return f"a copy is in the trash; bring it back with: syncd trash restore {number}"
-        return f"{_ELSEWHERE.format(digest)}, and {use}"
+        return f"{look_for_copy(digest)}, and {use}"
 
     def _stored(self, item: MediaObject, digest: Checksum) -> Iterator[Finding]:
         """Whether the store has an object's bytes; told once for all objects that share them."""

@@ -15,6 +15,12 @@ EMPTY_CHECKSUM = Checksum("d41d8cd98f00b204e9800998ecf8427e")
 DAY_SECONDS = 24 * 3600
 """A day."""
 
+
+def look_for_copy(checksum: str | None) -> str:
+    """What a person can do about bytes that nobody here has any more."""
+    return f"look for a copy with the MD5 checksum {checksum}, in your backup or on another computer"
+
+
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 

@@ -13,6 +13,7 @@ from syncd.errors import MovedOn, NotUndone, Unexpected
 from syncd.model import Checksum, FolderFile, MediaPath, parse_checksum
 from syncd.model.numbers import NumberKind
 from syncd.model.plan import Before
+from syncd.model.values import look_for_copy
 from syncd.state import Event, TrashEntry
 from syncd.undoing.done import Undone
 from syncd.undoing.returning import folds_beside, is_changed, restore_file
@@ -65,7 +66,7 @@ def _former(rooms: Bound, event: Event, former: Checksum) -> Ready:
     except (MovedOn, Unexpected) as error:  # it is not there, or has other bytes
         raise NotUndone(
             "the former content is neither in the trash nor where Gramps Web keeps its media",
-            f"look for a copy with the MD5 checksum {former}, in your backup or on another computer",
+            look_for_copy(former),
         ) from error
 
 

@@ -12,6 +12,7 @@ from syncd.bound import Bound
 from syncd.errors import NotUndone, Refused
 from syncd.model import Checksum, Detached, Link, MediaObject, parse_checksum
 from syncd.model.plan import Why
+from syncd.model.values import look_for_copy
 from syncd.ports import Changed, Deletion, ObjectChange, Rejected
 from syncd.state import Event, Undo
 from syncd.undoing.done import Undone
@@ -21,7 +22,6 @@ from syncd.undoing.returning import bring_back_object, without_bytes
 _SEE = (
     "undo first what came after it, newest first, with syncd --once in between: syncd history FILE lists it"
 )
-_LOOK = "look for a copy with the MD5 checksum {}, in your backup or on another computer"
 _CHANGED = "the media object is not as this left it: it was changed since"
 
 
@@ -106,9 +106,9 @@ def _see_that_it_is_stored(rooms: Bound, former: Checksum) -> None:
     if key is None and rooms.store.bring_back([former], tree_id=rooms.binding.tree_id):
         key = upkeep.look(name)
     if key is None:
-        raise NotUndone("the bucket does not hold the former content any more", _LOOK.format(former))
+        raise NotUndone("the bucket does not hold the former content any more", look_for_copy(former))
     if key.etag != former and upkeep.digest(key) != former:
-        raise NotUndone("the bucket's copy of the former content is damaged", _LOOK.format(former))
+        raise NotUndone("the bucket's copy of the former content is damaged", look_for_copy(former))
 
 
 def _see_that_it_is_served(rooms: Bound, item: MediaObject, was: MediaObject) -> None:
@@ -127,7 +127,7 @@ def _see_that_it_is_served(rooms: Bound, item: MediaObject, was: MediaObject) ->
     if served != item.digest:
         raise NotUndone(
             "Gramps Web does not have the former content any more",
-            _LOOK.format(item.checksum),
+            look_for_copy(item.checksum),
         )
 
 

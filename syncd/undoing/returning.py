@@ -10,6 +10,7 @@ from syncd.errors import FolderError, MovedOn, Refused
 from syncd.model import FolderFile, Link, MediaPath
 from syncd.model.paths import free_name
 from syncd.model.plan import Why
+from syncd.model.values import look_for_copy
 from syncd.ports import Catalog
 from syncd.state import State, TrashEntry, Undo
 
@@ -77,8 +78,8 @@ def folds_beside(root: Path, path: MediaPath) -> Collection[str]:
 def without_bytes(undo: Undo) -> str:
     """What to do about an object that came back when nobody has its bytes."""
     return (
-        "nobody here has its bytes any more: look for a copy with the MD5 checksum"
-        f" {undo.checksum}, in your backup or on another computer, and put it into the media folder as '{undo.path}'"
+        f"nobody here has its bytes any more: {look_for_copy(undo.checksum)}, and put it into the media folder as"
+        f" '{undo.path}'"
     )
 
 
