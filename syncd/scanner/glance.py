@@ -63,10 +63,9 @@ class Glance:
         self._media_dir = media_dir
         self._progress = progress
         self._threads = threads
-        self._rot = rot
         self._held = ExitStack()
         self._known: dict[str, tuple[FileStamp, Checksum]] = {}
-        self._walk = Walk(-1, self._known, ignored)
+        self._walk = Walk(-1, self._known, ignored, rot)
         self._ignored = ignored
         self._folders: dict[str, Folder | None] = {}
         self._names: dict[str, list[str]] = {}
@@ -113,7 +112,7 @@ class Glance:
         if self._walk.inner or self._walk.problems:
             raise TooWide("something in the folder cannot be used")
         self._walk.to_read[:] = {path.key: (path, stamp) for path, stamp in self._walk.to_read}.values()
-        self._fresh += read_files(self._walk, self._progress, self._threads, unrest, self._rot)
+        self._fresh += read_files(self._walk, self._progress, self._threads, unrest)
         self._walk.to_read.clear()
         if self._walk.problems:
             raise TooWide("a file cannot be read")

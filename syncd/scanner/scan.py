@@ -77,14 +77,14 @@ def scan(
         FolderError: the media folder is missing, cannot be listed, or went away meanwhile.
     """
     with opened_folder(media_dir) as root:
-        walk = Walk(root, known, ignored)
+        walk = Walk(root, known, ignored, rot)
         progress.phase(Phase("Looking through the folder"))
         try:
             with _no_collection():
                 walk.go()
         except OSError as error:
             raise _lost(media_dir, error) from error
-        fresh = read_files(walk, progress, threads, unrest, rot)
+        fresh = read_files(walk, progress, threads, unrest)
         if fresh or walk.to_cache:  # else every file is where it was, and none was moved
             drop_former_names(walk)
         check_still_there(media_dir, root)
@@ -148,9 +148,7 @@ def find_inner(media_dir: Path, ignored: IgnoreRules) -> tuple[str, ...]:
     return tuple(walk.inner)
 
 
-def read_files(
-    walk: Walk, progress: Progress, threads: int, unrest: Unrest = CALM, rot: KnownRot = NO_ROT
-) -> list[FolderFile]:
+def read_files(walk: Walk, progress: Progress, threads: int, unrest: Unrest = CALM) -> list[FolderFile]:
     """Read the files that the cache cannot vouch for and nobody is writing; returns those that held still."""
     now_ns = time.time_ns()
     walk.young |= {path.key for path, stamp in walk.to_read if unrest.is_young(path.key, stamp, now_ns)}
@@ -169,7 +167,7 @@ def read_files(
                 path, stamp = todo.popleft()
             except IndexError:
                 return
-            file = _read_one(walk, reader, path, stamp, rot)
+            file = _read_one(walk, reader, path, stamp)
             if file is not None:
                 fresh.append(file)
             progress.advance(files=1)
@@ -207,13 +205,11 @@ def drop_former_names(walk: Walk) -> None:
             del walk.files[file.path.key]
 
 
-def _read_one(
-    walk: Walk, reader: Reader, path: MediaPath, stamp: FileStamp, rot: KnownRot
-) -> FolderFile | None:
+def _read_one(walk: Walk, reader: Reader, path: MediaPath, stamp: FileStamp) -> FolderFile | None:
     """One file with its checksum; None, and marked, when it does not hold still or cannot be read."""
     try:
         found = reader.checksum(path.text, stamp)
-        return FolderFile(path, stamp, rot.good(path.key, stamp, found) or found)
+        return FolderFile(path, stamp, walk.rot.good(path.key, stamp, found) or found)
     except Unsettled:
         walk.occupied[path.key] = Occupant.BUSY
     except OSError as error:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from syncd.ignore import IGNORE_FILE, IgnoreRules
 from syncd.model import Checksum, FileStamp, FolderFile, MediaPath, Occupant, Problem
 from syncd.model.paths import INTERNAL_NAME, MARKER_FILE
+from syncd.model.rot import NO_ROT, KnownRot
 from syncd.scanner import trouble
 from syncd.scanner.hashing import COARSE_NS, same_content, stamp_of
 from syncd.scanner.way import open_folder, way_to
@@ -76,6 +77,7 @@ class Walk:
     Args:
         root: a descriptor of the media folder.
         known: the stat cache.
+        rot: which files have rotted; when they are read, they count as what they held before.
         files: files that the cache vouches for, by key.
         to_read: files that must be read, with the stamp they had.
         to_cache: files that the cache vouches for but has under another path or device.
@@ -88,6 +90,7 @@ class Walk:
     root: int
     known: Known
     ignored: IgnoreRules
+    rot: KnownRot = NO_ROT
     files: dict[str, FolderFile] = field(default_factory=dict)
     occupied: dict[str, Occupant] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
