@@ -6,7 +6,6 @@ import errno
 import hashlib
 import io
 import os
-import time
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -17,7 +16,7 @@ from syncd.applier.ground import PART, TMP, Ground, Spot, changed, random_name
 from syncd.applier.room import Claim, free_space, require
 from syncd.errors import Unexpected
 from syncd.model import Checksum, FileStamp
-from syncd.scanner.hashing import CHUNK, can_vouch, checksum_of, stamp_of
+from syncd.scanner.hashing import CHUNK, checksum_of, looks_as_read, stamp_of
 
 READY = ".ready"
 
@@ -225,8 +224,7 @@ def copy(ground: Ground, source: Spot, stamp: FileStamp, checksum: Checksum) -> 
             try:
                 return part.finish(read_again=cloned)
             except Unexpected as error:
-                has_rotted = can_vouch(stamp, time.time_ns()) and stamp_of(os.fstat(descriptor)) == stamp
-                raise (rotten if has_rotted else changed)(source.text) from error
+                raise (rotten if looks_as_read(descriptor, stamp) else changed)(source.text) from error
     finally:
         os.close(descriptor)
 

@@ -6,8 +6,6 @@ was hashed, and what is fetched stands under no real name before it is verified 
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO, TypeVar
@@ -20,7 +18,7 @@ from syncd.gramps.mime import mime_of
 from syncd.model import Checksum, FolderFile
 from syncd.model.plan import NOTHING_BEFORE, Before, Done, Fetch, KeepLoser, Upload
 from syncd.ports import Progress, Store
-from syncd.scanner.hashing import can_vouch, checksum_of, stamp_of
+from syncd.scanner.hashing import checksum_of, looks_as_read
 from syncd.workers import each
 
 _Item = TypeVar("_Item")
@@ -190,13 +188,9 @@ def _before(action: Fetch, placed: Placed) -> Before:
 
 def _has_rotted(file: FolderFile, source: BinaryIO) -> bool:
     """Whether a file has other bytes than when it was read, although it looks as it did then."""
-
-    def looks_the_same() -> bool:
-        return stamp_of(os.fstat(source.fileno())) == file.stamp
-
+    descriptor = source.fileno()
     return (
-        can_vouch(file.stamp, time.time_ns())
-        and looks_the_same()
-        and checksum_of(source.fileno()) != file.checksum
-        and looks_the_same()
+        looks_as_read(descriptor, file.stamp)
+        and checksum_of(descriptor) != file.checksum
+        and looks_as_read(descriptor, file.stamp)
     )

@@ -71,6 +71,11 @@ def can_vouch(stamp: FileStamp, now_ns: int) -> bool:
     return changed <= now_ns - (_TICK_NS if changed % COARSE_NS else _COARSEST_NS)
 
 
+def looks_as_read(descriptor: int, stamp: FileStamp) -> bool:
+    """Whether an open file looks as it did when it was read, so that other bytes are no person's doing."""
+    return can_vouch(stamp, time.time_ns()) and stamp_of(os.fstat(descriptor)) == stamp
+
+
 def is_unfinished(descriptor: int, stamp: FileStamp) -> bool:
     """Whether somebody is still writing a file: it has just changed, and is open for writing."""
     changed = stamp.ctime_ns or stamp.mtime_ns
