@@ -101,7 +101,9 @@ class Arrival:
         return identity_at(found, bucket, prefix, folder_id=self._folder_id, state_name=self.state_name)
 
     def _bound(self, binding: Binding) -> Identity:
-        return identity_of(binding, self.state.count_links())
+        """What was synced; how much that was is counted only where another tree was found, whose message names it."""
+        is_other = self.server is not None and self.server.tree_id != binding.tree_id
+        return identity_of(binding, self.state.count_links() if is_other else 0)
 
     def arrive(self, location: MediaLocation) -> Store:
         """Take note of where the server keeps its media, bind the state at first contact, and open the bucket.
