@@ -9,14 +9,18 @@ import stat
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from syncd.applier import syscalls
 from syncd.applier.disk import Blocked, Marker, MediaFolder
+from syncd.applier.failures import Rotten
 from syncd.errors import FolderError, MovedOn, Unexpected
 from syncd.model import MediaPath
+from syncd.scanner import hashing
 from tests.unit.disk.album import Album, World, md5
 
 KINDS = ("modern", "no-exchange", "no-flags", "no-links", "lying")
@@ -512,7 +516,7 @@ def test_wrong_bytes_are_never_ready(album: Album) -> None:
     assert album.tmp() == []
 
 
-def test_a_copy_is_verified(album: Album) -> None:
+def test_a_copy_is_verified(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of the folder is copied only while it is what was scanned."""
     source = album.write("x", b"x" * 3_000_000)
     with album.folder.copy_in(source) as ready:
@@ -522,9 +526,13 @@ def test_a_copy_is_verified(album: Album) -> None:
     (album.root / "x").write_bytes(b"y" * 3_000_000)
     with pytest.raises(MovedOn):
         album.folder.copy_in(source)
-    lying = album.scanned("x")
-    with pytest.raises(MovedOn):
-        album.folder.copy_in(type(lying)(lying.path, lying.stamp, md5(b"other")))
+    lying = replace(album.scanned("x"), checksum=md5(b"other"))
+    # Its times vouch for its bytes once it is older.
+    for age_ns, failure in [(0, MovedOn), (3_000_000_000, Rotten)]:
+        now = lying.stamp.ctime_ns + age_ns
+        monkeypatch.setattr(hashing, "time", SimpleNamespace(time_ns=lambda now=now: now))
+        with pytest.raises(failure):
+            album.folder.copy_in(lying)
     assert album.tmp() == []
 
 
