@@ -98,6 +98,17 @@ class Folder:
         return f"{path}/{name}" if path else name
 
 
+class _Inotify(InotifyFD):
+    """Also where it is stopped before its thread has read for the first time, it closes its descriptors.
+
+    watchdog 7.1 believes from the start that somebody is reading, and leaves them to that reader.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_reading = False
+
+
 class Tree:
     """Keeps the watches; what the events mean is `events.py`.
 
@@ -127,7 +138,7 @@ class Tree:
         self._by_wd: dict[WatchDescriptor, list[Folder]] = {}
         self._begun = False
         self._closed = False
-        self._inotify = InotifyFD()
+        self._inotify = _Inotify()
         self._inotify.name = "watcher"
         self._top = Folder("", None, self._ident())
 

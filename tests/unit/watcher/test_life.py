@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask
 
 from tests.unit.watcher.lookout import Lookout, inotify_descriptors, wait_until
@@ -140,3 +141,20 @@ def test_watchdog_is_as_it_was_built_upon(media: Path) -> None:
         inotify.join(1)
     assert not inotify.is_alive()
     assert inotify_descriptors() == []
+
+
+def test_stopped_before_it_has_listened(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread comes to run when all is over: nothing stays open, not even pipes."""
+    listen = InotifyFD.run
+
+    def late(self: InotifyFD) -> None:
+        self.stopped_event.wait(20)
+        listen(self)
+
+    monkeypatch.setattr(InotifyFD, "run", late)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    lookout = Lookout(media)
+    lookout.watcher.start()
+    lookout.watcher.stop()
+    assert inotify_descriptors() == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
