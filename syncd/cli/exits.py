@@ -18,6 +18,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from syncd import __version__
+from syncd.cli.waking import Waker
 from syncd.errors import ExitCode, StopError, SyncdError
 from syncd.shield import shield
 
@@ -137,6 +138,7 @@ def signals(
                 signal.signal(number, handle)
         if not restore:
             signal.signal(signal.SIGIO, signal.SIG_IGN)
+            Waker()
             # Not from the handler: the main thread may be starting one itself just then.
             threading.Thread(target=end_in_time, name="end", daemon=True).start()
         yield watch

@@ -133,6 +133,28 @@ def test_whatever_hangs_is_left_after_a_while(home: Path, number: signal.Signals
     assert "tidying" in err
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_ends_no_wait_is_noticed(home: Path, number: signal.Signals, code: int) -> None:
+    """The main thread is not woken by one that comes just before it waits; nor by one that another thread got."""
+    waiting = f"""
+    import queue, signal
+    def get_it_for_the_main_thread():
+        time.sleep(0.5)
+        signal.pthread_kill(threading.get_ident(), {int(number)})
+    threading.Thread(target=get_it_for_the_main_thread, daemon=True).start()
+    try:
+        print("begun", file=sys.stderr, flush=True)
+        queue.SimpleQueue().get()
+    finally:
+        print("tidied up", file=sys.stderr, flush=True)
+"""
+    process = start(home, waiting, "--once", "--json")
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "tidied up" in err
+    assert Document.model_validate(json.loads(out)).exit_code == code
+
+
 def test_a_thread_that_still_runs_keeps_nobody_waiting(home: Path) -> None:
     """When all is done and said the process ends, whatever a library's thread is still at."""
     body = """
