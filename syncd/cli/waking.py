@@ -1,8 +1,8 @@
 """A signal that comes in the very instant before the main thread begins to wait does not end that wait.
 
 The interpreter notes it, and calls its handler when the main thread runs Python code again: after a wait for a transfer that
-takes minutes, that is too late. (Seen in about one of a hundred slow uploads that were ended on a busy machine.) So a thread
-is told of each signal by the kernel, and knocks with another signal until the main thread has opened.
+takes minutes, that is too late. (Seen three times when slow uploads were ended in a loop on a busy machine.) So a thread is
+told of each signal by the kernel, and knocks with another signal until the main thread has opened.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Breaking off what the main thread is at, from another thread: cleanly, as Ctrl-C does, and only where that is allowed.
 
-A signal is what ends a wait in the kernel, so one is sent to the main thread; its handler raises `BrokenOff` there.
+A signal is what ends a wait in the kernel, so one is sent to the main thread; its handler raises `BrokenOff` there. That the
+main thread notices it, even where the wait has yet to begin, is seen to for the whole process (`cli/waking.py`).
 """
 
 from __future__ import annotations
