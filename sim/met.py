@@ -37,7 +37,7 @@ SIDES = ("same", "new content", "moved", "new content and moved", "gone")
 DISK_ERRORS = ((5, "EIO"), (13, "EACCES"), (28, "ENOSPC"), (30, "EROFS"))
 """Errors of the disk, which may befall any call."""
 
-ENDINGS = ("kill", "power failure", "a run within a run", "meddling", "near look", "near look that went wide",
+ENDINGS = ("kill", "power failure", "a run within a run", "meddling", "near look", "near look that went wide", "light run", "light run that went wide",
            "state: lost", "state: damaged", "state: rolled back", "server restored", "adopt", "disk: full")  # fmt: skip
 
 

@@ -312,7 +312,15 @@ class World:
 
     def _once(self, desk: Desk) -> Outcome:
         self.stop_daemon(desk)
-        return run_once(desk.settings, full=False, dry_run=False, progress=SilentProgress())
+        progress = SilentProgress()
+        outcome = run_once(desk.settings, full=False, dry_run=False, progress=progress)
+        seen = [phase.name for phase in progress.seen]
+        walked = seen.index("Looking through the folder") if "Looking through the folder" in seen else None
+        if outcome.stop is None and walked is None:
+            self.hit("light run")
+        elif seen[:walked].count("Asking Gramps Web") > 1:
+            self.hit("light run that went wide")
+        return outcome
 
     def _look(self, desk: Desk) -> Outcome:
         if desk.rooms is None:

@@ -72,6 +72,7 @@ class Cycle:
         moment: makes the moment of a pass.
         dry_run: only say what the first pass would do.
         near: looks only at what changed, as long as that suffices; None: everything is looked at.
+        rested: all was in step before what changed; so what is not looked at is known to be unchanged.
     """
 
     state: State
@@ -84,6 +85,7 @@ class Cycle:
     moment: Callable[[], Moment]
     dry_run: bool = False
     near: Near | None = None
+    rested: bool = False
     name: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     scope: AbstractSet[str] | None = None
@@ -99,6 +101,10 @@ class Cycle:
     _wrong: frozenset[str] = frozenset()
     """Handles for which the last pass knew that the server has another file than its record says."""
     _ledger: Ledger | None = None
+    _beyond: int = 0
+    """Links that the last pass did not look at, and that are known to be unchanged."""
+    is_settled: bool = False
+    """Whether the run ended with all of the links in step and nothing else to tell, now or the next time."""
 
     def run(self) -> Outcome:
         """Make passes until a plan is empty, or nothing moves any more.
@@ -122,6 +128,9 @@ class Cycle:
                 stop = Stop(error.reason, error.remedy)
                 break
             self._wrong, self.scope = observed.bucket.wrong, observed.scope
+            self._beyond = (
+                observed.all_links - len(observed.links) if self.rested and observed.scope is not None else 0
+            )
             log.debug("decided", cycle=self.name, number=number, actions=len(guarded.plan.actions))
             if self.dry_run:
                 return foreseen(plan, guarded, observed.bucket.sizes, time.monotonic() - begun)
@@ -130,8 +139,28 @@ class Cycle:
                 (self.near or self.observer).finished()
                 # Goes by the cursor: what came since it was asked last may be what objects wait for.
                 self.web(guarded, ledger).complete(observed.catalog.objects)
+                self.is_settled = self._is_settled(observed, plan, guarded, ledger)
                 break
         return replace(self._outcome(plan, guarded, ledger), stop=stop, seconds=time.monotonic() - begun)
+
+    def _is_settled(self, observed: Observed, plan: Plan, guarded: Guarded, ledger: Ledger) -> bool:
+        told = (
+            plan.problems,
+            plan.waiting,
+            plan.notices,
+            guarded.held,
+            ledger.problems,
+            ledger.failed,
+            ledger.waiting,
+        )
+        return (
+            not any(told)
+            and not guarded.plan.actions
+            and not self.observer.walked.has_mounts
+            and not ledger.folder_failed
+            and plan.unchanged == len(observed.links)
+            and (observed.scope is None or self.rested)
+        )
 
     def so_far(self) -> Outcome:
         """What was done, of a run that did not come to its end."""
@@ -325,7 +354,9 @@ class Cycle:
             notices=tuple(dict.fromkeys((*self._notices, *ledger.notices))),
             held=tuple(held for held in guarded.held if not held.approved),
             counts=counted(
-                ledger.done, unchanged=max(0, plan.unchanged - len(touched)), waiting=len(waiting)
+                ledger.done,
+                unchanged=max(0, plan.unchanged + self._beyond - len(touched)),
+                waiting=len(waiting),
             ),
             bytes_up=ledger.bytes_up,
             bytes_down=ledger.bytes_down,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from syncd.clocked import Clocked
 from syncd.config import Settings
 from syncd.control.last import failures_noted, note_whole
+from syncd.control.told import has_told
 from syncd.errors import StopError
 from syncd.model import Stop
 from syncd.model.plan import Outcome
@@ -29,15 +31,19 @@ def run_once(settings: Settings, *, full: bool, dry_run: bool, progress: Progres
     Raises:
         SyncdError: the run could not begin or not go on; what was done until then is recorded.
     """
-    begun = time.monotonic()
+    begun, clocked = time.monotonic(), Clocked(progress)
+    task = Task(full=full, lightly=not dry_run)
     try:
         with (
             Rooms(settings, dry_run=dry_run) as rooms,
             failures_noted(rooms.state),
-            rooms.cycle(Task(full=full), progress) as (cycle, notices),
+            rooms.cycle(task, clocked) as (cycle, notices),
         ):
-            outcome = cycle.run()
-            note_whole(cycle.state, outcome)
+            outcome = replace(cycle.run(), phases=clocked.took())
+            with cycle.state.batch():
+                note_whole(cycle.state, outcome)
+                is_quiet = rooms.note_rest(cycle) and not notices and not has_told(cycle.state)
+            outcome = replace(outcome, is_quiet=is_quiet)
     except StopError as error:
         outcome, notices = Outcome(dry_run=dry_run, stop=Stop(error.reason, error.remedy)), []
     return replace(outcome, notices=(*notices, *outcome.notices), seconds=time.monotonic() - begun)

@@ -47,6 +47,7 @@ from syncd.ports import (
     ServerInfo,
     Store,
 )
+from syncd.rest import Rest
 from syncd.state import State
 
 PATIENCE = 60.0
@@ -60,11 +61,13 @@ class Task:
     Args:
         full: list everything, whatever the history says.
         near: look only at what changed, as long as that suffices; None: at everything.
+        lightly: the same with what differs from how the last run left things, if it left them at rest.
         tidy: look for what the trash holds and nobody has listed, before; and tidy up what has had its time, after.
     """
 
     full: bool = False
     near: Changes | None = None
+    lightly: bool = False
     tidy: bool = True
 
 
@@ -97,6 +100,7 @@ class Rooms:
     _desktop: DesktopTree | None = None
     _notices: list[Notice] = field(default_factory=list)
     _arrival: Arrival = field(init=False)
+    _rest: Rest = field(init=False)
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
@@ -169,6 +173,7 @@ class Rooms:
         media = rooms.enter_context(_media_folder(settings))
         ignored = IgnoreRules.load(settings.media_dir, settings.ignore)
         same_rules, self._ignored = ignored == self._ignored, ignored
+        self._rest = Rest(settings, ignored, state)
         self._arrival = arrival = self._new_arrival(media, rooms)
         arrival.check_folder()
         if not self.dry_run:
@@ -178,7 +183,13 @@ class Rooms:
         server = arrival.check_server()
         notices, self._notices = [*self._notices, *_told_of_version(server)], []
         near = task.near if same_rules else None
+        if task.lightly and not task.full:
+            near = self._rest.changes()
         return _Builder(self, arrival, ignored, progress).build(task, near, server), notices
+
+    def note_rest(self, cycle: Cycle) -> bool:
+        """Where a cycle ended at rest, note that for the next run; says whether there is such a note now."""
+        return cycle.is_settled and self._rest.note(self._arrival)
 
     def _new_arrival(self, media: MediaFolder, rooms: ExitStack) -> Arrival:
         settings, catalog = self.settings, self.catalog
@@ -259,6 +270,7 @@ class _Builder:
             web=lambda guarded, ledger: self._web(cycle, guarded, ledger),
             moment=_moment,
             dry_run=rooms.dry_run,
+            rested=task.lightly and near is not None,
         )
         return cycle
 

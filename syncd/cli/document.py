@@ -59,6 +59,7 @@ def blank(*, dry_run: bool = False) -> Document:
         "held": [],
         "waiting": [],
         "notices": [],
+        "phases": [],
         "seconds": 0.0,
     }
 
@@ -88,6 +89,10 @@ def of_outcome(outcome: Outcome) -> Document:
         ],
         "notices": [
             {"path": item.path, "handle": item.handle, "text": item.text} for item in outcome.notices
+        ],
+        "phases": [
+            {"name": part.name, "seconds": round(part.seconds, 3), "files": part.files, "size": part.size}
+            for part in outcome.phases
         ],
         "seconds": round(outcome.seconds, 3),
     }

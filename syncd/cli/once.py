@@ -123,7 +123,10 @@ def _remember(session: Session, outcome: Outcome, everything: Selection, memory:
         return Selection(stop=memory.remember_failure(_of_stop(outcome.stop)) or not session.quiet)
     lasting = {_of_notice(notice) for notice in everything.notices if notice.lasts}
     fingerprints = {_of_problem(problem) for problem in everything.problems} | lasting
-    news, untold = memory.remember_told(fingerprints, {held.id for held in everything.held})
+    news: AbstractSet[str] = frozenset()
+    untold: AbstractSet[int] = frozenset()
+    if not outcome.is_quiet:  # else nothing was told before, and nothing of that kind is to be told
+        news, untold = memory.remember_told(fingerprints, {held.id for held in everything.held})
     if not session.quiet:
         return everything
     problems = [problem for problem in everything.problems if _of_problem(problem) in news]

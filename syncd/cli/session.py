@@ -271,8 +271,10 @@ class Session:
         return f"The daemon now {deed}."
 
     @contextmanager
-    def state(self, *, write: bool = False, locked: bool = False) -> Iterator[State]:
+    def state(self, *, write: bool = False, locked: bool = False, at_rest: bool = False) -> Iterator[State]:
         """The state: a copy to look at, or with `write` the file, under its lock unless the caller holds it.
+
+        With `at_rest` nothing is written that the next run's decisions rest on.
 
         Raises:
             LockedError: another syncd is at work.
@@ -286,7 +288,7 @@ class Session:
             if write and not locked:
                 stack.enter_context(self.aside())
                 stack.enter_context(lock_state(settings))
-            yield stack.enter_context(State.open(settings.state_file, read_only=not write))
+            yield stack.enter_context(State.open(settings.state_file, read_only=not write, at_rest=at_rest))
 
     @contextmanager
     def both_locks(self) -> Iterator[None]:
@@ -370,7 +372,7 @@ class Session:
         """
         from syncd.control.told import remember_told
 
-        with suppress(SyncdError), self.state(write=True) as state:
+        with suppress(SyncdError), self.state(write=True, at_rest=True) as state:
             return remember_told(state, fingerprints, held)
         return fingerprints, held
 
@@ -378,7 +380,7 @@ class Session:
         """Note the failure that a person is being told, and return whether it is new."""
         from syncd.control.told import remember_failure
 
-        with suppress(SyncdError), self.state(write=True) as state:
+        with suppress(SyncdError), self.state(write=True, at_rest=True) as state:
             return remember_failure(state, fingerprint)
         return True
 

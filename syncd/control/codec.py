@@ -54,6 +54,7 @@ def load_outcome(raw: Any) -> Outcome:
         waiting=tuple(outcome.waiting),
         notices=tuple(outcome.notices),
         held=tuple(outcome.held),
+        phases=tuple(outcome.phases),
     )
 
 

@@ -210,6 +210,7 @@ def _cut(outcome: Outcome, length: int) -> Outcome:
         waiting=outcome.waiting[:length],
         notices=outcome.notices[:length],
         held=(),
+        phases=(),
     )
 
 

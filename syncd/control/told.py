@@ -26,6 +26,11 @@ def remember_told(
         return news, untold
 
 
+def has_told(state: State) -> bool:
+    """Whether anything that was told may be over by now."""
+    return state.meta(_TOLD_FAILURE) is not None or state.has_told()
+
+
 def remember_failure(state: State, fingerprint: str) -> bool:
     """Note the failure that a person is being told, and return whether it is new.
 

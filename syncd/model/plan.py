@@ -368,11 +368,22 @@ NOTHING_BEFORE = Before()
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """How long a part of a run took: seconds of wall time, and the files and bytes that it told of as dealt with."""
+
+    name: str
+    seconds: float = 0.0
+    files: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run of cycles did and left, for the command line and the JSON document.
 
     Sizes in bytes; `seconds` of wall time. `unfinished`: the media folder as a whole took nothing more (full, read-only), so
-    that much was left undone that no problem names.
+    that much was left undone that no problem names. `phases` are its parts, as a person is shown them. `is_quiet`: there is nothing
+    that waits for anybody, nor was there before.
     """
 
     dry_run: bool = False
@@ -388,3 +399,5 @@ class Outcome:
     bytes_down: int = 0
     seconds: float = 0.0
     unfinished: bool = False
+    phases: Sequence[Took] = ()
+    is_quiet: bool = False

@@ -33,6 +33,7 @@ from syncd.observer.observed import Observed
 from syncd.ports import Cursor, DesktopTree, FileServer, Phase, Progress
 from syncd.scanner import Scan, scan, trouble
 from syncd.settling import has_unsettled_additions, settle_additions, settle_changes, settle_deletions
+from syncd.state import State
 
 TRUSTED_FOR = LEAST_AGE_DAYS * DAY_SECONDS
 """Seconds for which what was listed is believed at most: nothing younger is collected from the bucket."""
@@ -149,9 +150,12 @@ class Observer:
     def _look_at_web(self) -> CatalogSnapshot:
         """All objects as they are now: from the feed where it suffices, else listed."""
         self.progress.phase(Phase("Asking Gramps Web"))
+        state = self.arrival.state
         seen, cursor = self._known_objects()
         gone: frozenset[str] = frozenset()
-        must_list = seen is None or self._is_full_due()
+        must_list = seen is None or (
+            not self._listed and (self.full or is_full_due(state, self.full_check_every))
+        )
         # An answer to an addition may be lost in a tree that had no history before it: then all of it tells.
         since = cursor or (Cursor(0, 0.0) if has_unsettled_additions(self.arrival.state) else None)
         if since is not None:
@@ -179,13 +183,6 @@ class Observer:
             return self._seen, self._cursor
         cursor = self.arrival.state.cursor()
         return (CatalogSnapshot(self.arrival.state.objects()) if cursor is not None else None), cursor
-
-    def _is_full_due(self) -> bool:
-        if self._listed:
-            return False
-        last = self.arrival.state.last_full()
-        trusted_for = min(self.full_check_every, TRUSTED_FOR)
-        return self.full or last is None or not 0 <= time.time() - last < trusted_for
 
     def _remember_changes(
         self, seen: CatalogSnapshot, changed: Mapping[str, MediaObject | None], cursor: Cursor
@@ -254,6 +251,12 @@ class Observer:
                     self.arrival.store.abort_stale_uploads()
 
 
+def is_full_due(state: State, every: float) -> bool:
+    """Whether everything was listed last longer ago than so many seconds, or than what was listed is believed at all."""
+    last = state.last_full()
+    return last is None or not 0 <= time.time() - last < min(every, TRUSTED_FOR)
+
+
 @dataclass(slots=True)
 class Walked:
     """What the last walk through the folder tells a daemon, beside what stands where.
@@ -264,6 +267,7 @@ class Walked:
         unsure: the keys of files that were read in the very moment in which they changed.
         young: the keys of files that had changed too lately to be read.
         seconds: how long the walk took; 0 where there was none.
+        has_mounts: whether other file systems are mounted inside.
     """
 
     folders: frozenset[str] = frozenset()
@@ -271,6 +275,7 @@ class Walked:
     unsure: frozenset[str] = frozenset()
     young: frozenset[str] = frozenset()
     seconds: float = 0.0
+    has_mounts: bool = False
 
     def take(self, found: Scan, seconds: float) -> None:
         """Note a walk."""
@@ -279,6 +284,7 @@ class Walked:
         self.busy = frozenset(key for key, what in occupied.items() if what is Occupant.BUSY)
         self.unsure, self.young = found.unsure, found.young
         self.seconds = seconds
+        self.has_mounts = bool(found.mounts)
 
 
 def _notices_of(files: FileServer | None) -> tuple[Notice, ...]:

@@ -12,6 +12,18 @@ Invariants:
 from syncd.scanner.glance import Glance, TooWide
 from syncd.scanner.hashing import can_vouch, checksum_of
 from syncd.scanner.scan import Scan, find_inner, look, scan
+from syncd.scanner.swift import differing
 from syncd.scanner.walk import Unrest
 
-__all__ = ["Glance", "Scan", "TooWide", "Unrest", "can_vouch", "checksum_of", "find_inner", "look", "scan"]
+__all__ = [
+    "Glance",
+    "Scan",
+    "TooWide",
+    "Unrest",
+    "can_vouch",
+    "checksum_of",
+    "differing",
+    "find_inner",
+    "look",
+    "scan",
+]

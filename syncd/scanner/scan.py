@@ -40,6 +40,7 @@ class Scan:
         inner: folders that bear the marker of a media folder of their own.
         unsure: keys of the files that were read within the grain of time in which they changed.
         young: keys of the files that were not read because they had changed too lately.
+        mounts: keys of the folders on which another file system is mounted.
     """
 
     snapshot: FolderSnapshot
@@ -48,6 +49,7 @@ class Scan:
     inner: tuple[str, ...] = ()
     unsure: frozenset[str] = frozenset()
     young: frozenset[str] = frozenset()
+    mounts: frozenset[str] = frozenset()
 
 
 def scan(
@@ -80,7 +82,7 @@ def scan(
         walk = Walk(root, known, ignored, rot)
         progress.phase(Phase("Looking through the folder"))
         try:
-            with _no_collection():
+            with no_collection():
                 walk.go()
         except OSError as error:
             raise _lost(media_dir, error) from error
@@ -97,7 +99,13 @@ def scan(
     ]
     unsure = frozenset(file.path.key for file in fresh) - {file.path.key for file in vouched}
     return Scan(
-        snapshot, walk.to_cache + vouched, gone + outdated, tuple(walk.inner), unsure, frozenset(walk.young)
+        snapshot,
+        walk.to_cache + vouched,
+        gone + outdated,
+        tuple(walk.inner),
+        unsure,
+        frozenset(walk.young),
+        frozenset(walk.mounts),
     )
 
 
@@ -110,7 +118,7 @@ def look(media_dir: Path, known: Known, ignored: IgnoreRules) -> FolderSnapshot:
     with opened_folder(media_dir) as root:
         walk = Walk(root, known, ignored)
         try:
-            with _no_collection():
+            with no_collection():
                 walk.go()
         except OSError as error:
             raise _lost(media_dir, error) from error
@@ -219,7 +227,7 @@ def _read_one(walk: Walk, reader: Reader, path: MediaPath, stamp: FileStamp) -> 
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Pause the search for cyclic garbage: a walk makes many values that stay and no cycles; it costs a third."""
     enabled = gc.isenabled()
     gc.disable()

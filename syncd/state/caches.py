@@ -42,6 +42,16 @@ class Caches(Database):
         """What the file system said of each file when it was hashed, and the hash, by `MediaPath.key`."""
         return dict(map(stamp_of_row, self._rows(SELECT_STAMPS)))
 
+    def stamp_rows(self) -> dict[str, tuple[int, int, int, int, int]]:
+        """The same without the hash: size, modification and change time in nanoseconds, inode, device, by `MediaPath.key`."""
+        rows = self._rows("SELECT path, size, mtime_ns, ctime_ns, inode, device FROM stamps")
+        return {
+            path: (size, mtime_ns, ctime_ns, unsigned(inode), unsigned(device))
+            if inode < 0 or device < 0
+            else (size, mtime_ns, ctime_ns, inode, device)
+            for path, size, mtime_ns, ctime_ns, inode, device in rows
+        }
+
     def put_stamps(self, files: Iterable[FolderFile]) -> None:
         """Remember files that were just hashed."""
         self._execute_many(

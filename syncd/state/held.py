@@ -107,6 +107,10 @@ class Held(Database):
         """The person was told of these sets."""
         self._execute_many("UPDATE held_sets SET told = 1 WHERE id = ?", ((number,) for number in ids))
 
+    def has_told(self) -> bool:
+        """Whether there is anything that a person was told and that may be over by now."""
+        return self._row("SELECT 1 FROM news LIMIT 1") is not None
+
     def news(self, fingerprints: Iterable[str]) -> set[str]:
         """Which of these the person was not told the last time; remembers exactly the given ones as told.
 

@@ -26,9 +26,10 @@ from syncd.state.neighbours import Neighbours
 from syncd.state.opening import Opened, open_beside, open_copy, open_file
 from syncd.state.orphans import Orphans
 from syncd.state.pending import Pending
+from syncd.state.resting import Resting
 
 
-class State(Ancestor, Caches, Journal, Events, Kept, Held, Pending, Orphans, Neighbours, Hashed):
+class State(Ancestor, Caches, Journal, Events, Kept, Held, Pending, Orphans, Neighbours, Hashed, Resting):
     """The open state; made by `State.open`, used as a context manager, shared by threads.
 
     Attributes:
@@ -46,13 +47,14 @@ class State(Ancestor, Caches, Journal, Events, Kept, Held, Pending, Orphans, Nei
         self.damage = opened.damage
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False) -> State:
+    def open(cls, path: Path, *, read_only: bool = False, at_rest: bool = False) -> State:
         """Open the state file, making it (mode 0600, in a folder of mode 0700) when it is missing.
 
         Args:
             path: the state file. Opened for writing only by who holds the state's lock (for the first time at
                 least: a damaged file is set aside).
             read_only: work on a copy in memory and leave everything at `path` as it is, even missing.
+            at_rest: what will be written decides nothing in the next run, so the note of rest stays where it is.
 
         Raises:
             StateError: it is a newer syncd's or another program's, or cannot be read, made or written. It was
@@ -60,7 +62,14 @@ class State(Ancestor, Caches, Journal, Events, Kept, Held, Pending, Orphans, Nei
         """
         path = Path(os.path.realpath(path))  # SQLite keeps the log beside the real file
         opened = open_copy(path) if read_only else open_file(path)
-        return cls(opened, path, read_only=read_only)
+        state = cls(opened, path, read_only=read_only)
+        if not (read_only or at_rest):
+            try:
+                state.take_rest()
+            except BaseException:
+                state.close()
+                raise
+        return state
 
     @classmethod
     def join(cls, path: Path) -> State:

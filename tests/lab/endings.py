@@ -20,6 +20,7 @@ KEYS = {
     "bytes_down",
     "actions",
     "conflicts",
+    "phases",
     "problems",
     "held",
     "seconds",

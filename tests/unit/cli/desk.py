@@ -103,6 +103,15 @@ class Held(Strict):
     reason: str
 
 
+class Took(Strict):
+    """A part of a run."""
+
+    name: str
+    seconds: float
+    files: int
+    size: int
+
+
 class Document(Strict):
     """The contract's document."""
 
@@ -120,6 +129,7 @@ class Document(Strict):
     held: list[Held]
     waiting: list[Waiting]
     notices: list[Notice]
+    phases: list[Took]
     seconds: float
 
 

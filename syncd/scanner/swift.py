@@ -1,0 +1,151 @@
+"""A walk that only asks what differs from the stat cache, at the cost of one `stat` a file.
+
+It makes no snapshot: where the last run left folder and Gramps Web in step, what differs is all that a run has to look at
+(`syncd.rest`). Whatever a look at a few paths could not judge, the whole walk is for (`scan`), and `differing` says so.
+
+Invariants are those of the walk; in particular nothing is followed that leads elsewhere, and nothing is read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from syncd.errors import FolderError
+from syncd.ignore import IGNORE_FILE, IgnoreRules
+from syncd.model import MediaPath
+from syncd.model.paths import INTERNAL_NAME, MARKER_FILE
+from syncd.scanner.scan import check_still_there, no_collection, opened_folder
+from syncd.scanner.way import open_folder
+
+AT_MOST = 500
+"""Files that differ; with more, the whole walk is cheaper than looking each of them up."""
+
+Row = tuple[int, int, int, int, int]
+"""What the cache has of a file: size, modification and change time in nanoseconds, inode, device."""
+
+
+class _TooMuchError(Exception):
+    """The whole walk has to judge."""
+
+
+def differing(media_dir: Path, known: MutableMapping[str, Row], ignored: IgnoreRules) -> list[str] | None:
+    """The files that the cache does not know as they are now, or None where the whole folder must be walked.
+
+    Args:
+        media_dir: the media folder.
+        known: the stat cache, by `MediaPath.key`; emptied on the way.
+        ignored: what stays out: the rules by which the cache was filled.
+
+    Returns:
+        Paths relative to the media folder, as named on the disk. None when a known file is gone, when there are more than
+        `AT_MOST`, when another disk is mounted inside, when something cannot be listed or carried, or the media folder
+        itself cannot be looked through.
+    """
+    try:
+        with opened_folder(media_dir) as root:
+            search = _Search(root, known, ignored)
+            with no_collection():
+                search.go()
+            check_still_there(media_dir, root)
+    except (_TooMuchError, FolderError, OSError):
+        return None
+    # What has an entry and was not met is gone, or lies where nothing is looked at: only that is no news.
+    if all(ignored.matches(MediaPath(key, key)) for key in known):
+        return search.found
+    return None
+
+
+@dataclass(slots=True)
+class _Search:
+    root: int
+    known: MutableMapping[str, Row]
+    ignored: IgnoreRules
+    found: list[str] = field(default_factory=list)
+    _device: int = 0
+    _seen: set[int] = field(default_factory=set)
+    """The inodes of the folders: one that is met again contains itself."""
+    _keys: set[str] = field(default_factory=set)
+    """Those of folders with accents: two that look the same on the screen are a problem."""
+
+    def go(self) -> None:
+        """Walk the whole tree."""
+        self._device = os.fstat(self.root).st_dev
+        folders = [("", "")]
+        while folders:
+            rel, key = folders.pop()
+            descriptor = open_folder(self.root, rel)
+            try:
+                self._check(os.fstat(descriptor), key)
+                with os.scandir(descriptor) as entries:
+                    folders += [
+                        below
+                        for entry in entries
+                        if (below := self._take(entry, descriptor, rel, key)) is not None
+                    ]
+            finally:
+                os.close(descriptor)
+
+    def _check(self, status: os.stat_result, key: str) -> None:
+        """See that a folder is on the media folder's own disk, and met for the first time."""
+        if status.st_dev != self._device or status.st_ino in self._seen:
+            raise _TooMuchError
+        self._seen.add(status.st_ino)
+        if not key.isascii():
+            if key in self._keys:
+                raise _TooMuchError
+            self._keys.add(key)
+
+    def _take(
+        self, entry: os.DirEntry[str], descriptor: int, above: str, key_above: str
+    ) -> tuple[str, str] | None:
+        """Compare one entry; returns it, as path and key, when it is a folder that is to be listed."""
+        name = entry.name
+        rel = f"{above}/{name}" if above else name
+        key = rel
+        if above != key_above or not name.isascii():
+            normal = name if name.isascii() else unicodedata.normalize("NFC", name)
+            key = f"{key_above}/{normal}" if key_above else normal
+        if entry.is_dir(follow_symlinks=False):
+            return self._enter(name, descriptor, rel, key)
+        status = entry.stat(follow_symlinks=False)
+        row = self.known.pop(key, None)
+        if row is not None and row == _row_of(status):
+            return None
+        if above and name == IGNORE_FILE:
+            raise _TooMuchError  # a problem: it has no effect there
+        if self.ignored.matches_text(key, is_dir=False):
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            if row is not None:
+                raise _TooMuchError  # a file has become something else
+            return None
+        if len(self.found) == AT_MOST:
+            raise _TooMuchError
+        self.found.append(rel)
+        return None
+
+    def _enter(self, name: str, descriptor: int, rel: str, key: str) -> tuple[str, str] | None:
+        if self.ignored.matches_text(key, is_dir=True):
+            if name == INTERNAL_NAME and "/" in key and _bears_marker(name, descriptor):
+                raise _TooMuchError  # a media folder of its own
+            return None
+        if not name.isprintable() or key in self.known:
+            raise _TooMuchError  # cannot be carried, or stands where a file was
+        return rel, key
+
+
+def _row_of(status: os.stat_result) -> Row:
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
+
+
+def _bears_marker(name: str, folder: int) -> bool:
+    try:
+        os.stat(f"{name}/{MARKER_FILE}", dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
