@@ -20,6 +20,7 @@ import structlog
 
 from syncd.applier.disk import MediaFolder
 from syncd.gramps import login
+from syncd.logger import prepare
 
 START = 1_900_000_000.0
 """Unix seconds at which every simulation begins."""
@@ -125,7 +126,7 @@ def taken_over(
 
     random.seed(chance.random())
     InlineWorkers.chance = chance
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop])
+    prepare(lambda: structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop]))
     with ExitStack() as patches:
         patches.enter_context(mock.patch("syncd.workers.Workers", InlineWorkers))
         patches.enter_context(mock.patch.object(threading.Thread, "start", _no_thread))

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
-import structlog
-
 from syncd.applier.apply import Applier
 from syncd.applier.ledger import Ledger
 from syncd.applier.web import WebChanges
 from syncd.errors import MovedOn, StopError
 from syncd.guard import Circumstances, hold
+from syncd.logger import Logger
 from syncd.merge.neighbourhood import unfit
 from syncd.model import Checksum, Problem, Stop
 from syncd.model.plan import (
@@ -46,7 +45,7 @@ from syncd.scanner import TooWide
 from syncd.state import State
 from syncd.workers import in_order
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 PASSES = 6
 """Passes of one run at most. Three settle anything that stands still; what keeps changing waits for the next run."""

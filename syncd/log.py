@@ -1,8 +1,7 @@
 """The log: one line a message, on standard error, for people, machines or systemd's journal.
 
-Rooms write `structlog.get_logger(__name__).warning("what happened", path=…)`; what is worth knowing about the
-moment (`cycle`, `path`, `handle`, `checksum`) is bound with `context`. Context does not follow into other
-threads by itself.
+Rooms write with `logger.Logger`; what is worth knowing about the moment (`cycle`, `path`, `handle`, `checksum`) is
+bound with `context`. Context does not follow into other threads by itself.
 
 Invariants, whatever the format:
 
@@ -11,7 +10,7 @@ Invariants, whatever the format:
 - one message is one line (a traceback one line a line), and nothing that a file name or a server holds can
   move the cursor, colour the terminal or forge a line.
 
-structlog takes longer to import than `syncd --version` may last: it is imported in functions.
+structlog takes longer to import than a run without news may last: it is imported in functions, with the first line.
 """
 # ruff: noqa: PLC0415  (see above)
 
@@ -31,6 +30,8 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal, TextIO
 
 from pydantic import SecretStr
+
+from syncd.logger import prepare, ready
 
 LogFormat = Literal["auto", "console", "json", "journal"]
 """`auto`: the journal's form under systemd, else the console's."""
@@ -57,7 +58,7 @@ def configure(
     environ: Mapping[str, str] | None = None,
     in_words: Callable[[str], str] = str,
 ) -> None:
-    """Set up structlog and the standard library's logging; may be called again.
+    """Set up the standard library's logging, and structlog from the first line on; may be called again.
 
     Args:
         verbosity: how often `-v` was given. 0 shows warnings (under systemd: information too), 1 information,
@@ -69,8 +70,6 @@ def configure(
         environ: for `JOURNAL_STREAM`, `NO_COLOR` and `TERM`; None: the process's.
         in_words: what sentences for people go through before they are written.
     """
-    import structlog
-
     environ = os.environ if environ is None else environ
     target = sys.stderr if stream is None else stream
     under_systemd = _is_journal(target, environ)
@@ -86,18 +85,23 @@ def configure(
                 event[name] = in_words(event[name])
         return render(_cleaned(event))
 
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            lambda _logger, _method, event: _told_calmly(event, level),
-            _take_exception,
-            finish,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_names: writer,
-        cache_logger_on_first_use=False,
-    )
+    def set_up() -> None:
+        import structlog
+
+        structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                lambda _logger, _method, event: _told_calmly(event, level),
+                _take_exception,
+                finish,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(level),
+            logger_factory=lambda *_names: writer,
+            cache_logger_on_first_use=False,
+        )
+
+    prepare(set_up, least=level)
     root = logging.getLogger()
     root.handlers = [handler for handler in root.handlers if not isinstance(handler, _FromStandardLibrary)]
     root.addHandler(_FromStandardLibrary(level))
@@ -374,14 +378,12 @@ class _FromStandardLibrary(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a record on."""
-        import structlog
-
         try:
             message = record.getMessage()
         except Exception:
             # Wrong arguments to a format of somebody else's.
             message = str(record.msg)
-        structlog.get_logger().log(
+        ready().get_logger().log(
             min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL),
             # No arguments: a percent sign in the message is one.
             message,

@@ -21,14 +21,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import structlog
-
 from syncd.bucket.body import Body, NotWanted
 from syncd.bucket.budget import MIB, Budget
 from syncd.bucket.failures import Abandoned, S3Error, understand
 from syncd.bucket.session import Session
 from syncd.bucket.sources import expect, read_up_to
 from syncd.errors import ServerError, Unexpected
+from syncd.logger import Logger
 from syncd.model import Checksum
 from syncd.pacing import Line, turn
 from syncd.ports import Advance
@@ -36,7 +35,7 @@ from syncd.ports import Advance
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 SMALLEST_PART = 8 * MIB
 _SMALLEST_ALLOWED = 5 * MIB

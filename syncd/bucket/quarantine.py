@@ -13,16 +13,15 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, datetime
 
-import structlog
-
 from syncd.bucket.stored import StoredKey
 from syncd.bucket.upkeep import QUARANTINE, Upkeep
 from syncd.errors import MovedOn
+from syncd.logger import Logger
 from syncd.merge.orphans import Resident
 from syncd.model import Checksum
 from syncd.workers import in_order
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _NAME = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)/(?P<checksum>[0-9a-f]{32})\.orphan")
 

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-import structlog
 from obstore.store import S3Store as Transport
 
 from syncd.bucket.access import Login, Patience, S3Location, check_address, read_bundle, shown
@@ -26,13 +25,14 @@ from syncd.bucket.body import begin_sending
 from syncd.bucket.failures import Fault, S3Error, understand
 from syncd.bucket.verdicts import Place, translate
 from syncd.errors import SyncdError, Unexpected
+from syncd.logger import Logger
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
     from obstore.store import ClientConfig, S3Credential
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -14,17 +14,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-import structlog
-
 from syncd.control.codec import dump_error, dump_live, dump_outcome
 from syncd.control.contract import Engine, Live
 from syncd.control.relay import Relay
 from syncd.control.wire import ANSWER_BYTES, PROTOCOL, Message, Wire, WireError, encode
 from syncd.errors import LockedError, SyncdError
+from syncd.logger import Logger
 from syncd.model.plan import Notice, Outcome
 from syncd.supervised import how_to_restart
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 Result = TypeVar("Result")
 

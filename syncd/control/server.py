@@ -27,8 +27,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
 from syncd import __version__
 from syncd.control import places
 from syncd.control.codec import dump_error
@@ -36,8 +34,9 @@ from syncd.control.contract import Engine
 from syncd.control.conversation import Conversation
 from syncd.control.wire import PROTOCOL, Message, Wire, WireError
 from syncd.errors import LockedError
+from syncd.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 MOST = 16
 """Conversations at a time."""

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from syncd.config.mistakes import printable
 from syncd.desktop.database import Contents, UnreadableError, read_contents, read_forms
 from syncd.desktop.meaning import Reader, base_folder, unknown_variables
 from syncd.desktop.places import DATABASE, FamilyTree, find_tree
+from syncd.logger import Logger
 from syncd.model import DesktopObject, DesktopSnapshot, PathRules, Problem
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 UNREADABLE = DesktopSnapshot(readable=False)
 

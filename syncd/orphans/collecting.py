@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import structlog
-
 from syncd.bucket.quarantine import bring_back, quarantine_key
 from syncd.bucket.stored import StoredKey
 from syncd.bucket.verdicts import NOT_LET
 from syncd.errors import Denied, MovedOn, ServerError, StopError
+from syncd.logger import Logger
 from syncd.merge.orphans import Fate, Orphan, Resident, Standing, named_by
 from syncd.model import Checksum, MediaObject, Problem
 from syncd.orphans.finding import Found
@@ -30,7 +29,7 @@ from syncd.ports import Cursor
 from syncd.state import Departure
 from syncd.workers import in_order
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 BATCH = 200
 _COPIES_AT_ONCE = 8

@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable
 
-import structlog
+from syncd.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _ABSOLUTE, _CANCEL_ON_SET = 1, 2
 _FAR_SECONDS = 10 * 365 * 86_400

@@ -21,14 +21,13 @@ from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
-import structlog
-
 from syncd import __version__
 from syncd.config import Settings, find_credentials
 from syncd.control.contract import Doing
 from syncd.control.server import ControlServer
 from syncd.errors import LockedError, SyncdError
 from syncd.ignore import IGNORE_FILE, IgnoreRules
+from syncd.logger import Logger
 from syncd.observer import Changes
 from syncd.scanner.trouble import shown
 from syncd.service.agenda import NOTHING, Agenda, Due
@@ -46,7 +45,7 @@ from syncd.service.turns import Turns
 from syncd.service.work import Work, ended
 from syncd.watcher import Watcher
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 RETURN_SECONDS = 0.5
 """How often it is tried to take the state again after others had it."""

@@ -8,10 +8,9 @@ from dataclasses import replace
 from math import isinf
 from typing import TYPE_CHECKING
 
-import structlog
-
 from syncd.control.contract import Doing, Live
 from syncd.control.told import remember_failure, remember_told
+from syncd.logger import Logger
 from syncd.model.plan import Outcome
 from syncd.ports import Progress
 from syncd.service.agenda import Due, Job
@@ -19,7 +18,7 @@ from syncd.service.agenda import Due, Job
 if TYPE_CHECKING:
     from syncd.service.daemon import Daemon
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class SocketEngine:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, fields
 
-import structlog
-
 from syncd.errors import StopError, SyncdError
+from syncd.logger import Logger
 from syncd.model.numbers import NumberKind
 from syncd.model.plan import Outcome
 from syncd.watcher import Health
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _MOST_LINES = 20
 """Deeds, problems … that are told one by one; of more, the number."""

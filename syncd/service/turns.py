@@ -8,12 +8,11 @@ from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 
-import structlog
-
 from syncd.config import Settings
 from syncd.control.last import failures_noted, note_near, note_whole
 from syncd.cycle import Cycle
 from syncd.errors import StateError, StopError, SyncdError
+from syncd.logger import Logger
 from syncd.model import Stop
 from syncd.model.plan import Outcome
 from syncd.observer import Changes
@@ -26,7 +25,7 @@ from syncd.service.progress import LiveProgress
 from syncd.service.telling import Teller
 from syncd.watcher import Watcher
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 PATIENCE = 10.0
 """Seconds for which a request that fails is tried again: the daemon tries all of it again by itself, and says so meanwhile."""

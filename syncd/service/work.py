@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import structlog
-
 from syncd.control.contract import Doing
 from syncd.errors import ConfigError, FolderError, LockedError, SyncdError, Unreachable
+from syncd.logger import Logger
 from syncd.model.plan import Outcome
 from syncd.observer import Changes
 from syncd.service.agenda import NOTHING, Due, Job
@@ -23,7 +22,7 @@ from syncd.service.pulse import alive_while_working
 from syncd.service.standing import Standing
 from syncd.service.turns import Turns
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 DEFECTS_AT_MOST = 5
 """Defects of ours in a row after which the process gives up; systemd starts it anew."""

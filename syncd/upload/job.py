@@ -11,13 +11,12 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import structlog
-
 from syncd import doorstep
 from syncd.bucket import S3Store
 from syncd.config import UploadSettings
 from syncd.config.mistakes import printable
 from syncd.errors import ServerError
+from syncd.logger import Logger
 from syncd.model.plan import Counts
 from syncd.ports import MediaLocation, Progress
 from syncd.upload.files import Folders, find_folders
@@ -25,7 +24,7 @@ from syncd.upload.run import Report, upload
 from syncd.upload.target import Target, Wanted, check_wanted, find_target, is_tree_id, looks_usual
 from syncd.upload.tree import MediaTree, tree_of_desktop, tree_of_file
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 MOST_PLACES = 3
 """Other places in the bucket that are told."""

@@ -11,15 +11,15 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
 
 from syncd.ignore import IGNORE_FILE
+from syncd.logger import Logger
 from syncd.model.paths import INTERNAL_NAME
 from syncd.watcher.pending import Carried
 from syncd.watcher.tree import Folder, News, Tree, key_of
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _IN = InotifyConstants
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 from hypothesis import HealthCheck, Phase, given, settings
 
+from syncd.logger import prepare
 from tests.fuzz.parser import Parser
 from tests.fuzz.registry import CORPUS
 
@@ -88,4 +89,4 @@ def keep(parser: Parser, finding: bytes) -> Path:
 
 def quiet() -> None:
     """Let syncd say nothing of what it reads."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    prepare(lambda: structlog.configure(logger_factory=structlog.ReturnLoggerFactory()))

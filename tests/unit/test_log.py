@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from syncd import log
+from syncd import log, logger
 from syncd.log import LogFormat
+from syncd.logger import Logger
 
 
 class Terminal(io.StringIO):
@@ -34,6 +36,8 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave the process's logging as it was."""
     monkeypatch.setattr(log, "_guarded", frozenset())
     monkeypatch.setattr(log, "_guarded_pattern", None)
+    monkeypatch.setattr(logger, "_set_up", None)
+    monkeypatch.setattr(logger, "_least", 0)
     root, httpx2 = logging.getLogger(), logging.getLogger("httpx2")
     before = list(root.handlers), root.level, httpx2.level
     yield
@@ -55,7 +59,7 @@ def logged(
     """What one message becomes."""
     target = io.StringIO() if stream is None else stream
     log.configure(log_format=log_format, verbosity=verbosity, stream=target, environ=environ or {})
-    getattr(structlog.get_logger("room"), level)(text, **fields)
+    getattr(Logger("room"), level)(text, **fields)
     assert isinstance(target, io.StringIO)
     return target.getvalue()
 
@@ -84,8 +88,38 @@ def test_levels(verbosity: int, quiet: bool, shown: list[str]) -> None:
     stream = io.StringIO()
     log.configure(verbosity=verbosity, quiet=quiet, stream=stream, environ={})
     for level in ("debug", "info", "warning", "error"):
-        getattr(structlog.get_logger(), level)(level)
+        getattr(Logger("room"), level)(level)
     assert [message(line).split()[0] for line in stream.getvalue().splitlines()] == shown
+
+
+def test_structlog_comes_with_the_first_line(tmp_path: Path) -> None:
+    """A run that has nothing to say does not wait for its import; the first line that is written looks as it should."""
+    program = (
+        "import sys\n"
+        "from syncd import log\n"
+        "from syncd.logger import Logger\n"
+        "log.configure(environ={})\n"
+        "log.guard_secret('hunter2')\n"
+        "Logger('room').info('nobody asked for it')\n"
+        "print('structlog' in sys.modules)\n"
+        "Logger('room').warning('it says hunter2', number=1)\n"
+        "print('structlog' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False", "True"]
+    assert message(done.stderr) == "warning  it says *** number=1"
+
+
+def test_a_line_of_a_library_s_own_looks_the_same() -> None:
+    """Stamina writes to structlog by itself; who imports it has structlog set up before."""
+    stream = io.StringIO()
+    log.configure(stream=stream, environ={})
+    logger.ready().get_logger("stamina").warning("a")
+    log.configure(stream=stream, environ={}, log_format="json")
+    logger.ready().get_logger("stamina").warning("b")
+    first, second = stream.getvalue().splitlines()
+    assert message(first) == "warning  a"
+    assert json.loads(second)["event"] == "b"
 
 
 def test_quiet_where_no_report_follows() -> None:
@@ -93,7 +127,7 @@ def test_quiet_where_no_report_follows() -> None:
     stream = io.StringIO()
     log.configure(verbosity=2, quiet=True, reported=False, stream=stream, environ={})
     for level in ("info", "warning", "error"):
-        getattr(structlog.get_logger(), level)(level)
+        getattr(Logger("room"), level)(level)
     assert [message(line).split()[0] for line in stream.getvalue().splitlines()] == ["warning", "error"]
 
 
@@ -101,7 +135,7 @@ def test_sentences_go_through_words(tmp_path: Path) -> None:
     """What a person is told to type can be made right; names of files are left as they are."""
     stream = io.StringIO()
     log.configure(verbosity=1, stream=stream, environ={}, in_words=lambda text: text.replace("syncd", "S"))
-    structlog.get_logger().warning("syncd", reason="syncd", remedy="syncd", path="syncd", number=1)
+    Logger("room").warning("syncd", reason="syncd", remedy="syncd", path="syncd", number=1)
     assert message(stream.getvalue()).split() == [
         "warning",
         "S",
@@ -124,7 +158,7 @@ def test_under_systemd_information_and_priorities(tmp_path: Path) -> None:
         status = os.fstat(stream.fileno())
         journal = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
         log.configure(stream=stream, environ=journal)
-        logger = structlog.get_logger()
+        logger = Logger("room")
         logger.debug("a")
         logger.info("b", path="x")
         logger.warning("c")
@@ -138,7 +172,7 @@ def test_a_journal_stream_of_somebody_else_does_not_count(tmp_path: Path) -> Non
     """The variable is inherited by everything that a service starts."""
     with (tmp_path / "file").open("w+") as stream:
         log.configure(stream=stream, environ={"JOURNAL_STREAM": "1:2"})
-        structlog.get_logger().warning("a")
+        Logger("room").warning("a")
         stream.seek(0)
         assert not stream.read().startswith("<")
 
@@ -191,7 +225,7 @@ def test_standard_error_is_looked_up_at_each_line(monkeypatch: pytest.MonkeyPatc
     log.configure(environ={})
     display = io.StringIO()
     monkeypatch.setattr(sys, "stderr", display)
-    structlog.get_logger().warning("above the bar")
+    Logger("room").warning("above the bar")
     assert "above the bar" in display.getvalue()
 
 
@@ -205,14 +239,14 @@ def test_a_log_that_cannot_be_written_stops_nothing(closed: bool, monkeypatch: p
     else:
         log.configure(environ={})
         monkeypatch.setattr(sys, "stderr", None)
-    structlog.get_logger().error("lost")
+    Logger("room").error("lost")
 
 
 def test_a_stream_that_knows_ascii_only() -> None:
     """Other characters are escaped."""
     raw = io.BytesIO()
     log.configure(stream=io.TextIOWrapper(raw, encoding="ascii"), environ={})
-    structlog.get_logger().warning("schön")
+    Logger("room").warning("schön")
     assert rb"sch\xf6n" in raw.getvalue()
 
 
@@ -235,7 +269,7 @@ def test_exceptions(log_format: LogFormat, verbosity: int) -> None:
     try:
         failing()
     except ValueError:
-        structlog.get_logger().exception("it failed")
+        Logger("room").exception("it failed")
     text = stream.getvalue()
     assert "ValueError: cannot log in with ***" in text
     assert ("Traceback" in text) is (log_format != "console" or verbosity == 2)
