@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import obstore
 import obstore.exceptions
-import stamina
 
 from syncd.bucket.budget import MIB
 from syncd.bucket.failures import Fault, S3Error, understand
@@ -18,6 +17,7 @@ from syncd.errors import MovedOn, Unexpected, Unreachable
 from syncd.model import Checksum
 from syncd.pacing import Line
 from syncd.ports import Advance
+from syncd.retrying import retry
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -95,19 +95,21 @@ class Download:
             Unreachable: it broke again and again without any.
             MovedOn: the key is not there, or was overwritten while it was read.
         """
+
+        def attempt() -> None:
+            start = self._offset
+            try:
+                if self._pace is None:
+                    self._read(open_at, run)
+                else:
+                    self._read_slowly(self._pace)
+                self.complete = True
+            except _BrokenOffError:
+                if self._offset - start < MIB:
+                    raise
+
         try:
-            for attempt in stamina.retry_context(on=_BrokenOffError, attempts=_ATTEMPTS, wait_max=2.0):
-                with attempt:
-                    start = self._offset
-                    try:
-                        if self._pace is None:
-                            self._read(open_at, run)
-                        else:
-                            self._read_slowly(self._pace)
-                        self.complete = True
-                    except _BrokenOffError:
-                        if self._offset - start < MIB:
-                            raise
+            retry(attempt, _BrokenOffError, attempts=_ATTEMPTS, longest_pause=2.0)
         except _BrokenOffError as broken:
             raise Unreachable(
                 "the connection to S3 broke off again and again while a file was read",

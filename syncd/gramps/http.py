@@ -21,6 +21,7 @@ import httpx2
 from syncd import __version__
 from syncd.errors import LostAnswer, MovedOn, Refused, Unexpected, Unreachable
 from syncd.model.paths import is_text
+from syncd.retrying import retry
 
 MAX_BODY = 64 * 1024 * 1024
 """The longest answer, in bytes, that is read into memory. The listing of the catalog is a stream and longer."""
@@ -214,8 +215,6 @@ class Transport:
 
     def retrying(self, attempt: Callable[[], Result], *, safe: bool, patience: float | None = None) -> Result:
         """Call `attempt` until it succeeds or the patience ends; `safe` when it changes nothing."""
-        import stamina  # noqa: PLC0415 - not needed to start
-
         faults = 0
 
         def may_pass(error: Exception) -> bool | float:
@@ -229,15 +228,18 @@ class Transport:
 
         limit = self.patience if patience is None else min(patience, self.patience)
         try:
-            for context in stamina.retry_context(
-                on=may_pass, attempts=None, timeout=limit, wait_initial=0.3, wait_max=10.0, wait_jitter=1.0
-            ):
-                with context:
-                    return _translated(attempt, safe=safe)
+            return retry(
+                lambda: _translated(attempt, safe=safe),
+                _Transient,
+                may_pass=may_pass,
+                attempts=None,
+                seconds=limit,
+                first_pause=0.3,
+                longest_pause=10.0,
+            )
         except _Transient as error:
             kind = Stumbled if error.status == 500 else Unreachable
             raise kind(error.reason, "check the address and the connection, or try again later") from error
-        raise AssertionError("stamina ends with a result or an exception")
 
     @contextlib.contextmanager
     def _open(self, request: httpx2.Request, *, safe: bool) -> Iterator[httpx2.Response]:
