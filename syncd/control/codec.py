@@ -1,13 +1,14 @@
 """What goes over the wire as JSON, and back: outcomes, errors, what the daemon is about.
 
-pydantic is imported when it is first needed: a run that finds no daemon never does.
+To write them takes no more than to take them apart. To read them takes pydantic's adapters, which are made when they are
+first needed: a run that finds no daemon never does.
 """
 # ruff: noqa: PLC0415  (see above)
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,8 +35,7 @@ _BY_CODE: Mapping[int, type[SyncdError]] = {
 
 def dump_outcome(outcome: Outcome) -> Message:
     """An outcome as JSON has it."""
-    # Silent: a list where a tuple is declared is as good.
-    dumped: Message = _outcomes().dump_python(outcome, mode="json", warnings=False)
+    dumped: Message = _plain(outcome)
     return dumped
 
 
@@ -60,7 +60,7 @@ def load_outcome(raw: Any) -> Outcome:
 
 def dump_live(live: Live) -> Message:
     """What the daemon is about, as JSON has it."""
-    dumped: Message = _lives().dump_python(live, mode="json", warnings=False)
+    dumped: Message = _plain(live)
     return dumped
 
 
@@ -105,6 +105,15 @@ def load_error(raw: Any) -> SyncdError:
     if kind is StopError:
         return StopError(reason, remedy, begun=raw.get("begun") is True)
     return kind(reason, remedy)
+
+
+def _plain(value: Any) -> Any:
+    """A value with mappings for what has fields; enumerations of text stay, JSON knows them."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value
 
 
 @cache

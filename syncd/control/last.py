@@ -89,15 +89,16 @@ def note_outcome(
     Raises:
         StateError: it cannot be written.
     """
-    before = read_last(state)
     if outcome.stop is not None:
         stop = outcome.stop
         failure = Failure(at, stop.reason, stop.remedy, ExitCode.PERSON_NEEDED, is_stop=True)
-        _write(state, replace(before, failure=failure))
+        _write(state, replace(read_last(state), failure=failure))
         return
     problems = list(outcome.problems)
     number = len(problems)
-    if kind is Kind.DELTA and before.outcome is not None:
+    # Of one that looked at everything, what was before does not matter.
+    before = read_last(state) if kind is Kind.DELTA else Last()
+    if before.outcome is not None:
         standing = _standing(before.outcome.problems, outcome, looked_at)
         number += before.problems - len(before.outcome.problems) + len(standing)
         problems += standing
