@@ -137,10 +137,12 @@ def compare_buckets(s3: S3Settings, location: MediaLocation) -> ConfigError | No
             "set s3.url to what MEDIA_BASE_DIR says on the server, and s3.endpoint_url to what AWS_ENDPOINT_URL "
             "says there",
         )
-    if any(part in ("", ".", "..") for part in location.prefix.split("/")[:-1]):
+    # All that `bucket.S3Location` refuses: it may be made long after this was asked.
+    *parts, last = location.prefix.split("/")
+    if last or any(part in ("", ".", "..") or not part.isprintable() for part in parts):
         return ConfigError(
-            f"s3.url: Gramps Web keeps its media in s3://{location.bucket}/{location.prefix}, and such a prefix, with "
-            "an empty part or dots for a part, cannot be used: not every S3 server and tool finds what lies below it",
+            f"s3.url: Gramps Web keeps its media in s3://{location.bucket}/{location.prefix}, and such a prefix, "
+            "without a slash at its end or with a part that is empty, dots or unprintable, cannot be used: not every S3 server and tool finds what lies below it",
             "ask who runs Gramps Web to write MEDIA_BASE_DIR without a slash at its end, without // and without dots",
         )
     return None

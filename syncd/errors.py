@@ -79,6 +79,10 @@ class Denied(ServerError):
     """The login or the rights were refused."""
 
 
+class BucketMissing(Denied):
+    """There is no such bucket."""
+
+
 class Unexpected(ServerError):
     """An answer that makes no sense: an HTML page, truncated JSON, a listing that is short."""
 

@@ -37,6 +37,7 @@ from syncd.model.plan import Guarded, Notice
 from syncd.model.policy import Moment
 from syncd.observer import Arrival, Changes, Near, Observer
 from syncd.observer.contents import Contents
+from syncd.opened_later import OpenedLater
 from syncd.ports import (
     Catalog,
     DesktopTree,
@@ -207,9 +208,13 @@ class Rooms:
         )
 
     def _open_store(self, location: MediaLocation) -> Store:
-        """The bucket where Gramps Web says it is."""
+        """The bucket where Gramps Web says it is, if the settings say so, too; opened once something is asked of it."""
         if location not in self._stores:
-            self._stores[location] = doorstep.open_store(self.settings, location)
+            settings = self.settings
+            disagreement = doorstep.compare(settings, location)
+            if disagreement is not None:
+                raise disagreement
+            self._stores[location] = OpenedLater(lambda: doorstep.open_store(settings, location))
         return self._stores[location]
 
     @property

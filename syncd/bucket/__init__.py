@@ -6,8 +6,7 @@ through boto3, which is only imported when it is needed.
 """
 
 from syncd.bucket.access import Patience, S3Location
-from syncd.bucket.failures import BucketMissing
 from syncd.bucket.opening import open_store
 from syncd.bucket.s3 import S3Store
 
-__all__ = ["BucketMissing", "Patience", "S3Location", "S3Store", "open_store"]
+__all__ = ["Patience", "S3Location", "S3Store", "open_store"]

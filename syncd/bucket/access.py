@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from syncd.config.addresses import is_this_machine
 from syncd.errors import ConfigError
-
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def check_address(endpoint_url: str | None, *, allow_http: bool) -> None:
             "endpoint_url under [s3] must begin with https:// or http:// and name a server",
             "correct endpoint_url (AWS_ENDPOINT_URL)",
         )
-    if address.scheme == "http" and not allow_http and address.hostname not in _LOOPBACK:
+    if address.scheme == "http" and not allow_http and not is_this_machine(address.hostname):
         raise ConfigError(
             "endpoint_url under [s3] is plain http, which shows your photos to everybody on the way",
             "use https, or set allow_http = true under [s3]",

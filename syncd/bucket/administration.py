@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from syncd.bucket.failures import BucketMissing, S3Error
+from syncd.bucket.failures import S3Error
 from syncd.bucket.session import Session
-from syncd.errors import ServerError
+from syncd.errors import BucketMissing, ServerError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import BucketLocationConstraintType

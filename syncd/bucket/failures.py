@@ -19,11 +19,7 @@ from typing import Any
 
 import obstore.exceptions
 
-from syncd.errors import Denied, Unreachable
-
-
-class BucketMissing(Denied):
-    """There is no such bucket."""
+from syncd.errors import Unreachable
 
 
 class Abandoned(Unreachable):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from syncd.bucket.failures import BucketMissing, Fault, Hint, S3Error
-from syncd.errors import Denied, Refused, ServerError, Unexpected, Unreachable
+from syncd.bucket.failures import Fault, Hint, S3Error
+from syncd.errors import BucketMissing, Denied, Refused, ServerError, Unexpected, Unreachable
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from syncd.bucket import BucketMissing
+from syncd.errors import BucketMissing
 from syncd.model import BucketSnapshot, Checksum
 from syncd.observer.arrival import Arrival
 

@@ -13,9 +13,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from io import FileIO
 
-from syncd.bucket import BucketMissing, S3Store
+from syncd.bucket import S3Store
 from syncd.desktop.database import MediaRow
-from syncd.errors import Denied, MovedOn, ServerError, Unreachable
+from syncd.errors import BucketMissing, Denied, MovedOn, ServerError, Unreachable
 from syncd.gramps.mime import mime_of
 from syncd.model import Checksum, Problem, parse_checksum
 from syncd.model.catalog_path import take_apart

@@ -13,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from lab.s3 import BIN, MotoS3, RcloneS3
-from syncd.bucket import BucketMissing, S3Location, S3Store
-from syncd.errors import ConfigError, Denied, Refused, ServerError, Unreachable
+from syncd.bucket import S3Location, S3Store
+from syncd.errors import BucketMissing, ConfigError, Denied, Refused, ServerError, Unreachable
 from syncd.model import EMPTY_CHECKSUM, Checksum
 from tests.unit.bucket.stub import SECRET, Answer, Make, Request, Stub, content, error
 

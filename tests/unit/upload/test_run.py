@@ -10,9 +10,9 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 
-from syncd.bucket import BucketMissing, S3Store
+from syncd.bucket import S3Store
 from syncd.desktop.database import MediaRow
-from syncd.errors import Denied, MovedOn, Refused, ServerError, Unreachable
+from syncd.errors import BucketMissing, Denied, MovedOn, Refused, ServerError, Unreachable
 from syncd.model import BucketSnapshot, Checksum
 from syncd.ports import SilentProgress
 from syncd.upload import run as upload_module
