@@ -94,9 +94,12 @@ PathMap = Annotated[Mapping[str, str], AfterValidator(_mapped)]
 
 
 class _Section(BaseModel):
-    """Nothing unknown, nothing changed later, nothing of the input in a message."""
+    """Nothing unknown, nothing changed later, nothing of the input in a message.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    What checks a section is built when it is needed: most are only parts of what a command loads.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class GrampsSettings(_Section):
@@ -248,7 +251,7 @@ class DeletionsSettings(_Section):
         default=InFolder.TRASH,
         description="A media object deleted in Gramps Web moves its file to the `trash` of syncd, or `never`.",
     )
-    hold_above: HoldAboveSettings = HoldAboveSettings()
+    hold_above: HoldAboveSettings = Field(default_factory=HoldAboveSettings)
     trash_days: Whole = Field(
         default=30, ge=1, le=36_500, description="How many days the trash keeps a file at least."
     )
@@ -365,9 +368,9 @@ class Settings(_Loaded):
     gramps: GrampsSettings
     s3: S3Settings | None = None
     desktop: DesktopSettings | None = None
-    new_objects: NewObjectsSettings = NewObjectsSettings()
-    deletions: DeletionsSettings = DeletionsSettings()
-    daemon: DaemonSettings = DaemonSettings()
+    new_objects: NewObjectsSettings = Field(default_factory=NewObjectsSettings)
+    deletions: DeletionsSettings = Field(default_factory=DeletionsSettings)
+    daemon: DaemonSettings = Field(default_factory=DaemonSettings)
 
     @checked("media_dir")
     @classmethod
@@ -466,7 +469,7 @@ class UploadSettings(_Loaded):
     Other keys are neither needed nor checked, so that a file with nothing but `[s3]` does as well as a whole one.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     media_dir: AbsolutePath | None = None
     path_map: PathMap = Field(default_factory=dict)
