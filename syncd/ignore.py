@@ -14,15 +14,17 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from syncd.errors import ConfigError, FolderError
 from syncd.model import MediaPath
 from syncd.model.paths import INTERNAL_NAME
+
+if TYPE_CHECKING:
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 IGNORE_FILE = ".syncdignore"
 """The person's own list, at the top of the media folder."""
@@ -165,11 +167,13 @@ class IgnoreRules:
                     f"line {number} of {IGNORE_FILE} in the media folder is no pattern: '{line}'",
                     "correct or delete the line; patterns are written as in .gitignore",
                 )
-        spec = GitIgnoreSpec.from_lines(unicodedata.normalize("NFC", line) for line in (*extra, *lines))
+        if not extra and not lines:
+            return cls()
+        patterns = _patterns(unicodedata.normalize("NFC", line) for line in (*extra, *lines))
         return cls(
             tuple(
                 (_linear(pattern.regex), pattern.include)
-                for pattern in reversed([*spec.patterns])
+                for pattern in reversed(patterns)
                 if pattern.regex is not None and pattern.include is not None
             )
         )
@@ -258,10 +262,22 @@ def _makes_sense(pattern: str, *, comments: bool) -> bool:
     if "\0" in text or "\n" in text or text == "!/" or len(text) > _LONGEST_PATTERN:
         return False
     try:
-        (read,) = GitIgnoreSpec.from_lines([pattern]).patterns
+        (read,) = _patterns([pattern])
     except (ValueError, re.error):
         return False
     return read.include is not None
+
+
+def _patterns(lines: Iterable[str]) -> list[GitIgnoreSpecPattern]:
+    """What each line says.
+
+    Raises:
+        ValueError: one is no pattern.
+        re.error: likewise.
+    """
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  (most people have no patterns, and need not wait for it)
+
+    return [*GitIgnoreSpec.from_lines(lines).patterns]
 
 
 def _read(path: Path) -> list[str]:
