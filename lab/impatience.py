@@ -9,8 +9,8 @@ import os
 import syncd.bucket.access as access
 import syncd.gramps.http as http
 made = http.Transport.__init__
-def made_impatient(self, *, transport=None, patience=60.0):
-    made(self, transport=transport, patience=min(patience, float(os.environ["LAB_PATIENCE"])))
+def made_impatient(self, *, patience=60.0, **others):
+    made(self, patience=min(patience, float(os.environ["LAB_PATIENCE"])), **others)
 http.Transport.__init__ = made_impatient
 retries, connect, answer, longest_pause = access.Patience.__init__.__defaults__
 access.Patience.__init__.__defaults__ = (2, connect, answer, 0.3)

@@ -82,7 +82,7 @@ class GrampsWeb:
         self._limits = limits
         self._closed = threading.Event()
         self._sleep = sleep
-        self._transport = Transport(transport=transport, patience=patience)
+        self._transport = Transport(transport=transport, patience=patience, url=url)
         self._login = Login(self._transport, credentials, clock=clock, sleep=sleep)
         self._bare_api = Api(self._transport, self._login)
         self._feed_reader = FeedReader(self._bare_api)

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from syncd.errors import Refused, ServerError, Unexpected, Unreachable
 from syncd.gramps import reading
-from syncd.gramps.http import MAX_BODY, TooLong, Transport
+from syncd.gramps.http import MAX_BODY, TooLong, Transport, _authorities
 from syncd.gramps.login import Password
 from syncd.gramps.server import connect
 from syncd.gramps.stream import LONGEST_OBJECT
@@ -253,3 +253,49 @@ def test_certificates(authority: Path, monkeypatch: pytest.MonkeyPatch, kind: st
             assert liar.heads == []
     finally:
         line.close()
+
+
+def test_where_no_certificate_is_shown_none_counts(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a server without TLS no authorities are read, and whoever speaks it all the same is not talked to."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(authority / "good.pem", authority / "good.key")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    line = Transport(patience=0.01, url="http://127.0.0.1")
+    try:
+        with Liar(lambda _: [answer(b"{}")]) as honest:
+            assert line.send("GET", honest.url).status == 200
+        with Liar(lambda _: [answer(b"{}")], tls) as liar:
+            with pytest.raises(Unreachable, match="certificate"):
+                line.send("GET", liar.url, headers={"Authorization": "hunter2"})
+            assert liar.heads == []
+    finally:
+        line.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "counts"),
+    [
+        ("http://family.example", "", False),
+        ("HTTP://family.example", "http://proxy.example:3128", False),
+        ("http://family.example", "https://proxy.example", True),
+        ("https://family.example", "", True),
+        ("family.example", "", True),
+        ("", "", True),
+    ],
+)
+def test_the_authorities_of_the_system_count(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: str, counts: bool
+) -> None:
+    """Wherever a certificate may be shown: by the server, or by a proxy on the way to it."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    if proxy:
+        monkeypatch.setenv("http_proxy", proxy)
+    found = _authorities(url)
+    if counts:
+        assert found is True
+        return
+    assert isinstance(found, ssl.SSLContext)
+    assert found.verify_mode is ssl.CERT_REQUIRED
+    assert found.get_ca_certs() == []
