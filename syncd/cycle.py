@@ -11,10 +11,9 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from syncd.applier.apply import Applier
 from syncd.applier.ledger import Ledger
-from syncd.applier.web import WebChanges
 from syncd.errors import MovedOn, StopError
 from syncd.guard import Circumstances, hold
 from syncd.logger import Logger
@@ -44,6 +43,10 @@ from syncd.reconciler import Inputs, reconcile
 from syncd.scanner import TooWide
 from syncd.state import State
 from syncd.workers import in_order
+
+if TYPE_CHECKING:
+    from syncd.applier.apply import Applier
+    from syncd.applier.web import WebChanges
 
 log = Logger(__name__)
 
@@ -272,7 +275,8 @@ class Cycle:
         ledger.approved = guarded.approved_deletions
         ledger.waiting.clear()
         try:
-            self.applier(guarded, ledger, sizes).apply(actions)
+            if actions:
+                self.applier(guarded, ledger, sizes).apply(actions)
         finally:
             self._remember_conflicts(guarded.plan, ledger, before)
             self._arrival.placed.update(ledger.placed)

@@ -158,13 +158,13 @@ def open_desktop(settings: Settings, environ: Mapping[str, str]) -> DesktopTree 
     Raises:
         ConfigError: Gramps Desktop has its media here, too, and nobody said who makes the media objects.
     """
+    if settings.desktop is None and settings.has_chosen:
+        return None
     from syncd.desktop import ConfiguredTree, UnreadableTrees, choice_error, find_undecided
 
     rules = settings.path_rules()
     if settings.desktop is not None:
         return ConfiguredTree(settings.desktop.tree, environ, settings.media_dir, rules)
-    if settings.has_chosen:
-        return None
     found = find_undecided(environ, settings.media_dir, rules)
     if found.beside:
         raise choice_error(settings, found.beside)

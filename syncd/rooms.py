@@ -13,18 +13,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from syncd import doorstep
 from syncd.adoption import owner
-from syncd.applier.apply import Applier
 from syncd.applier.disk import MediaFolder
 from syncd.applier.family import FamilyObjects
-from syncd.applier.files import FileChanges
 from syncd.applier.ledger import Ledger
-from syncd.applier.remains import Remains
 from syncd.applier.rivals import Rivals
-from syncd.applier.transfers import Transfers
 from syncd.applier.web import NewObjects, WebChanges, new_object
 from syncd.config import Settings, check_media_dir
 from syncd.cycle import Cycle
@@ -50,6 +46,9 @@ from syncd.ports import (
 )
 from syncd.rest import Rest
 from syncd.state import State
+
+if TYPE_CHECKING:
+    from syncd.applier.apply import Applier
 
 PATIENCE = 60.0
 """Seconds for which a single run, that nobody starts again at once, tries a request that fails."""
@@ -282,7 +281,12 @@ class _Builder:
     def _applier(
         self, cycle: Cycle, guarded: Guarded, ledger: Ledger, sizes: Mapping[Checksum, int]
     ) -> Applier:
-        """What carries a guarded plan out."""
+        """What carries a guarded plan out; imported once there is one."""
+        from syncd.applier.apply import Applier  # noqa: PLC0415
+        from syncd.applier.files import FileChanges  # noqa: PLC0415
+        from syncd.applier.remains import Remains  # noqa: PLC0415
+        from syncd.applier.transfers import Transfers  # noqa: PLC0415
+
         store, settings, media = self.arrival.store, self.rooms.settings, self.arrival.media
         assert store is not None
         return Applier(

@@ -12,18 +12,20 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from syncd import __version__
 from syncd.control import places
 from syncd.control.codec import load_error, load_live, load_outcome
-from syncd.control.contract import Live
 from syncd.control.relay import BEAT_SECONDS
 from syncd.control.wire import ANSWER_BYTES, PROTOCOL, Message, SilentError, Wire, WireError
 from syncd.errors import LockedError, SyncdError
 from syncd.model.plan import Outcome
 from syncd.ports import Phase, Progress
 from syncd.supervised import how_to_restart
+
+if TYPE_CHECKING:
+    from syncd.control.contract import Live
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 6 * BEAT_SECONDS

@@ -13,13 +13,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from syncd import errors
-from syncd.control.contract import Live
 from syncd.control.wire import Message, WireError
 from syncd.errors import ExitCode, StopError, SyncdError
 from syncd.model.plan import Outcome
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+    from syncd.control.contract import Live
 
 Value = TypeVar("Value")
 
@@ -126,6 +127,8 @@ def _outcomes() -> TypeAdapter[Outcome]:
 @cache
 def _lives() -> TypeAdapter[Live]:
     from pydantic import TypeAdapter
+
+    from syncd.control.contract import Live
 
     return TypeAdapter(Live)
 
