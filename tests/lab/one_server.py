@@ -60,6 +60,10 @@ ABOUT_SYNCD_ALONE: Mapping[str, tuple[str, Collection[str]]] = {
     "test_hostile_objects": ("what syncd makes of handles that are no names", ()),
     "test_ignoring": ("which files of the folder count", ()),
     "test_killed_everywhere": ("counts the calls of syncd", ()),
+    "test_light_runs": (
+        "what the process imports",
+        ("test_a_run_at_rest_imports_no_more_than_it_needs",),
+    ),
     "test_limits": ("how fast bytes travel", ()),
     "test_lying_network": ("what a proxy makes of answers, whichever release gives them", ()),
     "test_modes": ("what the rules make of one and the same answers", ()),

@@ -6,6 +6,7 @@ import os
 
 from lab.world import World
 from tests.lab.scenario import Document, begin, change_on_web, deeds, ends_in_step, handles, photo
+from tests.slow_imports import FOR_WORK
 
 
 def is_light(document: Document) -> bool:
@@ -132,3 +133,21 @@ def test_under_q_what_is_over_is_news_when_it_comes_back(empty_world: World) -> 
     assert is_light(world.sync())
     bad.write_bytes(photo("bad"))
     assert "bad" in told(world)
+
+
+def test_a_run_at_rest_imports_no_more_than_it_needs(empty_world: World) -> None:
+    """Neither what carries bytes, nor what is for people or for troubles; where there is work, it comes."""
+    world = empty_world
+    at_rest(world, "a.jpg")
+
+    def imported() -> set[str]:
+        run = world.syncd("--once", "--json", env={"PYTHONPROFILEIMPORTTIME": "1"})
+        assert run.code == 0, run
+        return {line.rpartition("|")[2].strip() for line in run.err.splitlines()}
+
+    quiet = imported()
+    assert "syncd.cycle" in quiet
+    assert not set(FOR_WORK) & quiet
+    world.write("b.jpg", photo("b"))
+    assert {"obstore", "syncd.applier.apply"} <= imported()
+    ends_in_step(world)
