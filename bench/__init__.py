@@ -1,1 +1,1 @@
-"""Measurements, on real servers: figures for the documentation, never a test."""
+"""Measurements: syncd against what people would use instead, on the same files and the same servers, in one run."""
