@@ -25,10 +25,12 @@ class Addon:
             "access_token"
         ]
 
-    def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> bytes:
         """One request, and the whole answer; redirects are followed."""
-        request = Request(f"{self.url}{path}", data=body, headers=headers or {}, method=method)  # noqa: S310
-        with urlopen(request, timeout=120) as answer:  # noqa: S310
+        request = Request(f"{self.url}{path}", data=body, headers=headers or {}, method=method)
+        with urlopen(request, timeout=120) as answer:
             found: bytes = answer.read()
         return found
 

@@ -1,0 +1,131 @@
+"""What was measured last, as JSON and as the table of docs/performance.md; and how a new measurement compares with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.comparing import Result
+from bench.peers import versions
+from lab.process import ROOT
+
+FILE = ROOT / "docs" / "measurements" / "performance.json"
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+"""The marks between which the page has the table."""
+
+Record = dict[str, Any]
+
+
+def of_result(result: Result) -> Record:
+    """A result as JSON has it: medians, the rounds' seconds, ratios to syncd's first figure, verdicts."""
+    first = next(iter(result.costs), None)
+    return {
+        "title": result.title,
+        "notes": result.notes,
+        "rounds": max((len(costs) for costs in result.costs.values()), default=0),
+        "contenders": {
+            who: {
+                "seconds": round(cost.seconds, 4),
+                "cpu_seconds": None if cost.cpu_seconds is None else round(cost.cpu_seconds, 3),
+                "mb": None if cost.mb is None else round(cost.mb, 1),
+                "each_seconds": [round(one.seconds, 4) for one in result.costs[who]],
+                "ratio": None if first is None else round(result.times_faster(first, who), 3),
+            }
+            for who, cost in result.medians().items()
+        },
+        "figures": {name: round(value, 6) for name, value in result.figures.items()},
+        "aims": [asdict(verdict) for verdict in result.verdicts],
+    }
+
+
+def read(file: Path = FILE) -> Record:
+    """What is recorded, by the works' names; empty where nothing is."""
+    found: Record = json.loads(file.read_text()) if file.exists() else {}
+    return found
+
+
+def write(results: Iterable[Result], file: Path = FILE) -> None:
+    """Record results, each with the circumstances in which it was measured, in place of those before."""
+    circumstances = {
+        "measured": datetime.now(UTC).date().isoformat(),
+        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain") else ""),
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "processors": os.cpu_count(),
+        "versions": versions(),
+    }
+    works = {**read(file).get("works", {})}
+    works.update({result.name: {**of_result(result), **circumstances} for result in results})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"works": works}, indent=1) + "\n")
+
+
+def draw(page: Path = PAGE, file: Path = FILE) -> None:
+    """Write the table into the page, between its marks."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n\n{table(read(file).get('works', {}))}\n{END}{after}")
+
+
+def table(works: Mapping[str, Record]) -> str:
+    """All works, a row for each contender, in Markdown."""
+    lines = [
+        "| work | who | time | processor | memory | × syncd's time |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, work in works.items():
+        title = f"**{name}**: {work['title']}"
+        for who, cost in work["contenders"].items():
+            lines.append(
+                f"| {title} | {who} | {_seconds(cost['seconds'])} | {_seconds(cost['cpu_seconds'])} | {_mb(cost['mb'])} | "
+                f"{_ratio(cost['ratio'])} |"
+            )
+            title = ""
+        lines += [f"| {title} | {figure} | {value:g} | | | |" for figure, value in work["figures"].items()]
+    lines += ["", "| work | aim | measured | |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {aim['aim']} | {aim['value']:.3g} | {'met' if aim['is_met'] else '**missed**'} |"
+        for name, work in works.items()
+        for aim in work["aims"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def changes(results: Iterable[Result], file: Path = FILE) -> list[str]:
+    """How the ratios of new results compare with the recorded ones, in words."""
+    works = read(file).get("works", {})
+    told = []
+    for result in results:
+        recorded = works.get(result.name, {}).get("contenders", {})
+        for who, cost in of_result(result)["contenders"].items():
+            before = recorded.get(who, {}).get("ratio")
+            was = "not recorded" if before is None else f"{_ratio(before)} when recorded"
+            told.append(f"{result.name}: {who} takes {_ratio(cost['ratio'])} as long as syncd now, {was}")
+    return told
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f} s" if value < 1 else f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+
+
+def _mb(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f} MB"
+
+
+def _ratio(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} ×"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()

@@ -1,0 +1,211 @@
+"""Files on their way: to a server that lacks them, into an empty folder, to a bucket, from a bucket."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench import peers
+from bench.arena import Arena, arena, phase_cost
+from bench.comparing import Contender, Faster, Result, in_turn
+from bench.costs import Cost
+from bench.photos import scans
+from lab.process import LabError
+
+SENDING = ("Reading new files", "Sending files")
+FETCHING = ("Fetching files",)
+EATMYDATA = "eatmydata"
+"""Lets a program's fsync do nothing."""
+
+
+def synced(here: Arena, kind: str, through: str = "") -> tuple[Cost, dict[str, Any]]:
+    """The first run of syncd, which must do nothing but this to all files; and its document."""
+    ran = here.syncd("--once", "--json", through=through)
+    document: dict[str, Any] = json.loads(ran.out)
+    if document["counts"][kind] != len(here.photos.checksums) or document["problems"]:
+        raise LabError(f"not all files were {kind}: {document['counts']} {document['problems'][:3]}")
+    return ran.cost, document
+
+
+def upload_missing(rounds: int, files: int = 300) -> Result:
+    """The objects exist; the server lacks their bytes."""
+    with arena(lambda folder: scans(folder, files)) as here:
+
+        def start() -> None:
+            here.empty_bucket()
+            here.fill_folder()
+            here.forget()
+
+        def checked(run: Callable[[], Cost]) -> Callable[[], Cost]:
+            def both() -> Cost:
+                cost = run()
+                here.check_bucket()
+                return cost
+
+            return both
+
+        return in_turn(
+            "upload-missing",
+            f"{files} files (30 to 800 kB) whose objects exist, sent to a server that lacks them",
+            [
+                Contender("syncd", checked(lambda: synced(here, "uploaded")[0]), start),
+                Contender("sync addon's way", checked(lambda: peers.addon(here, "send")), start),
+            ],
+            [Faster("sync addon's way", 20)],
+            rounds=rounds,
+            notes="whole runs of `syncd --once`, a first contact; the addon's way: one PUT after the other",
+        )
+
+
+def download(rounds: int, files: int = 300) -> Result:
+    """The same into an empty folder."""
+    with arena(lambda folder: scans(folder, files)) as here:
+        here.fill_bucket()
+
+        def start() -> None:
+            here.empty_folder()
+            here.forget()
+
+        def checked(run: Callable[[], Cost]) -> Callable[[], Cost]:
+            def both() -> Cost:
+                cost = run()
+                here.check_folder(here.folder)
+                return cost
+
+            return both
+
+        return in_turn(
+            "download",
+            f"the same {files} into an empty folder",
+            [
+                Contender("syncd", checked(lambda: synced(here, "fetched")[0]), start),
+                Contender("sync addon's way", checked(lambda: peers.addon(here, "fetch")), start),
+            ],
+            [Faster("sync addon's way", 8)],
+            rounds=rounds,
+            notes="whole runs of `syncd --once`, a first contact, verified and fsynced; the addon's way: one GET after the other",
+        )
+
+
+def to_bucket(rounds: int, files: int = 1000) -> Result:
+    """Files into an empty bucket, hashing included."""
+    with arena(lambda folder: scans(folder, files)) as here:
+        here.fill_folder()
+
+        def start() -> None:
+            here.empty_bucket()
+            here.forget()
+
+        def syncd() -> Mapping[str, Cost]:
+            cost, document = synced(here, "uploaded")
+            here.check_bucket()
+            return {"syncd, hashing and sending": phase_cost(document, *SENDING), "syncd, whole run": cost}
+
+        def counted(run: Callable[[], Cost]) -> Callable[[], Cost]:
+            def both() -> Cost:
+                cost = run()
+                found = sum(1 for path in here.keys.rglob("*") if path.is_file())
+                if found != files:
+                    raise LabError(f"{found} of {files} files are in the bucket")
+                return cost
+
+            return both
+
+        who = "syncd, hashing and sending"
+        return in_turn(
+            "to-bucket",
+            f"{files} such files ({round(here.photos.size() / 1e6)} MB) into an empty bucket",
+            [
+                Contender("syncd", syncd, start),
+                Contender(
+                    "s5cmd",
+                    counted(lambda: peers.s5cmd_copy(here, f"{here.photos.folder}/", here.prefix)),
+                    start,
+                ),
+                Contender(
+                    "rclone copy",
+                    counted(lambda: peers.rclone_copy(here, here.photos.folder, _lab(here))),
+                    start,
+                ),
+                Contender(
+                    "aws s3 cp",
+                    counted(lambda: peers.aws_copy(here, here.photos.folder, here.prefix)),
+                    start,
+                ),
+            ],
+            [Faster(peer, who=who) for peer in ("s5cmd", "rclone copy", "aws s3 cp")],
+            rounds=rounds,
+            notes="syncd names the keys by the files' MD5, which it computes within the time; the others by path",
+        )
+
+
+def from_bucket(rounds: int, files: int = 1000) -> Result:
+    """Files from the bucket, verified and fsynced; and the same without fsync."""
+    with arena(lambda folder: scans(folder, files)) as here:
+        here.fill_bucket()
+        copies = here.base / "copies"
+
+        def start() -> None:
+            here.empty_folder()
+            here.forget()
+            _emptied(copies)
+
+        def syncd(name: str, through: str = "") -> Callable[[], Mapping[str, Cost]]:
+            def run() -> Mapping[str, Cost]:
+                cost, document = synced(here, "fetched", through)
+                here.check_folder(here.folder)
+                return {name: phase_cost(document, *FETCHING), f"{name}, whole run": cost}
+
+            return run
+
+        def checked(run: Callable[[], Cost]) -> Callable[[], Cost]:
+            def both() -> Cost:
+                cost = run()
+                here.check_folder(copies, lambda _path, checksum: checksum)
+                return cost
+
+            return both
+
+        def others(name: str, prefix: tuple[str, ...]) -> list[Contender]:
+            return [
+                Contender(
+                    f"rclone copy{name}",
+                    checked(lambda: peers.rclone_copy(here, _lab(here), copies, prefix)),
+                    start,
+                ),
+                Contender(
+                    f"s5cmd{name}",
+                    checked(lambda: peers.s5cmd_copy(here, f"{here.prefix}*", f"{copies}/", prefix)),
+                    start,
+                ),
+            ]
+
+        off = "syncd, fetching, fsync off"
+        return in_turn(
+            "from-bucket",
+            f"{files} files from the bucket ({round(here.photos.size() / 1e6)} MB)",
+            [
+                Contender("syncd", syncd("syncd, fetching"), start),
+                Contender("syncd", syncd(off, EATMYDATA), start),
+                *others("", ()),
+            ],
+            [
+                *(Faster(peer, 1 / 1.2, "syncd, fetching") for peer in ("rclone copy", "s5cmd")),
+                *(Faster(peer, who=off) for peer in ("rclone copy", "s5cmd")),
+            ],
+            rounds=rounds,
+            notes="syncd verifies each file and has it on the disk (fsync) before it gets its name; the others do neither",
+        )
+
+
+def _lab(here: Arena) -> str:
+    """The tree's keys as rclone names them."""
+    return f"lab:{here.prefix.removeprefix('s3://')}"
+
+
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
