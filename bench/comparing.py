@@ -8,6 +8,7 @@ from statistics import median
 from typing import Protocol
 
 from bench.costs import Cost, median_of
+from lab.process import LabError
 
 ROUNDS = 5
 
@@ -114,7 +115,14 @@ def seconds(limit: float, who: str = "syncd") -> AtMost:
 
 def memory(limit: float, who: str = "syncd") -> AtMost:
     """It takes so many millions of bytes of memory at most."""
-    return AtMost("memory", limit, "MB", lambda result: result.medians()[who].mb or 0.0)
+
+    def read(result: Result) -> float:
+        found = result.medians()[who].mb
+        if found is None:  # it counted as none at all, which is always little enough
+            raise LabError(f"{result.name}: the memory of {who} was not measured")
+        return found
+
+    return AtMost("memory", limit, "MB", read)
 
 
 def above(limit: float, peer: str, who: str = "syncd") -> AtMost:
