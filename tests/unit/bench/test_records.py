@@ -1,0 +1,83 @@
+"""What is written down of measurements."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import records
+from bench.comparing import Faster, Result, judged
+from bench.costs import Cost
+
+
+def result(name: str, peer: float, times: float = 2) -> Result:
+    """Of a syncd that takes one second and a peer, with the aim to be so many times as fast."""
+    costs = {"syncd": [Cost(1.0, 0.5, 40.0)], "peer": [Cost(peer)]}
+    return judged(Result(name, f"Title of {name}", costs), [Faster("peer", times)])
+
+
+@pytest.fixture(autouse=True)
+def no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others need not be installed."""
+    monkeypatch.setattr(records, "versions", lambda: {"peer": "1.2"})
+
+
+def test_what_is_recorded(tmp_path: Path) -> None:
+    """Medians, each round, ratios and what became of the aims, with the circumstances."""
+    file = tmp_path / "made" / "performance.json"
+    records.write([result("sending", 3.0)], file)
+    work = json.loads(file.read_text())["works"]["sending"]
+    assert work["contenders"]["peer"] == {
+        "seconds": 3.0,
+        "cpu_seconds": None,
+        "mb": None,
+        "each_seconds": [3.0],
+        "ratio": 3.0,
+    }
+    assert work["aims"] == [{"aim": "≥ 2 × as fast as peer", "value": 3.0, "is_met": True}]
+    assert work["versions"] == {"peer": "1.2"}
+    assert {"measured", "commit", "python", "kernel", "processors"} <= work.keys()
+
+
+def test_one_work_after_the_other(tmp_path: Path) -> None:
+    """A new record takes the place of that work's old one, and leaves the other works."""
+    file = tmp_path / "performance.json"
+    records.write([result("sending", 3.0), result("fetching", 4.0)], file)
+    records.write([result("sending", 5.0)], file)
+    works = records.read(file)["works"]
+    assert works["sending"]["contenders"]["peer"]["ratio"] == 5.0
+    assert works["fetching"]["contenders"]["peer"]["ratio"] == 4.0
+
+
+def test_the_page(tmp_path: Path) -> None:
+    """The table is between the marks; what people wrote around it stays, and drawing again changes nothing."""
+    file, page = tmp_path / "performance.json", tmp_path / "performance.md"
+    page.write_text(f"# Cost\n\nBefore.\n\n{records.BEGIN}\nold\n{records.END}\n\nAfter.\n")
+    records.write([result("sending", 3.0)], file)
+    records.draw(page, file)
+    drawn = page.read_text()
+    assert drawn.startswith(f"# Cost\n\nBefore.\n\n{records.BEGIN}\n")
+    assert drawn.endswith(f"{records.END}\n\nAfter.\n")
+    assert "old" not in drawn
+    assert "Title of sending" in drawn
+    records.draw(page, file)
+    assert page.read_text() == drawn
+
+
+def test_an_aim_that_was_missed_is_published() -> None:
+    """As missed."""
+    works = {name: records.of_result(result(name, 3.0, times)) for name, times in (("one", 2), ("two", 20))}
+    rows = [line for line in records.table(works).splitlines() if "as fast as" in line]
+    assert [("**missed**" in row, "met" in row) for row in rows] == [(False, True), (True, False)]
+
+
+def test_changes(tmp_path: Path) -> None:
+    """New ratios are told beside the recorded ones, also where none is recorded, and nothing is judged."""
+    file = tmp_path / "performance.json"
+    assert any("not recorded" in line for line in records.changes([result("sending", 3.0)], file))
+    records.write([result("sending", 5.0)], file)
+    told = "\n".join(records.changes([result("sending", 3.0)], file))
+    assert "3.00 ×" in told
+    assert "5.00 ×" in told
