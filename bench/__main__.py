@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bench import records
 from bench.comparing import ROUNDS, Result
 from bench.works import resting, scanning, transfers
+from lab.screen import code_of
 
 Run = Callable[[int], Result]
 
@@ -34,8 +35,8 @@ QUICK: Mapping[str, Run] = {
 QUICK_ROUNDS = 2
 
 
-def main() -> int:
-    """Measure what is asked for; tell, and with `--record` write down, what was found."""
+def asked_for() -> argparse.Namespace:
+    """What the command line asks for; ends with 2 where that cannot be."""
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a work; default: all of them")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each contender does it")
@@ -50,31 +51,41 @@ def main() -> int:
         help="small works, whose ratios are compared with the recorded ones; nothing is judged",
     )
     options = parser.parse_args()
+    known = QUICK if options.check else WORKS
+    unknown = [name for name in options.names if name not in known]
+    if unknown:
+        parser.error(f"there is no {'small ' if options.check else ''}work {', '.join(unknown)}")
+    if options.rounds < 1:
+        parser.error(f"a work of {options.rounds} rounds measures nothing")
+    return options
+
+
+def main() -> int:
+    """Measure what is asked for; tell, and with `--record` write down, what was found."""
+    options = asked_for()
     if options.list:
         print("\n".join(WORKS))
-        return 0
-    if options.draw:
+    elif options.draw:
         records.draw()
-        return 0
-    unknown = [name for name in options.names if name not in WORKS]
-    if unknown:
-        print(
-            f"script/bench: there is no work {', '.join(unknown)}; see script/bench --list", file=sys.stderr
-        )
-        return 2
-    if options.check:
-        chosen = {name: run for name, run in QUICK.items() if not options.names or name in options.names}
-        results = [run(QUICK_ROUNDS) for run in chosen.values()]
-        print("\n".join(records.changes(results)))
-        return 0
-    for name in options.names or WORKS:
-        result = WORKS[name](options.rounds)
-        print(records.table({name: records.of_result(result)}), flush=True)
-        if options.record:  # one by one: a long series may be broken off
-            records.write([result])
-            records.draw()
+    elif options.check:
+        _check(options.names or QUICK, record=options.record)
+    else:
+        for name in options.names or WORKS:
+            result = WORKS[name](options.rounds)
+            print(records.table({name: records.of_result(result)}), flush=True)
+            if options.record:  # one by one: a long series may be broken off
+                records.write([result])
+                records.draw()
     return 0
 
 
+def _check(names: Iterable[str], *, record: bool) -> None:
+    """Do small works, and tell how their ratios compare with those of the same small works as recorded."""
+    results = [QUICK[name](QUICK_ROUNDS) for name in names]
+    print("\n".join(records.changes(results)))
+    if record:
+        records.write(results, section=records.CHECKS)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(code_of(main))

@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(path.name for path in (ROOT / "script").iterdir())
 PARSED = {
+    "bench": "bench.__main__",
     "fuzz": "tests.fuzz.__main__",
     "kill-everywhere": "lab.kill_everywhere",
     "lying-network": "lab.lying.__main__",
@@ -73,6 +74,9 @@ def test_what_it_does_not_know(name: str, arguments: list[str]) -> None:
     ("name", "arguments"),
     [
         *((name, ["--bogus"]) for name in PARSED),
+        ("bench", ["bogus"]),
+        ("bench", ["download", "--rounds", "0"]),
+        ("bench", ["--check", "growth"]),
         ("fuzz", ["bogus"]),
         ("kill-everywhere", ["bogus"]),
         ("kill-everywhere", ["--points", "bogus"]),

@@ -74,10 +74,20 @@ def test_an_aim_that_was_missed_is_published() -> None:
 
 
 def test_changes(tmp_path: Path) -> None:
-    """New ratios are told beside the recorded ones, also where none is recorded, and nothing is judged."""
+    """New ratios are told beside the recorded ones of the same small work, also where none is recorded."""
     file = tmp_path / "performance.json"
-    assert any("not recorded" in line for line in records.changes([result("sending", 3.0)], file))
-    records.write([result("sending", 5.0)], file)
-    told = "\n".join(records.changes([result("sending", 3.0)], file))
-    assert "3.00 ×" in told
-    assert "5.00 ×" in told
+    records.write([result("sending", 5.0)], file, records.CHECKS)
+    told = records.changes([result("sending", 3.0), result("fetching", 3.0)], file)
+    assert told == [
+        "sending: peer takes 3.00 × as long as syncd now, 5.00 × when recorded",
+        "fetching: peer takes 3.00 × as long as syncd now, not recorded",
+    ]
+
+
+def test_small_works_are_their_own(tmp_path: Path) -> None:
+    """They are compared with none of full size, and the page shows none of them."""
+    file = tmp_path / "performance.json"
+    records.write([result("sending", 20.0)], file)
+    assert records.changes([result("sending", 3.0)], file)[0].endswith("not recorded")
+    records.write([result("sending", 3.0)], file, records.CHECKS)
+    assert records.read(file)["works"]["sending"]["contenders"]["peer"]["ratio"] == 20.0
