@@ -89,7 +89,9 @@ class Faster:
     def judge(self, result: Result) -> Verdict:
         """By the rounds' ratios."""
         value = result.times_faster(self.who, self.peer)
-        words = f"ahead of {self.peer}" if self.times == 1 else f"≥ {self.times:g} × as fast as {self.peer}"
+        words = f"ahead of {self.peer}" if self.times == 1 else f"≥ {self.times:.3g} × as fast as {self.peer}"
+        if self.who != "syncd":  # a part of its run, or a way to run it: aims of several would read alike
+            words = f"{self.who}: {words}"
         return Verdict(words, value, value >= self.times)
 
 

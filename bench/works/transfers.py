@@ -138,7 +138,8 @@ def to_bucket(rounds: int, files: int = 1000) -> Result:
             ],
             [Faster(peer, who=who) for peer in ("s5cmd", "rclone copy", "aws s3 cp")],
             rounds=rounds,
-            notes="syncd names the keys by the files' MD5, which it computes within the time; the others by path",
+            notes="syncd names the keys by the files' MD5, which it computes within the time; the others by path. "
+            "Its hashing and sending is a part of its run, the others' time is that of their whole command",
         )
 
 
@@ -197,7 +198,9 @@ def from_bucket(rounds: int, files: int = 1000) -> Result:
                 *(Faster(peer, who=off) for peer in ("rclone copy", "s5cmd")),
             ],
             rounds=rounds,
-            notes="syncd verifies each file and has it on the disk (fsync) before it gets its name; the others do neither",
+            notes="syncd verifies each file and has it on the disk (fsync) before it gets its name; the others do not fsync, "
+            "so that fsync is off (eatmydata) for syncd alone. Its fetching is a part of its run, the others' time is that of "
+            "their whole command",
         )
 
 

@@ -107,3 +107,14 @@ def test_memory_that_was_not_measured() -> None:
     """No aim is met by a figure that nobody has: the work that sets such an aim is wrong, and says so."""
     with pytest.raises(LabError, match="memory of syncd"):
         judged(result(ours=[1], theirs=[2], mb=None), [memory(40)])
+
+
+def test_aims_of_several_parts_are_told_apart() -> None:
+    """An aim names whom it judges where that is not syncd as a whole, and its figure can be read."""
+    found = Result("work", "Work", {"syncd, fsync off": [Cost(1)], "syncd": [Cost(1)], "peer": [Cost(2)]})
+    aims = [Faster("peer"), Faster("peer", who="syncd, fsync off"), Faster("peer", 1 / 1.2)]
+    assert [verdict.aim for verdict in judged(found, aims).verdicts] == [
+        "ahead of peer",
+        "syncd, fsync off: ahead of peer",
+        "≥ 0.833 × as fast as peer",
+    ]
