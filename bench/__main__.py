@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from bench import records
 from bench.comparing import ROUNDS, Result
-from bench.works import resting, scanning, transfers
+from bench.works import growth, living, month, resting, scanning, transfers
 from lab.screen import code_of
 
 Run = Callable[[int], Result]
@@ -22,6 +22,10 @@ WORKS: Mapping[str, Run] = {
     "handed-over": resting.handed_over,
     "nothing-changed-100k": resting.nothing_changed_100k,
     "first-scan": scanning.first_scan,
+    "one-saved-file": living.one_saved_file,
+    "rename": living.rename,
+    "growth": growth.growth,
+    "month": month.ordinary_month,
 }
 """All works, by name; each is given the number of rounds."""
 

@@ -2,8 +2,7 @@
 
     .venv/bin/python -m bench.daemon --files 100000 --minutes 60
 
-A family's folder of that many small photos, all of them in Gramps Web and in the bucket, on servers of its own. Each ten share
-their content: rclone's S3 server takes hours to list 100,000 keys. Times are of processor, so that what else the machine does
+A family's folder of that many small photos, all of them in Gramps Web and in the bucket, on servers of its own. Times are of processor, so that what else the machine does
 hardly matters; memory is resident memory. Prints JSON.
 """
 
@@ -13,19 +12,14 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+from bench.arena import Arena, arena
+from bench.photos import thumbnails
 from lab.daemon import RunningDaemon
-from lab.gramps_web import GrampsWeb
-from lab.process import LAB, wait_until
-from lab.s3 import RcloneS3
+from lab.process import wait_until
 from lab.world import World, md5
 from syncd.control.contract import Doing, Live
 
@@ -33,22 +27,8 @@ SAVES = 7
 """Files that are saved, one after the other."""
 BURST = 50_000
 """Files that are touched at once."""
-SHARED = 10
-"""Photos of one content."""
 FEW = 2_000
 """Fewer touched files are looked at one by one."""
-FOLDER = 200
-"""Files a folder."""
-
-
-def photo(number: int) -> bytes:
-    """The bytes of one photo."""
-    return b"\xff\xd8\xff\xe0 photo %09d" % (number // SHARED)
-
-
-def name(number: int) -> str:
-    """Its path."""
-    return f"{number // FOLDER:05}/{number:09}.jpg"
 
 
 def rests(live: Live) -> bool:
@@ -56,40 +36,9 @@ def rests(live: Live) -> bool:
     return live.doing is Doing.IDLE and not live.pending
 
 
-@contextmanager
-def large_world(base: Path, files: int) -> Iterator[World]:
-    """A tree with so many photos, which are in the folder and in the bucket."""
-    objects = "".join(
-        f'<object handle="_h{number:09}" change="1700000000" id="O{number:09}"><file src="{name(number)}" '
-        f'mime="image/jpeg" checksum="{md5(photo(number))}" description="{number}"/></object>'
-        for number in range(files)
-    )
-    export = base / "tree.gramps"
-    export.write_text(
-        '<?xml version="1.0" encoding="UTF-8"?>\n<database xmlns="http://gramps-project.org/xml/1.7.2/">'
-        f'<header><created date="2026-01-01" version="6.0.8"/></header><objects>{objects}</objects></database>'
-    )
-    with RcloneS3(base / "s3", folders_for="24h") as s3:
-        s3.new_bucket("media")
-        server = GrampsWeb(base / "gramps-web", s3=s3)
-        server.release.import_tree(export, base / "tree")
-        with server:
-            world = World.on(server, base / "world", base / "tree")
-            keys = s3.data / "media" / world.tree.id
-            keys.mkdir(parents=True)
-            for number in range(files):
-                content, path = photo(number), world.folder / name(number)
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(content)
-                (keys / md5(content)).write_bytes(content)
-            s3.forget_folders()
-            yield world
-            world.close()
-
-
-def measure(world: World, files: int, minutes: float) -> dict[str, Any]:
+def measure(here: Arena, minutes: float) -> dict[str, Any]:
     """Start the daemon, let it rest, save files, touch many."""
-    world.configure(first_sync="go")
+    world, files = here.world, len(here.photos.checksums)
     begun = time.monotonic()
     daemon = RunningDaemon(world.desktop, verbose=False)
     daemon.start(until=rests, seconds=1800)
@@ -105,7 +54,7 @@ def measure(world: World, files: int, minutes: float) -> dict[str, Any]:
         found["first_saved_file"] = save_one(world, daemon, SAVES)  # an imported tree has no history before
         daemon.wait(rests, "it rests", 900)
         found["one_saved_file"] = [save_one(world, daemon, number) for number in range(SAVES)]
-        found["burst"] = burst(world, daemon, min(BURST, files))
+        found["burst"] = burst(here, daemon, BURST)
         print(json.dumps(found, indent=2), flush=True)
         found["at_rest"] = at_rest(daemon, minutes)
         found["mb_in_the_end"] = megabytes(daemon)
@@ -156,12 +105,14 @@ def has(world: World, content: bytes) -> list[dict[str, Any]]:
     ]
 
 
-def burst(world: World, daemon: RunningDaemon, files: int) -> dict[str, Any]:
+def burst(here: Arena, daemon: RunningDaemon, most_files: int) -> dict[str, Any]:
     """Touch many files at once: events, of which one look at everything must come."""
     daemon.wait(rests, "it rests", 900)
     position, before, most = daemon.position(), daemon.cpu_seconds(), daemon.memory()
-    for number in range(files):
-        os.utime(world.folder / name(number))
+    chosen = [*here.photos.checksums][:most_files]
+    files = len(chosen)
+    for path in chosen:
+        os.utime(here.folder / path)
     while True:
         most = max(most, daemon.memory())
         live = daemon.live()
@@ -189,15 +140,13 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--minutes", type=float, default=60)
     options = parser.parse_args()
-    base = Path(tempfile.mkdtemp(prefix="bench-", dir=LAB))
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     )
-    try:
-        with large_world(base, options.files) as world:
-            found = measure(world, options.files, options.minutes)
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
+    with arena(lambda folder: thumbnails(folder, options.files), keys_for="24h") as here:
+        here.fill_bucket()
+        here.fill_folder()
+        found = measure(here, options.minutes)
     found |= {"commit": commit.stdout.strip(), "python": platform.python_version(), "cores": os.cpu_count()}
     print(json.dumps(found, indent=2))
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.comparing import Result
-from bench.peers import versions
+from bench.peers import BENCH, versions
 from lab.process import ROOT
 
 FILE = ROOT / "docs" / "measurements" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
+PLOT = Path(__file__).with_name("plot.py")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 """The marks between which the page has the table."""
 WORKS, CHECKS = "works", "checks"
@@ -73,10 +74,13 @@ def write(results: Iterable[Result], file: Path = FILE, section: str = WORKS) ->
 
 
 def draw(page: Path = PAGE, file: Path = FILE) -> None:
-    """Write the table into the page, between its marks."""
+    """Write the table into the page, between its marks, and draw how cost grows."""
+    works = read(file).get(WORKS, {})
+    if "growth" in works:
+        subprocess.run([BENCH / "bin" / "python", PLOT, file, file.with_name("growth.svg")], check=True)
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{table(read(file).get('works', {}))}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{table(works)}\n{END}{after}")
 
 
 def table(works: Mapping[str, Record]) -> str:

@@ -1,0 +1,138 @@
+"""What people do every day: save one file, rename a folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from bench.arena import Arena, arena
+from bench.comparing import AtMost, Contender, Result, figure, in_turn, judged
+from bench.costs import Cost
+from bench.daemon import rests, save_one
+from bench.photos import Photos, thumbnails
+from bench.works.resting import settled
+from lab.daemon import RunningDaemon
+from lab.process import LabError
+from syncd.gramps import forms
+
+SERVER = "the server, the same changes in the same batches"
+NAMES = ("album", "Anna's album")
+BATCH = 500
+"""Objects a request, as syncd sends them."""
+
+
+def one_saved_file(rounds: int, files: int = 100_000) -> Result:
+    """A daemon over a large tree."""
+
+    def make(folder: Path) -> Photos:
+        return thumbnails(folder, files)
+
+    with arena(make, keys_for="24h") as here:
+        settled(here)
+        daemon = RunningDaemon(here.world.desktop, verbose=False)
+        daemon.start(until=rests, seconds=900)
+        numbers = iter(range(1, 1 + rounds))
+        with daemon:
+
+            def save() -> Cost:
+                found = save_one(here.world, daemon, next(numbers))
+                return Cost(found["seconds"], found["cpu_seconds"], daemon.memory() / 1e6)
+
+            return in_turn(
+                "one-saved-file",
+                f"one file saved in a tree of {files:,}, daemon running, until it is in Gramps Web",
+                [Contender("syncd", save)],
+                [
+                    AtMost("time", 3, "s", lambda result: result.medians()["syncd"].seconds),
+                    AtMost(
+                        "processor", 0.05, "s", lambda result: result.medians()["syncd"].cpu_seconds or 0.0
+                    ),
+                ],
+                rounds=rounds,
+                notes="with `daemon.settle` of 2 s, its default; processor time and memory are the daemon's",
+            )
+
+
+def rename(rounds: int, files: int = 10_000) -> Result:
+    """All files of a folder get another path."""
+
+    def make(folder: Path) -> Photos:
+        made = thumbnails(folder / NAMES[0], files)
+        return Photos(folder, {f"{NAMES[0]}/{path}": checksum for path, checksum in made.checksums.items()})
+
+    with arena(make) as here:
+        settled(here)
+        album = _Album(here)
+        result = in_turn(
+            "rename",
+            f"a directory of {files:,} files renamed",
+            [
+                Contender("syncd", album.rename_here, album.agree),
+                Contender(SERVER, album.rename_there, album.agree),
+            ],
+            rounds=rounds,
+            notes="the whole run of `syncd --once` against the time that the server takes to answer a bare client",
+        )
+        ratio = AtMost(
+            "× the server's own time", 1.5, "", lambda found: 1 / found.times_faster("syncd", SERVER)
+        )
+        counted = replace(result, figures={"bytes moved": album.size})
+        return judged(counted, [figure("bytes moved", 0, "bytes"), ratio])
+
+
+class _Album:
+    """The folder that is renamed to and fro, on either side."""
+
+    def __init__(self, here: Arena) -> None:
+        self.here = here
+        self.name = NAMES[0]
+        self.size = 0
+        """Bytes that syncd moved for it."""
+
+    def agree(self) -> None:
+        """Bring both sides in step, whoever renamed it last."""
+        if not (self.here.folder / self.name).exists():
+            (self.here.folder / self._other()).rename(self.here.folder / self.name)
+        for _ in range(2):
+            self.here.syncd("--once")
+
+    def rename_here(self) -> Cost:
+        """In the folder; syncd tells Gramps Web."""
+        (self.here.folder / self.name).rename(self.here.folder / self._other())
+        self.name = self._other()
+        ran = self.here.syncd("--once", "--json")
+        document = json.loads(ran.out)
+        if document["counts"]["moved"] != len(self.here.photos.checksums):
+            raise LabError(f"not all were moved: {document['counts']}")
+        self.size += document["bytes_up"] + document["bytes_down"]
+        return ran.cost
+
+    def rename_there(self) -> Cost:
+        """In Gramps Web, by a client that does nothing else: the answers alone are waited for."""
+        before, self.name = self.name, self._other()
+        changes = []
+        for plain in self.here.world.api.media():
+            old = forms.to_raw(plain)
+            if old is None:
+                raise LabError(f"no raw form of {plain['handle']}")
+            if plain["path"].startswith(f"{before}/"):
+                new = {**old, "path": f"{self.name}/{plain['path'].removeprefix(f'{before}/')}"}
+                change = {
+                    "type": "update",
+                    "_class": "Media",
+                    "handle": plain["handle"],
+                    "old": old,
+                    "new": new,
+                }
+                changes.append(change)
+        seconds = 0.0
+        for start in range(0, len(changes), BATCH):
+            begun = time.monotonic()
+            self.here.world.api.json("POST", "/transactions/", json=changes[start : start + BATCH])
+            seconds += time.monotonic() - begun
+        return Cost(seconds)
+
+    def _other(self) -> str:
+        return NAMES[1] if self.name == NAMES[0] else NAMES[0]
