@@ -17,9 +17,10 @@ Curve = list[tuple[int, float]]
 
 
 def curves(record: dict[str, Any], what: str) -> dict[str, Curve]:
-    """Of each kind of run, how much of one thing (`seconds`, `mb`) it took by the number of files."""
+    """Of each kind of run, how much of one thing (`seconds`, `mb`) it took by the number of files; none before it was measured."""
+    growth = record.get("works", {}).get("growth", {})
     found: dict[str, Curve] = {}
-    for name, cost in record["works"]["growth"]["contenders"].items():
+    for name, cost in growth.get("contenders", {}).items():
         match = _NAME.fullmatch(name)
         if match is not None and cost[what] is not None:
             found.setdefault(match["who"], []).append((int(match["files"].replace(",", "")), cost[what]))

@@ -74,7 +74,7 @@ def write(results: Iterable[Result], file: Path = FILE, section: str = WORKS) ->
 
 
 def draw(page: Path = PAGE, file: Path = FILE) -> None:
-    """Write the table into the page, between its marks, and draw how cost grows."""
+    """Write the table into the page, between its marks, and draw how cost grows once that was measured."""
     works = read(file).get(WORKS, {})
     if "growth" in works:
         subprocess.run([BENCH / "bin" / "python", PLOT, file, file.with_name("growth.svg")], check=True)
@@ -113,8 +113,9 @@ def changes(results: Iterable[Result], file: Path = FILE) -> list[str]:
     told = []
     for result in results:
         recorded = works.get(result.name, {}).get("contenders", {})
-        (first, _), *others = of_result(result)["contenders"].items()
-        for who, cost in others:
+        contenders = of_result(result)["contenders"]
+        first = next(iter(contenders), "")
+        for who, cost in [*contenders.items()][1:]:
             before = recorded.get(who, {}).get("ratio")
             was = "not recorded" if before is None else f"{_ratio(before)} when recorded"
             told.append(f"{result.name}: {who} takes {_ratio(cost['ratio'])} as long as {first} now, {was}")

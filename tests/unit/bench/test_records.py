@@ -91,3 +91,10 @@ def test_small_works_are_their_own(tmp_path: Path) -> None:
     assert records.changes([result("sending", 3.0)], file)[0].endswith("not recorded")
     records.write([result("sending", 3.0)], file, records.CHECKS)
     assert records.read(file)["works"]["sending"]["contenders"]["peer"]["ratio"] == 20.0
+
+
+def test_a_work_that_only_counts(tmp_path: Path) -> None:
+    """One without contenders has its figures in the table, and no ratio to compare."""
+    counted = Result("month", "S3 requests of a month", {}, {"cents a month": 0.25})
+    assert records.changes([counted], tmp_path / "performance.json") == []
+    assert "| cents a month | 0.25 |" in records.table({"month": records.of_result(counted)})
