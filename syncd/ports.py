@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from syncd.model import (
     BucketSnapshot,
@@ -301,6 +301,8 @@ class Store(Protocol):
     def get(self, checksum: Checksum, target: BinaryIO, *, advance: Advance = no_progress) -> int:
         """Write the bytes of a key to an open file, hashing on the way; returns the size.
 
+        A file that hashes for itself (`Hashing`) is asked: hashing once more would cost as much as the transfer.
+
         Raises:
             Unexpected: the bytes do not have the checksum.
             MovedOn: there is no such key.
@@ -323,6 +325,14 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close connections; abandon what is under way."""
+
+
+@runtime_checkable
+class Hashing(Protocol):
+    """An open file that hashes what is written to it, from its beginning on."""
+
+    def checksum(self) -> Checksum:
+        """The MD5 of all that was written so far."""
 
 
 class FileServer(Store, Protocol):

@@ -69,7 +69,11 @@ class _Target(io.RawIOBase):
         self._ground = ground
         self._descriptor = descriptor
         self._claim = claim
-        self.digest = hashlib.md5(usedforsecurity=False)
+        self._digest = hashlib.md5(usedforsecurity=False)
+
+    def checksum(self) -> Checksum:
+        """See `syncd.ports.Hashing`."""
+        return Checksum(self._digest.hexdigest())
 
     def writable(self) -> bool:
         return True
@@ -85,7 +89,7 @@ class _Target(io.RawIOBase):
             self._claim.check(len(view))
             syscalls.write(self._descriptor, view)
         self._claim.spend(len(view))
-        self.digest.update(view)
+        self._digest.update(view)
         return len(view)
 
     def seekable(self) -> bool:
@@ -105,7 +109,7 @@ class _Target(io.RawIOBase):
             raise io.UnsupportedOperation("only at the beginning")
         with translated(self._ground.root, "a new file"):
             os.ftruncate(self._descriptor, 0)
-        self.digest = hashlib.md5(usedforsecurity=False)
+        self._digest = hashlib.md5(usedforsecurity=False)
         return 0
 
 
@@ -154,7 +158,7 @@ class Incoming:
         """
         rel = f"{TMP}/{self._checksum}.{self._name}{READY}"
         with translated(self._ground.root, "a new file"):
-            found = self._read_again() if read_again else self._target.digest.hexdigest()
+            found = self._read_again() if read_again else self._target.checksum()
             if found != self._checksum:
                 raise Unexpected(
                     f"the bytes that arrived do not have the checksum {self._checksum}",

@@ -61,6 +61,19 @@ def _models() -> Any:
     return Shared(include_default_search_paths=True)
 
 
+def _moment(text: str) -> datetime:
+    """A time in an answer of S3. botocore's own way to read one takes a millisecond: one second for a page of a listing."""
+    try:
+        found = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found.tzinfo is None:
+        from botocore.utils import parse_timestamp  # noqa: PLC0415 - see above
+
+        return parse_timestamp(text)
+    return found
+
+
 def _lender(session: Session) -> Callable[[], S3Credential]:
     """What obstore asks for credentials.
 
@@ -278,6 +291,7 @@ class Session:
 
         login, core = self._login, Core()
         core.register_component("data_loader", _models())
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
         return boto3.session.Session(
             botocore_session=core,
             profile_name=login.profile if not login.is_plain else None,
