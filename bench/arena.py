@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Arena:
 
     def empty_bucket(self) -> None:
         """No key is there."""
-        shutil.rmtree(self.keys, ignore_errors=True)
+        self.put_away(self.keys)
         self._settle()
 
     def fill_bucket(self) -> None:
@@ -69,13 +70,13 @@ class Arena:
 
     def empty_folder(self) -> None:
         """The media folder has no file."""
-        shutil.rmtree(self.folder)
+        self.put_away(self.folder)
         self.folder.mkdir()
         self._settle()
 
     def fill_folder(self) -> None:
         """The media folder has all files, with new inodes and times."""
-        shutil.rmtree(self.folder)
+        self.put_away(self.folder)
         shutil.copytree(self.photos.folder, self.folder, copy_function=shutil.copyfile)
         self._settle()
 
@@ -84,6 +85,13 @@ class Arena:
         shutil.rmtree(self.world.desktop.state_dir)
         self.world.desktop.state_dir.mkdir()
         shutil.rmtree(self.folder / ".syncd", ignore_errors=True)
+
+    def put_away(self, folder: Path) -> None:
+        """Have a folder gone, but not deleted: for a minute ext4 looks long for an inode that was not freed just now."""
+        if folder.exists():
+            away = self.base / "away" / f"{time.monotonic_ns()}"
+            away.parent.mkdir(exist_ok=True)
+            folder.rename(away)
 
     def _settle(self) -> None:
         self.s3.forget_folders()  # it was written to behind its back

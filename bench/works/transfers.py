@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from bench import peers
@@ -152,7 +150,8 @@ def from_bucket(rounds: int, files: int = 1000) -> Result:
         def start() -> None:
             here.empty_folder()
             here.forget()
-            _emptied(copies)
+            here.put_away(copies)
+            copies.mkdir()
 
         def syncd(name: str, through: str = "") -> Callable[[], Mapping[str, Cost]]:
             def run() -> Mapping[str, Cost]:
@@ -207,8 +206,3 @@ def from_bucket(rounds: int, files: int = 1000) -> Result:
 def _lab(here: Arena) -> str:
     """The tree's keys as rclone names them."""
     return f"lab:{here.prefix.removeprefix('s3://')}"
-
-
-def _emptied(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
