@@ -30,6 +30,7 @@ TRASH = f"{INTERNAL_NAME}/trash"
 PART = ".part"
 """How names end of what `recover` may take away: it is ours, and not finished or not needed."""
 
+_TMP_PARTS = TMP.split("/")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -121,6 +122,8 @@ class Ground:
     shape: threading.RLock = field(default_factory=threading.RLock)
     honest: dict[int, bool] = field(default_factory=dict)
     _fd: int = -1
+    _tmp: int = -1
+    """The descriptor of `.syncd/tmp`, once something was to be found there: each file that arrives is named there thrice."""
 
     def __post_init__(self) -> None:
         self.room = Room(self.root)
@@ -152,6 +155,9 @@ class Ground:
                 os.close(self._fd)
                 self._fd = -1
                 self.honest.clear()
+            if self._tmp >= 0:
+                os.close(self._tmp)
+                self._tmp = -1
 
     @contextmanager
     def at(self, rel: str, *, create: bool = False) -> Iterator[Spot]:
@@ -167,6 +173,9 @@ class Ground:
         *above, name = rel.split("/")
         if any(part in ("", ".", "..") for part in (*above, name)) or not can_be_asked_for(rel):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), rel)
+        if above == _TMP_PARTS:
+            yield Spot(self._opened_tmp(), name, rel)
+            return
         folder = os.dup(self.fd)
         try:
             spelt: list[str] = []
@@ -179,6 +188,18 @@ class Ground:
             yield Spot(folder, name, "/".join([*spelt, name]))
         finally:
             os.close(folder)
+
+    def _opened_tmp(self) -> int:
+        """The descriptor of `.syncd/tmp`.
+
+        Raises:
+            OSError: it is missing, or a link.
+        """
+        with self.shape:
+            if self._tmp < 0:
+                with self.at(TMP) as spot:
+                    self._tmp = os.open(spot.name, _FOLDER, dir_fd=spot.folder)
+            return self._tmp
 
     @contextmanager
     def filled(self, rel: str, fill: Callable[[Spot], None]) -> Iterator[Spot]:

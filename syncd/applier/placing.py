@@ -88,6 +88,7 @@ def _place(ground: Ground, slot: Spot, ready: Ready, wish: Wish) -> Outcome:
     mine = slot.standing()
     if replaces is None:
         with ground.filled(path.text, lambda target: renames.move_out(ground, slot, target)) as target:
+            ready.moved = slot.text == ready.rel
             syscalls.sync_folder(target.folder)
             return Outcome(_as_placed(target, mine, ready))
     with ground.at(path.text) as target:

@@ -35,6 +35,8 @@ class Ready:
     rel: str
     checksum: Checksum
     stamp: FileStamp
+    moved: bool = False
+    """It has another name now, and nothing took its place."""
 
     @property
     def size(self) -> int:
@@ -43,6 +45,8 @@ class Ready:
 
     def discard(self) -> None:
         """Remove it, if it is still there. After an exchange a person's file may lie there: that stays."""
+        if self.moved:
+            return
         try:
             with self.ground.at(self.rel) as spot:
                 now = spot.stamp()
