@@ -241,6 +241,7 @@ class World:
             Installed(self.disks),
             mock.patch.object(doorstep, "open_catalog", self._open_catalog),
             mock.patch.object(doorstep, "open_store", self._open_store),
+            mock.patch.object(doorstep, "expect_bucket"),  # one thread
             mock.patch("syncd.rooms._moment", self._moment),
             mock.patch.object(cycle, "reconcile", self._reconcile),
             mock.patch("syncd.guard.first_contact.FIRST_ADDS", FIRST_ADDS),

@@ -6,7 +6,10 @@ Nothing is asked of a server here; the first call does that.
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ from syncd.errors import ConfigError, FolderError
 from syncd.model.paths import INTERNAL_NAME
 from syncd.pacing import UNLIMITED, Limits, shared
 from syncd.ports import Catalog, DesktopTree, FileServer, MediaLocation, ServedMemory
+from syncd.shield import shield
 
 if TYPE_CHECKING:
     from syncd.bucket import S3Store
@@ -84,6 +88,21 @@ def open_store(settings: Settings, location: MediaLocation) -> S3Store:
         raise disagreement
     assert settings.s3 is not None
     return open_bucket(settings.s3, location, limits_of(settings))
+
+
+def expect_bucket(settings: Settings) -> None:
+    """Have ready what lists a bucket, in a thread: its import takes as long as Gramps Web takes to list its objects."""
+    if settings.s3 is None or "boto3.session" in sys.modules:
+        return
+
+    def prepare() -> None:
+        with suppress(Exception):  # whoever needs it says so
+            from syncd.bucket.session import prepare as prepare_session
+
+            prepare_session()
+
+    with shield:
+        threading.Thread(target=prepare, name="prepare", daemon=True).start()
 
 
 def open_bucket(s3: S3Settings, location: MediaLocation, limits: Limits) -> S3Store:

@@ -33,6 +33,7 @@ from syncd.model.plan import Guarded, Notice
 from syncd.model.policy import Moment
 from syncd.observer import Arrival, Changes, Near, Observer
 from syncd.observer.contents import Contents
+from syncd.observer.whole import is_full_due
 from syncd.opened_later import OpenedLater
 from syncd.ports import (
     Catalog,
@@ -180,11 +181,13 @@ class Rooms:
             rooms.enter_context(doorstep.lock_folder(settings))
             arrival.check_folder()  # again: another state's first run may have come in between
             self._notices += recover(media, state, look_into_trash=task.tidy)
-        server = arrival.check_server()
-        notices, self._notices = [*self._notices, *_told_of_version(server)], []
         near = task.near if same_rules else None
         if task.lightly and not task.full:
             near = self._rest.changes()
+        if task.full or (near is None and is_full_due(state, settings.daemon.full_check_every)):
+            doorstep.expect_bucket(settings)
+        server = arrival.check_server()
+        notices, self._notices = [*self._notices, *_told_of_version(server)], []
         return _Builder(self, arrival, ignored, progress).build(task, near, server), notices
 
     def note_rest(self, cycle: Cycle) -> bool:

@@ -61,6 +61,14 @@ def _models() -> Any:
     return Shared(include_default_search_paths=True)
 
 
+def prepare() -> None:
+    """Import what the first client needs, and read what it has to know: for who has a moment to spare before that."""
+    import boto3.session  # noqa: F401, PLC0415 - see above
+    import botocore.config  # noqa: F401, PLC0415 - see above
+
+    _models().load_service_model("s3", "service-2")
+
+
 def _moment(text: str) -> datetime:
     """A time in an answer of S3. botocore's own way to read one takes a millisecond: one second for a page of a listing."""
     try:
