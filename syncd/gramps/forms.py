@@ -8,6 +8,7 @@ that nothing can be dropped on the way.
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any
 
 from syncd.errors import Unexpected
@@ -71,7 +72,8 @@ def media_object(form: object) -> MediaObject:
             and change == change  # noqa: PLR0124 - NaN is not
         ):
             # A time of an import may be any number.
-            return MediaObject(handle, path, checksum, mime, int(max(-LATEST, min(change, LATEST))))
+            at = int(max(-LATEST, min(change, LATEST)))
+            return MediaObject(intern(handle), intern(path), intern(checksum), intern(mime), at)
     raise Unexpected("Gramps Web gave a media object that cannot be read", "update Gramps Web or syncd")
 
 

@@ -26,6 +26,8 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 def parse_checksum(raw: str) -> Checksum | None:
     """Read a checksum as some record has it; None when it is empty or no MD5 at all."""
+    if _MD5.fullmatch(raw):
+        return Checksum(raw)  # the very same text, which many keep
     text = raw.strip().lower()
     return Checksum(text) if _MD5.fullmatch(text) else None
 

@@ -151,11 +151,9 @@ class Observer:
         """All objects as they are now: from the feed where it suffices, else listed."""
         self.progress.phase(Phase("Asking Gramps Web"))
         state = self.arrival.state
-        seen, cursor = self._known_objects()
+        must_list = not self._listed and (self.full or is_full_due(state, self.full_check_every))
+        seen, cursor = self._known_objects(must_list=must_list)
         gone: frozenset[str] = frozenset()
-        must_list = seen is None or (
-            not self._listed and (self.full or is_full_due(state, self.full_check_every))
-        )
         # An answer to an addition may be lost in a tree that had no history before it: then all of it tells.
         since = cursor or (Cursor(0, 0.0) if has_unsettled_additions(self.arrival.state) else None)
         if since is not None:
@@ -165,12 +163,9 @@ class Observer:
                 settle_additions(self.arrival.state, feed.added)
             if seen is not None and feed.complete and not must_list:
                 return self._remember_changes(seen, feed.changed, feed.cursor or since)
+        expected = self._expected_objects()
+        seen = self._seen = None  # a large tree's objects need not be there twice
         snapshot, cursor = self.arrival.catalog.list()
-        expected = (
-            set(seen.objects)
-            if seen is not None
-            else {link.handle for link in self.arrival.state.links() if link.detached is None}
-        )
         raise_stop(find_listing_stop(len(snapshot.objects), len(expected - gone)))
         self._seen, self._cursor, self._listed = snapshot, cursor, True
         self._stored = None
@@ -178,11 +173,23 @@ class Observer:
             self.arrival.state.replace_objects(snapshot.objects.values())
         return snapshot
 
-    def _known_objects(self) -> tuple[CatalogSnapshot | None, Cursor | None]:
+    def _known_objects(self, *, must_list: bool) -> tuple[CatalogSnapshot | None, Cursor | None]:
+        """What is known, unless all will be listed; and up to where."""
         if self._seen is not None:
             return self._seen, self._cursor
         cursor = self.arrival.state.cursor()
-        return (CatalogSnapshot(self.arrival.state.objects()) if cursor is not None else None), cursor
+        if cursor is None or must_list:
+            return None, cursor
+        return CatalogSnapshot(self.arrival.state.objects()), cursor
+
+    def _expected_objects(self) -> set[str]:
+        """The handles of the objects that a listing should have, or tell of as deleted."""
+        state = self.arrival.state
+        if self._seen is not None:
+            return set(self._seen.objects)
+        if state.cursor() is not None:
+            return state.object_handles()
+        return {link.handle for link in state.links() if link.detached is None}
 
     def _remember_changes(
         self, seen: CatalogSnapshot, changed: Mapping[str, MediaObject | None], cursor: Cursor

@@ -12,6 +12,7 @@ import stat
 import unicodedata
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from sys import intern
 
 from syncd.ignore import IGNORE_FILE, IgnoreRules
 from syncd.model import Checksum, FileStamp, FolderFile, MediaPath, Occupant, Problem
@@ -179,7 +180,7 @@ class Walk:
         claimed: set[str] = set()
         for entry in entries:
             name = entry.name
-            rel = prefix + name
+            rel = intern(prefix + name)
             key = rel
             if not plain or not name.isascii():
                 key = key_prefix + unicodedata.normalize("NFC", name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from sys import intern
 
 from syncd.model import Checksum, Detached, Link, MediaPath
 from syncd.ports import Cursor
@@ -20,10 +21,10 @@ def link_of(row: Row) -> Link:
     """A link from its row."""
     handle, named, path, checksum, inode, detached, restore, asleep, moved_to = row
     return Link(
-        handle=handle,
-        named=as_text(named),
-        path=MediaPath.of(path),
-        checksum=Checksum(checksum),
+        handle=intern(handle),
+        named=intern(as_text(named)),
+        path=MediaPath.of(intern(path)),
+        checksum=Checksum(intern(checksum)),
         inode=unsigned(inode),
         detached=None if detached is None else as_member(Detached, detached),
         restore=bool(restore),
@@ -102,7 +103,8 @@ class Ancestor(Database):
 
     def links(self) -> list[Link]:
         """All links, by handle."""
-        return [link_of(row) for row in self._rows(f"{SELECT_LINKS} ORDER BY handle")]
+        with self._lock:
+            return list(map(link_of, self._rows_by(SELECT_LINKS, "handle")))
 
     def count_links(self) -> int:
         """How many links there are."""

@@ -6,6 +6,7 @@ All of it can be had again from the folder and the servers: losing it costs time
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from sys import intern  # a large tree says each path, handle and checksum several times over
 
 from syncd.model import Checksum, FileStamp, FolderFile, MediaObject, Proof, Served
 from syncd.state.database import Database, Row, as_member, as_stored, as_text, signed, unsigned
@@ -24,14 +25,18 @@ def stamp_of_row(row: Row) -> tuple[str, tuple[FileStamp, Checksum]]:
     stamp = FileStamp(
         size=size, mtime_ns=mtime_ns, ctime_ns=ctime_ns, inode=unsigned(inode), device=unsigned(device)
     )
-    return path, (stamp, Checksum(checksum))
+    return intern(path), (stamp, Checksum(intern(checksum)))
 
 
 def object_of(row: Row) -> MediaObject:
     """A media object from its row."""
     handle, path, checksum, mime, change = row
     return MediaObject(
-        handle=handle, path=as_text(path), checksum=as_text(checksum), mime=as_text(mime), change=change
+        handle=intern(handle),
+        path=intern(as_text(path)),
+        checksum=intern(as_text(checksum)),
+        mime=intern(as_text(mime)),
+        change=change,
     )
 
 
@@ -40,7 +45,8 @@ class Caches(Database):
 
     def stamps(self) -> dict[str, tuple[FileStamp, Checksum]]:
         """What the file system said of each file when it was hashed, and the hash, by `MediaPath.key`."""
-        return dict(map(stamp_of_row, self._rows(SELECT_STAMPS)))
+        with self._lock:
+            return dict(map(stamp_of_row, self._rows_by(SELECT_STAMPS, "path")))
 
     def stamp_rows(self) -> dict[str, tuple[int, int, int, int, int]]:
         """The same without the hash: size, modification and change time in nanoseconds, inode, device, by `MediaPath.key`."""
@@ -76,14 +82,23 @@ class Caches(Database):
 
     def objects(self) -> dict[str, MediaObject]:
         """The media objects as last seen, by handle."""
-        return {item.handle: item for item in map(object_of, self._rows(SELECT_OBJECTS))}
+        with self._lock:
+            return {item.handle: item for item in map(object_of, self._rows_by(SELECT_OBJECTS, "handle"))}
+
+    def object_handles(self) -> set[str]:
+        """The handles of the media objects as last seen."""
+        return {intern(row[0]) for row in self._rows("SELECT handle FROM objects")}
 
     def replace_objects(self, objects: Iterable[MediaObject]) -> None:
         """All objects were listed: these are they. Writes what differs only."""
         with self.batch():
-            seen, listed = self.objects(), {item.handle: item for item in objects}
-            changes: dict[str, MediaObject | None] = dict.fromkeys(seen.keys() - listed.keys())
-            changes.update((handle, item) for handle, item in listed.items() if seen.get(handle) != item)
+            changes: dict[str, MediaObject | None] = {item.handle: item for item in objects}
+            for row in self._rows_by(SELECT_OBJECTS, "handle"):
+                seen = object_of(row)
+                if seen.handle not in changes:
+                    changes[seen.handle] = None
+                elif changes[seen.handle] == seen:
+                    del changes[seen.handle]
             self.change_objects(changes)
 
     def change_objects(self, changes: Mapping[str, MediaObject | None]) -> None:
@@ -131,7 +146,8 @@ class Caches(Database):
     def stored(self) -> dict[Checksum, int]:
         """The sizes of the bucket's keys as last seen."""
         return {
-            Checksum(checksum): size for checksum, size in self._rows("SELECT checksum, size FROM stored")
+            Checksum(intern(checksum)): size
+            for checksum, size in self._rows("SELECT checksum, size FROM stored")
         }
 
     def replace_stored(self, sizes: Mapping[Checksum, int]) -> None:

@@ -107,6 +107,16 @@ class Database:
             part = wanted[start : start + _AT_ONCE]
             yield from self._rows(f"{query} ({', '.join('?' * len(part))})", part)
 
+    def _rows_by(self, query: str, key: str) -> Iterator[Row]:
+        """The rows of a query without conditions, by its first column, which is a key of text; some at a time.
+
+        To be read within the lock, or a batch, where they have to belong together.
+        """
+        after = ""
+        while rows := self._rows(f"{query} WHERE {key} > ? ORDER BY {key} LIMIT ?", (after, _AT_ONCE)):
+            yield from rows
+            after = rows[-1][0]
+
     def _execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Run one statement, in the transaction that is open or in its own."""
         with self._lock, translated(self.path):
