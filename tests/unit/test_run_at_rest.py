@@ -90,3 +90,20 @@ def test_what_is_named_here_exists(tmp_path: Path) -> None:
     """The list names no module that was renamed: each can be imported."""
     _, after = imported(tmp_path, f"for name in {sorted(FOR_WORK)!r}:\n    __import__(name)")
     assert set(FOR_WORK) <= after
+
+
+def test_a_look_at_everything_has_the_bucket_prepared_meanwhile(tmp_path: Path) -> None:
+    """What lists it is imported in a thread, while Gramps Web is asked; a tree without a bucket needs none of it."""
+    action = (
+        "import threading; doorstep.expect_bucket(settings); "
+        "[one.join(60) for one in threading.enumerate() if one.name == 'prepare']"
+    )
+    before, after = imported(tmp_path, action)
+    assert "boto3.session" not in before
+    assert {"boto3.session", "syncd.bucket.session"} <= after
+
+
+def test_without_a_bucket_nothing_is_prepared(tmp_path: Path) -> None:
+    """A server that keeps media on its own disk."""
+    _before, after = imported(tmp_path, "doorstep.expect_bucket(settings.model_copy(update={'s3': None}))")
+    assert "boto3.session" not in after

@@ -46,6 +46,26 @@ def get(store: S3Store, checksum: Checksum) -> bytes:
     return target.getvalue()
 
 
+class Hashed(io.BytesIO):
+    """A target that hashes for itself, and says what it is told to."""
+
+    def __init__(self, says: Checksum) -> None:
+        super().__init__()
+        self.says = says
+
+    def checksum(self) -> Checksum:
+        """What it says."""
+        return self.says
+
+
+def test_a_target_that_hashes_is_asked(stub: Stub, store: S3Store) -> None:
+    """The bytes are hashed once, where they are written; what was found there decides."""
+    stub.script = lambda _request: content(PHOTO)
+    assert store.get(md5(PHOTO), Hashed(md5(PHOTO))) == len(PHOTO)
+    with pytest.raises(Unexpected, match="damaged"):
+        store.get(md5(PHOTO), Hashed(md5(b"other bytes")))
+
+
 def test_slow_down_is_waited_out(stub: Stub, store: S3Store) -> None:
     """A server that is overloaded is asked again, and the upload succeeds."""
     answers = iter([error(503, "SlowDown"), error(500, "InternalError"), stored(PHOTO)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -398,3 +399,23 @@ def test_the_number_of_a_deletion_is_never_used_again(state: State, binding: Bin
     state.drop_undos(["h"])
     state.add_undo("i", "b.jpg", ONE, "[2]", 7.0, why=Why.EDITED_OBJECT)
     assert [(item.id, item.why) for item in state.undos()] == [(3, Why.EDITED_OBJECT)]
+
+
+@pytest.mark.parametrize("number", [0, 1, 499, 500, 501, 1203])
+def test_many_rows_come_whole_and_in_order(state: State, number: int) -> None:
+    """They are read some at a time."""
+    objects = [MediaObject(f"h{one:05}", f"{one}.jpg", "", "image/jpeg", one) for one in range(number)]
+    state.replace_objects(objects)
+    assert list(state.objects().values()) == objects
+    assert state.object_handles() == {item.handle for item in objects}
+
+
+def test_what_is_listed_replaces_what_was_seen(state: State) -> None:
+    """New ones come, changed ones change, missing ones go; what is as it was is not written again."""
+    one, two, three = (MediaObject(name, f"{name}.jpg", "", "image/jpeg", 1) for name in ("a", "b", "c"))
+    state.replace_objects([one, two])
+    changed = replace(two, path="other.jpg")
+    with mock.patch.object(state, "change_objects", wraps=state.change_objects) as written:
+        state.replace_objects([changed, three])
+    assert written.call_args.args == ({"a": None, "b": changed, "c": three},)
+    assert state.objects() == {"b": changed, "c": three}
