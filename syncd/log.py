@@ -159,6 +159,9 @@ _guard_lock = threading.Lock()
 
 _LONGEST = 10_000
 """Characters: looking for addresses takes time that grows with their square."""
+_LONGEST_TOKEN = 2_000
+"""Characters of an address or a token that may stand where a text is cut."""
+_HALF = re.compile(r"\S+\Z")
 
 _TELLING_NAME = re.compile(r"passw|secret|token|authorization|credential|cookie|signature", re.IGNORECASE)
 _PATTERNS = (
@@ -224,10 +227,11 @@ def _spellings(char: str) -> str:
 
 def redact(text: str) -> str:
     """The text without anything that is, or looks like, a secret; what nobody would read to its end is cut."""
-    if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]}…"
     if _guarded_pattern is not None:
         text = _guarded_pattern.sub(BLANK, text)
+    if len(text) > _LONGEST:  # only now: half a secret is not known for one
+        end = text[_LONGEST - _LONGEST_TOKEN : _LONGEST]
+        text = f"{text[: _LONGEST - _LONGEST_TOKEN]}{_HALF.sub('', end)}…"
     for pattern, blanked in _PATTERNS:
         text = pattern.sub(blanked, text)
     return text

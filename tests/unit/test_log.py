@@ -405,6 +405,18 @@ def test_short_secrets_blank_only_words() -> None:
     assert log.redact("about ab, cab") == "about ***, cab"
 
 
+@pytest.mark.parametrize("left", range(0, 30, 3))
+@pytest.mark.parametrize(
+    "secret", ["hunter2-password-of-mine", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"]
+)
+def test_nothing_of_a_secret_is_left_where_a_long_text_is_cut(secret: str, left: int) -> None:
+    """A secret across the end of what is shown is blanked as a whole, and half of a token is left out."""
+    log.guard_secret("hunter2-password-of-mine")
+    shown = log.redact("x" * (log._LONGEST - left - 1) + f" {secret} and more")
+    assert len(shown) <= log._LONGEST + 1
+    assert secret[:4] not in shown
+
+
 def test_the_longer_secret_goes_first() -> None:
     """No half of a secret is left where another begins like it."""
     log.guard_secret("hunter")
