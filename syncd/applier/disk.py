@@ -17,7 +17,6 @@ folder cannot). Methods may be called from several threads.
 from __future__ import annotations
 
 import errno
-import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -37,7 +36,6 @@ from syncd.applier.stage import Incoming, Ready
 from syncd.errors import FolderError
 from syncd.model import Checksum, FolderFile, MediaPath
 from syncd.model.paths import free_name
-from syncd.scanner.hashing import stamp_of
 from syncd.state import TrashEntry
 
 __all__ = ["Blocked", "Incoming", "Marker", "MediaFolder", "Parked", "Placed", "Ready", "Recovered"]
@@ -169,10 +167,7 @@ class MediaFolder:
             Unreadable: it cannot be read to its end; also from what is yielded, where it is read.
         """
         with translated(self.root, file.path.text), self._ground.at(file.path.text) as spot:
-            descriptor = spot.open()
-            if stamp_of(os.fstat(descriptor)) != file.stamp:
-                os.close(descriptor)
-                raise changed(file.path.text)
+            descriptor = spot.open(file.stamp)
         with outgoing.reading(descriptor, file.path.text) as content:
             yield content
 

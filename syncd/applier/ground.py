@@ -95,12 +95,17 @@ class Spot:
         finally:
             os.close(descriptor)
 
-    def open(self) -> int:
-        """Open the regular file for reading."""
+    def open(self, expected: FileStamp | None = None) -> int:
+        """Open the regular file for reading.
+
+        Raises:
+            MovedOn: it is none, or not the one that is expected.
+        """
         descriptor = os.open(
             self.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self.folder
         )
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or expected not in (None, stamp_of(status)):
             os.close(descriptor)
             raise changed(self.text)
         return descriptor

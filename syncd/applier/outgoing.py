@@ -7,7 +7,7 @@ the run as nobody's.
 from __future__ import annotations
 
 import io
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from syncd.applier.failures import unreadable
 
@@ -18,6 +18,17 @@ class _File(io.FileIO):
     def __init__(self, descriptor: int, path: str) -> None:
         super().__init__(descriptor)
         self._path = path
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read some bytes in one call of the system.
+
+        Raises:
+            Unreadable: the disk does not give the bytes.
+        """
+        try:
+            return super().read(-1 if size is None else size) or b""
+        except OSError as error:
+            raise unreadable(error, f"'{self._path}'") from error
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         """Read into a buffer.
@@ -32,5 +43,8 @@ class _File(io.FileIO):
 
 
 def reading(descriptor: int, path: str) -> BinaryIO:
-    """The file behind a descriptor, to be read; closing it closes the descriptor. `path` names it in errors."""
-    return io.BufferedReader(_File(descriptor, path))
+    """The file behind a descriptor, to be read; closing it closes the descriptor. `path` names it in errors.
+
+    Unbuffered: who sends a file reads it in large pieces, and a small one in a single call.
+    """
+    return cast("BinaryIO", _File(descriptor, path))

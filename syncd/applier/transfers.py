@@ -6,6 +6,7 @@ was hashed, and what is fetched stands under no real name before it is verified 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO, TypeVar
@@ -161,15 +162,26 @@ class Transfers:
         self._progress.advance(size=size)
 
     def _each(self, items: Iterable[_Item], work: Callable[[_Item], None]) -> None:
-        """Do all items, several at once; an error that ends the run ends this, and what was not begun is left."""
-        each(
-            items,
-            work,
-            threads=self._threads,
-            name="transfer",
-            is_over=lambda: self._ledger.fatal is not None,
-            give_up=self._store.close,
-        )
+        """Do all items, several at once; an error that ends the run ends this, and what was not begun is left.
+
+        The threads take them by themselves: the one that waits is not woken for each.
+        """
+        left = deque(items)
+
+        def go_on(_thread: int) -> None:
+            while self._ledger.fatal is None:
+                try:
+                    item = left.popleft()
+                except IndexError:
+                    return
+                work(item)
+
+        def give_up() -> None:
+            left.clear()
+            self._store.close()
+
+        threads = max(1, min(self._threads, len(left)))
+        each(range(threads), go_on, threads=threads, name="transfer", give_up=give_up)
 
 
 def _before(action: Fetch, placed: Placed) -> Before:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar, TypeVarTuple
 
+from syncd.bucket.direct import Direct
 from syncd.bucket.failures import Abandoned
 from syncd.shield import shield
 from syncd.workers import awaited
@@ -51,6 +52,7 @@ class Loop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._running: set[concurrent.futures.Future[Any]] = set()
+        self._direct: set[Direct] = set()
         self._closed = False
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -76,14 +78,34 @@ class Loop:
             with self._lock:
                 self._running.discard(future)
 
+    def run_directly(self, begin: Callable[[], Awaitable[T]], seconds: float) -> T:
+        """Begin one call of obstore and wait for it in this thread: `Direct`.
+
+        Raises:
+            Abandoned: `close` was called before it was done.
+            TimeoutError: it took longer.
+        """
+        direct = Direct()
+        try:
+            with self._lock:
+                if self._closed:
+                    raise Abandoned
+                self._direct.add(direct)
+            return direct.run(begin, seconds)
+        finally:
+            with self._lock:
+                self._direct.discard(direct)
+
     def close(self) -> None:
         """Cancel what runs, end the thread. May be called again."""
         with self._lock:
             self._closed = True
-            running = list(self._running)
+            running, direct = list(self._running), list(self._direct)
             loop, thread = self._loop, self._thread
         for future in running:
             future.cancel()
+        for one in direct:
+            one.abandon()
         if loop is not None and thread is not None and thread.is_alive():
             loop.call_soon_threadsafe(loop.stop)
             thread.join(5)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from syncd.bucket.direct import Direct
 from syncd.bucket.failures import Abandoned
 from syncd.bucket.loop import DeafLoop
 from syncd.pacing import UNLIMITED, Limits, Line
@@ -64,7 +65,8 @@ LIBRARIES: dict[str, tuple[Callable[[threading.Thread], bool], Limits]] = {
 def gate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """Before the threads of a library."""
     one = Gate(*LIBRARIES[request.param])
-    monkeypatch.setattr(DeafLoop, "call_soon_threadsafe", one.through(DeafLoop.call_soon_threadsafe))
+    for loop in (DeafLoop, Direct):
+        monkeypatch.setattr(loop, "call_soon_threadsafe", one.through(loop.call_soon_threadsafe))
     yield one
     one.opened.set()
 

@@ -1,0 +1,99 @@
+"""One request of obstore, waited for by the thread that makes it: its answer comes straight from obstore's own threads.
+
+obstore's futures can be cancelled, its plain calls cannot; but a future wants an event loop. One loop that many threads share
+means two changes of thread more for each request, and on few processors these cost more than all else that Python does for it.
+So each request has a loop of its own, which knows only what such a future asks of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio.events import _set_running_loop  # of asyncio's interface for those who write loops
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar, TypeVarTuple, cast
+
+from syncd.bucket.failures import Abandoned
+from syncd.shield import shield
+
+T = TypeVar("T")
+Told = TypeVarTuple("Told")
+
+
+class Direct:
+    """The loop of one request. Others may tell it things at any time, also when nobody looks at it any more."""
+
+    def __init__(self) -> None:
+        self._told: SimpleQueue[Callable[[], object]] = SimpleQueue()
+
+    def run(self, begin: Callable[[], Awaitable[T]], seconds: float) -> T:
+        """Begin a request and wait for its answer.
+
+        Raises:
+            Abandoned: `abandon` was called before it was there.
+            TimeoutError: it took longer.
+        """
+        end = time.monotonic() + seconds
+        future: asyncio.Future[T] | None = None
+        try:
+            with shield:
+                future = self._begun(begin)
+            while not future.done():
+                self._told.get(timeout=max(0.0, end - time.monotonic()))()
+            return future.result()
+        except Empty:
+            raise TimeoutError from None
+        finally:
+            if future is not None:
+                self._give_up(future)
+
+    def abandon(self) -> None:
+        """End the waiting, from another thread."""
+        self._told.put(_abandon)
+
+    def _begun(self, begin: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
+        _set_running_loop(self._as_loop())
+        try:
+            # obstore calls its functions coroutines; what they return are futures.
+            return cast("asyncio.Future[T]", begin())
+        finally:
+            _set_running_loop(None)
+
+    def _give_up(self, future: asyncio.Future[Any]) -> None:
+        """Have obstore let go of the request, if it is not over."""
+        if future.cancel():
+            while not self._told.empty():
+                self._told.get()()
+
+    def _as_loop(self) -> asyncio.AbstractEventLoop:
+        return cast("asyncio.AbstractEventLoop", self)
+
+    # --- what a future asks of its loop ---------------------------------------------------------------------------
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """As of any loop."""
+        return asyncio.Future(loop=self._as_loop())
+
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[*Told], object],
+        *args: *Told,
+        context: Context | None = None,  # noqa: ARG002
+    ) -> None:
+        """Have it called by the thread that waits."""
+        self._told.put(lambda: callback(*args))
+
+    call_soon = call_soon_threadsafe
+
+    def get_debug(self) -> bool:
+        """As of any loop."""
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Nobody waits for what came of a request that was given up."""
+
+
+def _abandon() -> None:
+    raise Abandoned
