@@ -27,9 +27,14 @@ class Direct:
 
     def __init__(self) -> None:
         self._told: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._is_abandoned = False
 
     def run(self, begin: Callable[[], Awaitable[T]], seconds: float) -> T:
         """Begin a request and wait for its answer.
+
+        Args:
+            begin: calls one function of obstore.
+            seconds: for how long to wait.
 
         Raises:
             Abandoned: `abandon` was called before it was there.
@@ -41,17 +46,20 @@ class Direct:
             with shield:
                 future = self._begun(begin)
             while not future.done():
+                if self._is_abandoned:
+                    raise Abandoned
                 self._told.get(timeout=max(0.0, end - time.monotonic()))()
             return future.result()
         except Empty:
             raise TimeoutError from None
         finally:
-            if future is not None:
-                self._give_up(future)
+            with shield:
+                self._let_go(future)
 
     def abandon(self) -> None:
-        """End the waiting, from another thread."""
-        self._told.put(_abandon)
+        """End the waiting; for other threads."""
+        self._is_abandoned = True
+        self._told.put(lambda: None)
 
     def _begun(self, begin: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
         _set_running_loop(self._as_loop())
@@ -61,11 +69,12 @@ class Direct:
         finally:
             _set_running_loop(None)
 
-    def _give_up(self, future: asyncio.Future[Any]) -> None:
-        """Have obstore let go of the request, if it is not over."""
-        if future.cancel():
-            while not self._told.empty():
-                self._told.get()()
+    def _let_go(self, future: asyncio.Future[Any] | None) -> None:
+        """Have obstore end the request if it is not over, and keep nothing that refers to it."""
+        if future is not None:
+            future.cancel()
+        while not self._told.empty():
+            self._told.get()()
 
     def _as_loop(self) -> asyncio.AbstractEventLoop:
         return cast("asyncio.AbstractEventLoop", self)

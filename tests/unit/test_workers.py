@@ -95,6 +95,34 @@ def test_a_wait_for_the_loop_can_be_interrupted_at_any_instant() -> None:
 
 
 @pytest.mark.timeout(120)
+def test_a_wait_for_a_request_can_be_interrupted_at_any_instant() -> None:
+    """As above, where the thread waits for the request itself; each that was begun is over or cancelled."""
+    loop, begun = Loop(), list[asyncio.Future[int]]()
+
+    def answer(future: asyncio.Future[int]) -> None:
+        if not future.cancelled():
+            future.set_result(1)
+
+    def begin() -> asyncio.Future[int]:
+        own = asyncio.get_running_loop()
+        begun[:] = [future for future in begun if not future.done()]
+        begun.append(own.create_future())
+        own.call_soon_threadsafe(answer, begun[-1])
+        return begun[-1]
+
+    def work() -> None:
+        for _ in range(1_000_000):
+            loop.run_directly(begin, 30)
+
+    assert hammered(work, times=200) > 100
+    assert all(future.done() for future in begun)
+    assert loop.run_directly(begin, 30) == 1
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.get_running_loop()
+    loop.close()
+
+
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("what", ["progress", "turns"])
 def test_what_others_wait_for_stays_free(what: str) -> None:
     """Whoever looks on at a run, or waits for a turn on the line, is let in after any number of interruptions."""
