@@ -1,7 +1,8 @@
 """One request of obstore, waited for by the thread that makes it: its answer comes straight from obstore's own threads.
 
-obstore's futures can be cancelled, its plain calls cannot; but a future wants an event loop. One loop that many threads share
-means two changes of thread more for each request, and on few processors these cost more than all else that Python does for it.
+obstore's futures can be cancelled, its plain calls cannot; but a future wants an event loop. A loop that many threads share
+means two changes of thread more for each request, which cost more than all that Python does for a file: on two cores, sixteen
+threads sent 1,000 files of 30 to 800 kB (304 MB; hashed by MD5 and SHA-256) in 1.7 s of processor time, and in 1.4 s without.
 So each request has a loop of its own, which knows only what such a future asks of one.
 """
 

@@ -2,6 +2,7 @@
 
 obstore's plain calls cannot be interrupted; its futures can. What they stand for runs in obstore's own threads, and nobody is
 told when it ended there after its future was cancelled: hence a loop that may still be told things when it is closed.
+Single requests of which there are thousands need no loop between threads: `run_directly`.
 """
 
 from __future__ import annotations

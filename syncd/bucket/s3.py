@@ -9,9 +9,8 @@ Invariants:
   more than a burst, and all else goes through boto3, which fetches what it sends from us in small pieces.
 
 Measured on two cores that the server (rclone) and other work shared, 300 files of 30 to 800 kB, 16 threads, medians
-of 8 runs in turn: `put` 212 files a second against 173 of boto3's `put_object`, `get` 307 against 256, `sizes` 887
-against 604, each for clearly less processor time. obstore's blocking calls are another tenth faster, but they cannot
-be interrupted; hence its futures, on one loop. One loop for reading and hashing too is no faster (208).
+of 8 runs in turn: `get` 307 files a second against 256 of boto3's `get_object`, `sizes` 887 against 604. obstore's blocking
+calls cannot be interrupted; hence its futures: on one loop, or, where a thread waits for a single one, on none (`direct`).
 """
 
 from __future__ import annotations
