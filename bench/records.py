@@ -97,7 +97,9 @@ def table(works: Mapping[str, Record]) -> str:
                 f"{_ratio(cost['ratio'])} |"
             )
             title = ""
-        lines += [f"| {title} | {figure} | {value:g} | | | |" for figure, value in work["figures"].items()]
+        for figure, value in work["figures"].items():
+            lines.append(f"| {title} | {figure} | {value:g} | | | |")
+            title = ""
     lines += ["", "| work | aim | measured | |", "|---|---|---|---|"]
     lines += [
         f"| {name} | {aim['aim']} | {aim['value']:.3g} | {'met' if aim['is_met'] else '**missed**'} |"
