@@ -14,6 +14,11 @@ from bench.works.resting import nothing_to_do, settled
 from lab.process import LabError
 
 SIZES = (1_000, 10_000, 100_000)
+STEEPER = "memory for a further file, in the largest trees against the smallest"
+LINEAR = 1.25
+"""So many times as much is still called linear: among the smallest trees little memory is compared."""
+LEAST_KB = 0.1
+"""A file that takes less is beyond what is measured there."""
 REST, FULL = "syncd --once, nothing changed", "syncd --once --full"
 
 
@@ -22,13 +27,13 @@ def growth(rounds: int, sizes: Sequence[int] = SIZES) -> Result:
     costs: dict[str, Sequence[Cost]] = {}
     for size in sizes:
         costs |= {f"{who}, {size:,} files": found for who, found in _measured(rounds, size).items()}
-    figures = {
-        f"MB for 100,000 more files, from {few:,} to {many:,}": 100_000
-        * (_mb(costs, many) - _mb(costs, few))
-        / (many - few)
+    slopes = {
+        (few, many): kilobytes_a_file(few, _mb(costs, few), many, _mb(costs, many))
         for few, many in itertools.pairwise(sizes)
     }
+    figures = {f"kB for a further file, from {few:,} to {many:,}": kb for (few, many), kb in slopes.items()}
     figures["MB, full cycle"] = _mb(costs, sizes[-1])
+    figures[STEEPER] = steeper(list(slopes.values()))
     result = Result(
         "growth",
         "how cost grows with the tree",
@@ -36,7 +41,17 @@ def growth(rounds: int, sizes: Sequence[int] = SIZES) -> Result:
         figures,
         notes="nothing to do in either; the full one lists folder, Gramps Web and bucket",
     )
-    return judged(result, [figure("MB, full cycle", 250, "MB")])
+    return judged(result, [figure("MB, full cycle", 250, "MB"), figure(STEEPER, LINEAR, "×")])
+
+
+def kilobytes_a_file(few: int, mb: float, many: int, more_mb: float) -> float:
+    """Memory for a further file, between trees of two sizes."""
+    return 1000 * (more_mb - mb) / (many - few)
+
+
+def steeper(slopes: Sequence[float]) -> float:
+    """How many times as much memory a further file takes among many as among few; 1 where memory grows linearly."""
+    return slopes[-1] / max(slopes[0], LEAST_KB)
 
 
 def _measured(rounds: int, files: int) -> Mapping[str, Sequence[Cost]]:
