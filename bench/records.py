@@ -18,6 +18,8 @@ from lab.process import ROOT
 
 FILE = ROOT / "docs" / "measurements" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
+PICTURE = "measurements/growth.svg"
+"""Beside the page."""
 PLOT = Path(__file__).with_name("plot.py")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 """The marks between which the page has the table."""
@@ -76,11 +78,13 @@ def write(results: Iterable[Result], file: Path = FILE, section: str = WORKS) ->
 def draw(page: Path = PAGE, file: Path = FILE) -> None:
     """Write the table into the page, between its marks, and draw how cost grows once that was measured."""
     works = read(file).get(WORKS, {})
+    picture = ""
     if "growth" in works:
-        subprocess.run([BENCH / "bin" / "python", PLOT, file, file.with_name("growth.svg")], check=True)
+        picture = f"![How time and memory grow with the tree]({PICTURE})\n\n"
+        subprocess.run([BENCH / "bin" / "python", PLOT, file, page.parent / PICTURE], check=True)
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{table(works)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{table(works)}\n{picture}{END}{after}")
 
 
 def table(works: Mapping[str, Record]) -> str:

@@ -98,3 +98,22 @@ def test_a_work_that_only_counts(tmp_path: Path) -> None:
     counted = Result("month", "S3 requests of a month", {}, {"cents a month": 0.25})
     assert records.changes([counted], tmp_path / "performance.json") == []
     assert "| cents a month | 0.25 |" in records.table({"month": records.of_result(counted)})
+
+
+def test_the_picture_of_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page shows it once growth was measured, between the marks, and no broken picture before."""
+    drawn: list[Path] = []
+    monkeypatch.setattr("bench.records.subprocess.run", lambda command, **_: drawn.append(command[-1]))
+    monkeypatch.setattr(records, "_git", lambda *_: "")
+    file, page = tmp_path / "measurements" / "performance.json", tmp_path / "performance.md"
+    page.write_text(f"{records.BEGIN}\n{records.END}\n")
+    records.write([result("sending", 3.0)], file)
+    records.draw(page, file)
+    assert "![" not in page.read_text()
+    assert not drawn
+    records.write([result("growth", 3.0)], file)
+    for _ in range(2):
+        records.draw(page, file)
+        between = page.read_text().partition(records.BEGIN)[2].partition(records.END)[0]
+        assert between.count("](measurements/growth.svg)") == 1
+    assert drawn[0] == tmp_path / "measurements" / "growth.svg"
