@@ -92,7 +92,7 @@ def save_one(world: World, daemon: RunningDaemon, number: int) -> dict[str, floa
     wait_until(lambda: bool(has(world, content)), "it is in Gramps Web", 900)
     seconds = time.monotonic() - begun
     daemon.wait(rests, "it rests", 900)
-    return {"seconds": round(seconds, 2), "cpu_seconds": round(daemon.cpu_seconds() - before, 3)}
+    return {"seconds": round(seconds, 2), "cpu_seconds": round(daemon.cpu_seconds() - before, 4)}
 
 
 def has(world: World, content: bytes) -> list[dict[str, Any]]:
