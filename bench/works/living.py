@@ -51,7 +51,8 @@ def one_saved_file(rounds: int, files: int = 100_000) -> Result:
                     ),
                 ],
                 rounds=rounds,
-                notes="with `daemon.settle` of 2 s, its default; processor time and memory are the daemon's",
+                notes="with `daemon.settle` of 2 s, its default; processor time and memory are the daemon's, which also answers when it is "
+                "asked whether it rests",
             )
 
 
@@ -127,6 +128,8 @@ class _Album:
                     "new": new,
                 }
                 changes.append(change)
+        if len(changes) != len(self.here.photos.checksums):
+            raise LabError(f"{len(changes)} objects are in {before}")
         seconds = 0.0
         for start in range(0, len(changes), BATCH):
             begun = time.monotonic()
