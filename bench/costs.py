@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 import time
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from lab.process import LabError
+from lab.process import LabError, plain_environment
 
 TIME = "/usr/bin/time"
 """GNU time. A program that Python starts by itself would be said to have used at least Python's own memory."""
@@ -50,6 +49,9 @@ def run(
 ) -> Ran:
     """Run a command to its end, its output kept out of the way.
 
+    It has the lab's environment and `env`. The caller's may forbid Python to keep what it compiles: syncd then compiled itself in
+    each run, as no installed one does.
+
     Raises:
         LabError: its exit code is none of `ok`; what it said is quoted.
     """
@@ -57,7 +59,7 @@ def run(
         begun = time.monotonic()
         done = subprocess.run(
             [TIME, "--quiet", "-f", "%U %S %M", "-o", figures.name, "--", *command],
-            env={**os.environ, **env},
+            env={**plain_environment(), **env},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -62,3 +62,15 @@ def test_medians() -> None:
     costs = [Cost(1, 0.9, 50), Cost(9, 0.1, 70), Cost(2, 0.2, 10)]
     assert median_of(costs) == Cost(2, 0.2, 50)
     assert median_of([Cost(3), Cost(5)]) == Cost(4, None, None)
+
+
+@needs_time
+def test_python_may_keep_what_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the caller's environment says: a program that compiles itself in each run is not what people have installed."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("AWS_PROFILE", "somebody's")
+    (tmp_path / "module.py").write_text("")
+    code = "import os, sys; sys.path.insert(0, '.'); import module; print('AWS_PROFILE' in os.environ)"
+    ran = run([sys.executable, "-S", "-c", code], env={}, cwd=tmp_path)
+    assert [*tmp_path.glob("__pycache__/module.*.pyc")]
+    assert ran.out.strip() == "False"
