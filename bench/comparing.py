@@ -156,7 +156,7 @@ def in_turn(
             found = contender.run()
             for who, cost in (found if isinstance(found, Mapping) else {contender.name: found}).items():
                 costs.setdefault(who, []).append(cost)
-                say(f"  {name}, round {number + 1}: {who} {cost.seconds:.3f} s")
+                say(f"  {name}, round {number + 1}: {who} {cost}")
     order = sorted(costs, key=lambda who: not who.startswith("syncd"))
     return judged(Result(name, title, {who: costs[who] for who in order}, notes=notes), aims)
 

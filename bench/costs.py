@@ -30,6 +30,10 @@ class Cost:
     cpu_seconds: float | None = None
     mb: float | None = None
 
+    def __str__(self) -> str:
+        cpu = "" if self.cpu_seconds is None else f", processor {self.cpu_seconds:.3f} s"
+        return f"{self.seconds:.3f} s{cpu}" + ("" if self.mb is None else f", {self.mb:.0f} MB")
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:

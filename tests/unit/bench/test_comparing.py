@@ -118,3 +118,14 @@ def test_aims_of_several_parts_are_told_apart() -> None:
         "syncd, fsync off: ahead of peer",
         "≥ 0.833 × as fast as peer",
     ]
+
+
+def test_each_round_is_told_in_full() -> None:
+    """A work may break off, or take long to clean up: what was measured by then is on the screen, memory and all."""
+    told: list[object] = []
+    costs = iter((Cost(1.5, 0.25, 40.4), Cost(2.0)))
+    in_turn("work", "Work", [Contender("peer", lambda: next(costs))], rounds=2, say=told.append)
+    assert told == [
+        "  work, round 1: peer 1.500 s, processor 0.250 s, 40 MB",
+        "  work, round 2: peer 2.000 s",
+    ]
