@@ -55,7 +55,7 @@ def test_large_bucket_is_split_by_first_digit(stub: Stub, store: S3Store) -> Non
 
     stub.script = script
     assert sorted(store.list().sizes) == everything
-    assert len(stub.requests) == 4 + 16 * 3
+    assert len(stub.requests) == 12 + 16 * 3
 
 
 def test_repeating_token(stub: Stub, store: S3Store) -> None:
