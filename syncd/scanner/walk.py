@@ -218,7 +218,7 @@ class Walk:
             kind = Occupant.SYMLINK if mode == stat.S_IFLNK else Occupant.SPECIAL
             self.occupied.setdefault(key, kind)
             return None
-        if not self._usable(path.name, rel, key, claimed):
+        if not self._usable(path.name, rel, key, claimed, is_folder=mode == stat.S_IFDIR):
             return None
         if mode == stat.S_IFDIR:
             self.occupied[key] = Occupant.FOLDER
@@ -241,7 +241,7 @@ class Walk:
             return False
         return True
 
-    def _usable(self, name: str, rel: str, key: str, claimed: set[str]) -> bool:
+    def _usable(self, name: str, rel: str, key: str, claimed: set[str], *, is_folder: bool) -> bool:
         """Whether a file or folder can be carried under this name; a problem if not."""
         if not name.isprintable():
             problem = trouble.bad_name(rel)
@@ -252,6 +252,9 @@ class Walk:
                 return False
         if key in claimed:
             self.problems.append(trouble.same_name(rel))
+            if is_folder or self.occupied.get(key) is Occupant.FOLDER:
+                # What lies in the one that is not looked through may be what was known below this name.
+                self.occupied[key] = Occupant.UNREADABLE
             return False
         claimed.add(key)
         self.occupied.pop(key, None)

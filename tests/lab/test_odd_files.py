@@ -321,3 +321,24 @@ def test_a_disk_that_takes_an_exchange_for_a_rename(empty_world: World, tmp_path
         assert sorted(world.desktop.trash()) == sorted([photo(0), photo(1)])
         assert {photo(number) for number in (2, 3, 10, 11, 12, 13)} <= set(world.desktop.files().values())
         assert_settled(world)
+
+
+def test_a_folder_beside_one_that_looks_the_same(empty_world: World) -> None:
+    """A second copy from a Mac brings a name whose accents are stored in another way: nothing that was synced is gone."""
+    world = empty_world
+    plain, mac = (unicodedata.normalize(form, "Büro") for form in ("NFC", "NFD"))
+    world.write(f"{mac}/a.jpg", photo(1))
+    world.write(f"{mac}/b.jpg", photo(2))
+    world.sync()
+    (world.folder / mac).rename(world.folder / plain)
+    world.sync()
+    world.write(f"{mac}/c.jpg", photo(3))
+    document = world.sync(code=1)
+    assert [action["kind"] for action in document["actions"]] == ["uploaded", "added"]
+    assert len(world.catalog()) == 3
+    for name in ("a.jpg", "b.jpg"):
+        (world.folder / plain / name).rename(world.folder / mac / name)
+    (world.folder / plain).rmdir()
+    world.sync()
+    assert world.sync()["actions"] == []
+    assert len(world.catalog()) == 3

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -684,3 +685,27 @@ def test_a_file_is_not_reached_through_a_link(tmp_path: Path) -> None:
             open_folder(root, "a/b")
     finally:
         os.close(root)
+
+
+@pytest.mark.parametrize("twin", ["folder", "file"])
+@pytest.mark.parametrize("known", ["NFC", "NFD"])
+def test_what_lies_in_one_of_two_that_look_the_same_is_not_gone(
+    tmp_path: Path, known: str, twin: str
+) -> None:
+    """Only one of the two can be looked through: nobody knows what became of the files that were below that name."""
+    spelt = {form: unicodedata.normalize(form, "Büro") for form in ("NFC", "NFD")}
+    (tmp_path / spelt[known]).mkdir()
+    (tmp_path / spelt[known] / "a.jpg").write_bytes(b"a")
+    before = look(tmp_path)
+    (tmp_path / spelt[known]).rename(tmp_path / spelt["NFC"])
+    if twin == "folder":
+        (tmp_path / spelt["NFD"]).mkdir()
+        (tmp_path / spelt["NFD"] / "b.jpg").write_bytes(b"b")
+    else:
+        (tmp_path / spelt["NFD"]).write_bytes(b"a file")
+    found = look(tmp_path, rows(before))
+    path = MediaPath.of(f"{spelt['NFC']}/a.jpg")
+    assert len(found.snapshot.problems) == 1
+    assert found.snapshot.at(path) is None
+    assert found.snapshot.is_unknown(path)
+    assert path.key not in found.vanished
