@@ -55,10 +55,15 @@ def asked_for() -> argparse.Namespace:
         help="small works, whose ratios are compared with the recorded ones; nothing is judged",
     )
     options = parser.parse_args()
+    if (options.list or options.draw) and len(sys.argv) > 2:
+        parser.error("--list and --draw stand alone")
+    if options.check and options.rounds != ROUNDS:
+        parser.error("--check has its own number of rounds")
     known = QUICK if options.check else WORKS
     unknown = [name for name in options.names if name not in known]
     if unknown:
-        parser.error(f"there is no {'small ' if options.check else ''}work {', '.join(unknown)}")
+        kind = "small work" if options.check else "work"
+        parser.error(f"there is no {kind} {', '.join(unknown)}; there are: {', '.join(known)}")
     if options.rounds < 1:
         parser.error(f"a work of {options.rounds} rounds measures nothing")
     return options

@@ -89,6 +89,8 @@ def draw(page: Path = PAGE, file: Path = FILE) -> None:
 
 def table(works: Mapping[str, Record]) -> str:
     """All works, a row for each contender, in Markdown."""
+    if not works:
+        return "Nothing has been recorded yet.\n"
     lines = [
         "| work | who | time | processor | memory | × syncd's time |",
         "|---|---|---|---|---|---|",

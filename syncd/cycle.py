@@ -164,6 +164,11 @@ class Cycle:
             and (observed.scope is None or self.rested)
         )
 
+    @property
+    def has_listed(self) -> bool:
+        """Whether this run listed all objects of Gramps Web, and all keys of the bucket."""
+        return self.observer.has_listed
+
     def so_far(self) -> Outcome:
         """What was done, of a run that did not come to its end."""
         ledger = self._ledger

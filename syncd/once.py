@@ -41,7 +41,7 @@ def run_once(settings: Settings, *, full: bool, dry_run: bool, progress: Progres
         ):
             outcome = replace(cycle.run(), phases=clocked.took())
             with cycle.state.batch():
-                note_whole(cycle.state, outcome)
+                note_whole(cycle.state, outcome, is_full=cycle.has_listed)
                 is_quiet = rooms.note_rest(cycle) and not notices and not has_told(cycle.state)
             outcome = replace(outcome, is_quiet=is_quiet)
     except StopError as error:

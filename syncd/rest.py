@@ -63,6 +63,7 @@ class Rest:
             or binding.first_contact
             or arrival.store is None
             or arrival.files is not None  # nothing that lies on a server's own disk is decided near
+            or state.cursor() is None  # without a history of Gramps Web nobody can say what changed there
             or not self._is_plain()
             or state.unlinked(UNLINKED_AT_MOST) is None
         ):

@@ -28,9 +28,6 @@ _MOST_BYTES = 1 << 17
 _CUTS = (200, 50, 10, 0)
 """How many entries of each list are kept: the first number with which all fits."""
 
-_CLOCK_SECONDS = 1.0
-"""By how much a run's own duration may be short."""
-
 
 class Kind(StrEnum):
     """What a run looked at."""
@@ -38,7 +35,7 @@ class Kind(StrEnum):
     FULL = "full"
     """Everything was listed."""
     WALK = "walk"
-    """The folder, and what the history of Gramps Web named."""
+    """The folder, if only to see what differs from the stat cache, and what the history of Gramps Web named."""
     DELTA = "delta"
     """A few paths and objects."""
 
@@ -120,15 +117,13 @@ def note_near(state: State, outcome: Outcome, looked_at: AbstractSet[str]) -> No
         note_outcome(state, outcome, Kind.DELTA, time.time(), looked_at)
 
 
-def note_whole(state: State, outcome: Outcome) -> None:
-    """As `note_outcome`, now, of a run that looked at the whole folder; the state knows whether it listed all else, too.
+def note_whole(state: State, outcome: Outcome, *, is_full: bool) -> None:
+    """As `note_outcome`, now, of a run that went through the whole folder; `is_full`: that listed all else, too.
 
     Raises:
         StateError: it cannot be written.
     """
-    now, full = time.time(), state.last_full()
-    is_full = full is not None and now - outcome.seconds - _CLOCK_SECONDS <= full <= now
-    note_outcome(state, outcome, Kind.FULL if is_full else Kind.WALK, now)
+    note_outcome(state, outcome, Kind.FULL if is_full else Kind.WALK, time.time())
 
 
 def note_failure(state: State, error: SyncdError, at: float) -> None:

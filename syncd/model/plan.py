@@ -369,7 +369,7 @@ NOTHING_BEFORE = Before()
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """How long a part of a run took: seconds of wall time, and the files and bytes that it told of as dealt with."""
+    """How long a part of a run took: seconds of wall time, and the files and bytes that it told of as read or carried."""
 
     name: str
     seconds: float = 0.0

@@ -84,6 +84,11 @@ class Observer:
         """Up to where Gramps Web was seen."""
         return self._cursor
 
+    @property
+    def has_listed(self) -> bool:
+        """Whether everything was listed in this run."""
+        return self._listed
+
     def observe(self) -> Observed:
         """Look at folder, Gramps Web and bucket.
 
@@ -252,8 +257,9 @@ class Observer:
         if self.keep and self._cursor != state.cursor():
             state.set_cursor(self._cursor)
         if self.keep and self._listed:
+            is_first = state.last_full() is None  # nothing of ours can be days old
             state.set_last_full(time.time())
-            if self.arrival.store is not None:
+            if self.arrival.store is not None and not is_first:
                 with suppress(ServerError):  # leftovers cost a little space; some keys may not list them
                     self.arrival.store.abort_stale_uploads()
 

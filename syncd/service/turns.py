@@ -215,7 +215,7 @@ class Turns:
             self.watcher.scanned(walked.seconds)
             self.watcher.compare(walked.folders)
         with suppress(SyncdError):
-            note_whole(cycle.state, outcome)
+            note_whole(cycle.state, outcome, is_full=cycle.has_listed)
 
     def _look_again(self, unsure: AbstractSet[str], young: AbstractSet[str]) -> None:
         """Have files handed over once more that could not be judged yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,17 +166,12 @@ def test_unknown_words_are_nothing(state: State) -> None:
 
 
 def test_whole_runs_know_what_they_listed(state: State) -> None:
-    """Whether all was listed in the run's own time is in the state."""
-    note_whole(state, Outcome(seconds=1.0))
-    assert read_last(state).kind is Kind.WALK
-    state.set_last_full(0.0)
-    note_whole(state, Outcome(seconds=1.0))
-    assert read_last(state).kind is Kind.WALK
-    import time
-
+    """A run right after one that listed everything is none of that kind."""
     state.set_last_full(time.time())
-    note_whole(state, Outcome(seconds=1.0))
+    note_whole(state, Outcome(seconds=1.0), is_full=True)
     assert read_last(state).kind is Kind.FULL
+    note_whole(state, Outcome(seconds=1.0), is_full=False)
+    assert read_last(state).kind is Kind.WALK
 
 
 def test_what_ends_a_block_is_noted(state: State) -> None:
