@@ -7,7 +7,8 @@ only; and where it has to wait itself, it is for a `SimpleQueue`, which leaves n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from types import TracebackType
@@ -125,6 +126,53 @@ def each(
         except BaseException:
             give_up()
             raise
+
+
+def share(
+    items: Iterable[Item],
+    go_on: Callable[[Iterator[Item]], None],
+    *,
+    threads: int,
+    name: str,
+    give_up: Callable[[], None] = lambda: None,
+    initializer: Callable[[], None] | None = None,
+) -> None:
+    """Have threads share items; each takes the next one by itself, so that the thread that waits is not woken for each.
+
+    Args:
+        items: all are at hand.
+        go_on: called once in each thread, with what gives it one item after the other until none is left.
+        threads: how many, at most as many as there are items.
+        name: what they are called.
+        give_up: called when an error or an interruption ends this early, before the threads are waited for.
+        initializer: called in each thread first.
+
+    Raises:
+        Exception: the first that `go_on` raised; what was not begun is left.
+    """
+    left = deque(items)
+
+    def taken() -> Iterator[Item]:
+        while True:
+            try:
+                yield left.popleft()
+            except IndexError:
+                return
+
+    def stop() -> None:
+        left.clear()  # the threads end with the item they are at
+        give_up()
+
+    number = min(max(1, threads), len(left))
+    if number:
+        each(
+            range(number),
+            lambda _thread: go_on(taken()),
+            threads=number,
+            name=name,
+            give_up=stop,
+            initializer=initializer,
+        )
 
 
 def in_order(

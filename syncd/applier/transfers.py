@@ -6,8 +6,7 @@ was hashed, and what is fetched stands under no real name before it is verified 
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO, TypeVar
 
@@ -20,7 +19,7 @@ from syncd.model import Checksum, FolderFile
 from syncd.model.plan import NOTHING_BEFORE, Before, Done, Fetch, KeepLoser, Upload
 from syncd.ports import Progress, Store
 from syncd.scanner.hashing import checksum_of, looks_as_read
-from syncd.workers import each
+from syncd.workers import share
 
 _Item = TypeVar("_Item")
 
@@ -162,26 +161,15 @@ class Transfers:
         self._progress.advance(size=size)
 
     def _each(self, items: Iterable[_Item], work: Callable[[_Item], None]) -> None:
-        """Do all items, several at once; an error that ends the run ends this, and what was not begun is left.
+        """Do all items, several at once; an error that ends the run ends this, and what was not begun is left."""
 
-        The threads take them by themselves: the one that waits is not woken for each.
-        """
-        left = deque(items)
-
-        def go_on(_thread: int) -> None:
-            while self._ledger.fatal is None:
-                try:
-                    item = left.popleft()
-                except IndexError:
+        def go_on(taken: Iterator[_Item]) -> None:
+            for item in taken:
+                if self._ledger.fatal is not None:
                     return
                 work(item)
 
-        def give_up() -> None:
-            left.clear()
-            self._store.close()
-
-        threads = max(1, min(self._threads, len(left)))
-        each(range(threads), go_on, threads=threads, name="transfer", give_up=give_up)
+        share(items, go_on, threads=self._threads, name="transfer", give_up=self._store.close)
 
 
 def _before(action: Fetch, placed: Placed) -> Before:

@@ -6,7 +6,7 @@ import gc
 import os
 import stat
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from syncd.scanner.hashing import Reader, Unsettled, can_vouch
 from syncd.scanner.manners import give_way
 from syncd.scanner.mounts import hidden, not_mounted, on_absent_disks
 from syncd.scanner.walk import Known, Unrest, Walk
-from syncd.workers import each
+from syncd.workers import share
 
 CALM = Unrest()
 """Nobody is known to write anything."""
@@ -162,33 +162,21 @@ def read_files(walk: Walk, progress: Progress, threads: int, unrest: Unrest = CA
     walk.young |= {path.key for path, stamp in walk.to_read if unrest.is_young(path.key, stamp, now_ns)}
     held = {path.key for path, _stamp in walk.to_read if path.key in walk.young or path.key in unrest.busy}
     walk.occupied.update(dict.fromkeys(held, Occupant.BUSY))
-    todo = deque((path, stamp) for path, stamp in walk.to_read if path.key not in held)
+    todo = [(path, stamp) for path, stamp in walk.to_read if path.key not in held]
     if not todo:
         return []
     progress.phase(Phase("Reading new files", len(todo), sum(stamp.size for _path, stamp in todo)))
     fresh: list[FolderFile] = []
 
-    def read_on() -> None:
+    def read_on(taken: Iterator[tuple[MediaPath, FileStamp]]) -> None:
         reader = Reader.at(walk.root, lambda size: progress.advance(size=size))
-        while True:
-            try:
-                path, stamp = todo.popleft()
-            except IndexError:
-                return
+        for path, stamp in taken:
             file = _read_one(walk, reader, path, stamp)
             if file is not None:
                 fresh.append(file)
             progress.advance(files=1)
 
-    readers = min(max(1, threads), len(todo))
-    each(
-        range(readers),
-        lambda _reader: read_on(),
-        threads=readers,
-        name="scan",
-        give_up=todo.clear,  # let the threads end with the file they are at
-        initializer=give_way,
-    )
+    share(todo, read_on, threads=threads, name="scan", initializer=give_way)
     for file in fresh:
         walk.files[file.path.key] = file
     return fresh

@@ -17,7 +17,7 @@ from syncd.bucket.loop import Loop
 from syncd.control.relay import Relay
 from syncd.pacing import Line
 from syncd.shield import shield
-from syncd.workers import Workers, each, in_order, result_of
+from syncd.workers import Workers, each, in_order, result_of, share
 
 
 class Stopped(BaseException):
@@ -247,3 +247,34 @@ def test_each_result_is_handed_out_once() -> None:
         assert result_of(started[0]) == 1
         with pytest.raises(ZeroDivisionError):
             result_of(started[1])
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 200])
+def test_threads_share_items(number: int) -> None:
+    """Each item is taken once, by no more threads than there are items."""
+    taken: list[int] = []
+    threads: list[int] = []
+
+    def go_on(items: Iterator[int]) -> None:
+        threads.append(1)
+        taken.extend(items)
+
+    share(range(number), go_on, threads=4, name="t")
+    assert sorted(taken) == list(range(number))
+    assert len(threads) == min(4, number)
+
+
+def test_an_error_leaves_what_was_not_begun() -> None:
+    """The thread that waits gives up, and raises what the other raised."""
+    begun: list[int] = []
+    given_up: list[bool] = []
+
+    def go_on(items: Iterator[int]) -> None:
+        for item in items:
+            begun.append(item)
+            raise ValueError("the first one")
+
+    with pytest.raises(ValueError, match="the first one"):
+        share(range(100), go_on, threads=2, name="t", give_up=lambda: given_up.append(True))
+    assert len(begun) <= 2
+    assert given_up == [True]
