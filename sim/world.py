@@ -216,9 +216,7 @@ class World:
         return there is not None and md5(there) == form["checksum"]
 
     def _open_store(self, settings: Settings, location: MediaLocation) -> SimStore:
-        disagreement = doorstep.compare(settings, location)
-        if disagreement is not None:
-            raise disagreement
+        doorstep.see_that_they_agree(settings, location)
         return SimStore(self.bucket, self._befall_bucket, lambda what: self._call("bucket", what))
 
     def _into_bucket(self, digest: str, body: bytes) -> None:

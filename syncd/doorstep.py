@@ -71,9 +71,7 @@ def open_files(
     Raises:
         ConfigError: a bucket is configured.
     """
-    disagreement = compare(settings, location)
-    if disagreement is not None:
-        raise disagreement
+    see_that_they_agree(settings, location)
     return catalog.files(memory)
 
 
@@ -83,9 +81,7 @@ def open_store(settings: Settings, location: MediaLocation) -> S3Store:
     Raises:
         ConfigError: one of the two knows of no bucket, or they name different ones.
     """
-    disagreement = compare(settings, location)
-    if disagreement is not None:
-        raise disagreement
+    see_that_they_agree(settings, location)
     assert settings.s3 is not None
     return open_bucket(settings.s3, location, limits_of(settings))
 
@@ -123,6 +119,17 @@ def open_bucket(s3: S3Settings, location: MediaLocation, limits: Limits) -> S3St
         transfers=s3.transfers,
         limits=limits,
     )
+
+
+def see_that_they_agree(settings: Settings, location: MediaLocation) -> None:
+    """See that `[s3]` and the server agree on where the media are.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    disagreement = compare(settings, location)
+    if disagreement is not None:
+        raise disagreement
 
 
 def compare(settings: Settings, location: MediaLocation) -> ConfigError | None:

@@ -213,9 +213,7 @@ class Rooms:
         """The bucket where Gramps Web says it is, if the settings say so, too; opened once something is asked of it."""
         if location not in self._stores:
             settings = self.settings
-            disagreement = doorstep.compare(settings, location)
-            if disagreement is not None:
-                raise disagreement
+            doorstep.see_that_they_agree(settings, location)
             self._stores[location] = OpenedLater(lambda: doorstep.open_store(settings, location))
         return self._stores[location]
 

@@ -103,7 +103,3 @@ class Direct:
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Nobody waits for what came of a request that was given up."""
-
-
-def _abandon() -> None:
-    raise Abandoned

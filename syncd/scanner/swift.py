@@ -18,8 +18,9 @@ from pathlib import Path
 from syncd.errors import FolderError
 from syncd.ignore import IGNORE_FILE, IgnoreRules
 from syncd.model import MediaPath
-from syncd.model.paths import INTERNAL_NAME, MARKER_FILE
+from syncd.model.paths import INTERNAL_NAME
 from syncd.scanner.scan import check_still_there, no_collection, opened_folder
+from syncd.scanner.walk import bears_marker
 from syncd.scanner.way import open_folder
 
 AT_MOST = 500
@@ -83,9 +84,7 @@ class _Search:
                 self._check(os.fstat(descriptor), key)
                 with os.scandir(descriptor) as entries:
                     folders += [
-                        below
-                        for entry in entries
-                        if (below := self._take(entry, descriptor, rel, key)) is not None
+                        below for entry in entries if (below := self._take(entry, rel, key)) is not None
                     ]
             finally:
                 os.close(descriptor)
@@ -100,9 +99,7 @@ class _Search:
                 raise _TooMuchError
             self._keys.add(key)
 
-    def _take(
-        self, entry: os.DirEntry[str], descriptor: int, above: str, key_above: str
-    ) -> tuple[str, str] | None:
+    def _take(self, entry: os.DirEntry[str], above: str, key_above: str) -> tuple[str, str] | None:
         """Compare one entry; returns it, as path and key, when it is a folder that is to be listed."""
         name = entry.name
         rel = f"{above}/{name}" if above else name
@@ -111,7 +108,7 @@ class _Search:
             normal = name if name.isascii() else unicodedata.normalize("NFC", name)
             key = f"{key_above}/{normal}" if key_above else normal
         if entry.is_dir(follow_symlinks=False):
-            return self._enter(name, descriptor, rel, key)
+            return self._enter(name, rel, key)
         status = entry.stat(follow_symlinks=False)
         row = self.known.pop(key, None)
         if row is not None and row == _row_of(status):
@@ -129,9 +126,9 @@ class _Search:
         self.found.append(rel)
         return None
 
-    def _enter(self, name: str, descriptor: int, rel: str, key: str) -> tuple[str, str] | None:
+    def _enter(self, name: str, rel: str, key: str) -> tuple[str, str] | None:
         if self.ignored.matches_text(key, is_dir=True):
-            if name == INTERNAL_NAME and "/" in key and _bears_marker(name, descriptor):
+            if name == INTERNAL_NAME and "/" in key and bears_marker(self.root, rel):
                 raise _TooMuchError  # a media folder of its own
             return None
         if not name.isprintable() or key in self.known:
@@ -141,11 +138,3 @@ class _Search:
 
 def _row_of(status: os.stat_result) -> Row:
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
-
-
-def _bears_marker(name: str, folder: int) -> bool:
-    try:
-        os.stat(f"{name}/{MARKER_FILE}", dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
-    return True

@@ -67,6 +67,16 @@ class Folder:
         return False
 
 
+def bears_marker(root: int, rel: str) -> bool:
+    """Whether a folder of the name `.syncd`, somewhere below the media folder at `root`, is that of a media folder."""
+    try:
+        with way_to(root, f"{rel}/{MARKER_FILE}") as (folder, name):
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
 class _VanishedError(Exception):
     """The folder is no longer there, or another stands in its place: nobody knows what it held."""
 
@@ -189,7 +199,7 @@ class Walk:
                     self.occupied.setdefault(key, Occupant.IGNORED)
                     if name == IGNORE_FILE and prefix:
                         self.problems.append(trouble.list_below_the_top(rel))
-                    elif name == INTERNAL_NAME and prefix and self._bears_marker(rel):
+                    elif name == INTERNAL_NAME and prefix and bears_marker(self.root, rel):
                         self.inner.append(folder.rel)
                     continue
                 status = entry.stat(follow_symlinks=False)
@@ -231,15 +241,6 @@ class Walk:
         else:
             self._recognised(path, status, row[1])
         return None
-
-    def _bears_marker(self, rel: str) -> bool:
-        """Whether a folder of the name `.syncd` is that of a media folder."""
-        try:
-            with way_to(self.root, f"{rel}/{MARKER_FILE}") as (folder, name):
-                os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except OSError:
-            return False
-        return True
 
     def _usable(self, name: str, rel: str, key: str, claimed: set[str], *, is_folder: bool) -> bool:
         """Whether a file or folder can be carried under this name; a problem if not."""
