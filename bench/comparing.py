@@ -117,14 +117,35 @@ def seconds(limit: float, who: str = "syncd") -> AtMost:
 
 def memory(limit: float, who: str = "syncd") -> AtMost:
     """It takes so many millions of bytes of memory at most."""
+    return AtMost(
+        "memory",
+        limit,
+        "MB",
+        lambda result: known(result.medians()[who].mb, f"{result.name}: the memory of {who}"),
+    )
 
-    def read(result: Result) -> float:
-        found = result.medians()[who].mb
-        if found is None:  # it counted as none at all, which is always little enough
-            raise LabError(f"{result.name}: the memory of {who} was not measured")
-        return found
 
-    return AtMost("memory", limit, "MB", read)
+def processor(limit: float, who: str = "syncd") -> AtMost:
+    """It takes so many seconds of processor time at most."""
+    return AtMost(
+        "processor",
+        limit,
+        "s",
+        lambda result: known(
+            result.medians()[who].cpu_seconds, f"{result.name}: the processor time of {who}"
+        ),
+    )
+
+
+def known(found: float | None, what: str) -> float:
+    """A figure; none at all would count as nothing, which is always little enough.
+
+    Raises:
+        LabError: it was not measured.
+    """
+    if found is None:
+        raise LabError(f"{what} was not measured")
+    return found
 
 
 def above(limit: float, peer: str, who: str = "syncd") -> AtMost:

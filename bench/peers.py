@@ -48,16 +48,16 @@ def _rclone(arena: Arena) -> dict[str, str]:
     }
 
 
-def rclone_copy(arena: Arena, source: str | Path, target: str | Path, prefix: tuple[str, ...] = ()) -> Cost:
+def rclone_copy(arena: Arena, source: str | Path, target: str | Path) -> Cost:
     """`rclone copy` with 16 transfers; addresses of the bucket as `lab:bucket/…`."""
     options = ("--transfers", "16", "--checkers", "16", "--s3-no-check-bucket")
-    return arena.run(*prefix, RCLONE, "copy", source, target, *options, env=_rclone(arena)).cost
+    return arena.run(RCLONE, "copy", source, target, *options, env=_rclone(arena)).cost
 
 
-def s5cmd_copy(arena: Arena, source: str | Path, target: str | Path, prefix: tuple[str, ...] = ()) -> Cost:
+def s5cmd_copy(arena: Arena, source: str | Path, target: str | Path) -> Cost:
     """`s5cmd cp`; it takes a folder with a star."""
     return arena.run(
-        *prefix, s5cmd_program(), "--endpoint-url", arena.s3.url, "--log", "error", "cp", source, target
+        s5cmd_program(), "--endpoint-url", arena.s3.url, "--log", "error", "cp", source, target
     ).cost
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from bench.arena import arena
-from bench.comparing import Contender, Result, figure, in_turn, judged
+from bench.comparing import Contender, Result, figure, in_turn, judged, known
 from bench.costs import Cost, median_of
 from bench.photos import thumbnails
 from bench.works.resting import nothing_to_do, settled
@@ -72,4 +72,5 @@ def _measured(rounds: int, files: int) -> Mapping[str, Sequence[Cost]]:
 
 
 def _mb(costs: Mapping[str, Sequence[Cost]], size: int) -> float:
-    return median_of(costs[f"{FULL}, {size:,} files"]).mb or 0.0
+    who = f"{FULL}, {size:,} files"
+    return known(median_of(costs[who]).mb, f"the memory of {who}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.arena import Arena, arena
-from bench.comparing import AtMost, Contender, Result, figure, in_turn, judged
+from bench.comparing import AtMost, Contender, Result, figure, in_turn, judged, processor, seconds
 from bench.costs import Cost
 from bench.daemon import rests, save_one
 from bench.photos import Photos, thumbnails
@@ -45,10 +45,8 @@ def one_saved_file(rounds: int, files: int = 100_000) -> Result:
                 f"one file saved in a tree of {files:,}, daemon running, until it is in Gramps Web",
                 [Contender("syncd", save)],
                 [
-                    AtMost("time", 3, "s", lambda result: result.medians()["syncd"].seconds),
-                    AtMost(
-                        "processor", 0.05, "s", lambda result: result.medians()["syncd"].cpu_seconds or 0.0
-                    ),
+                    seconds(3),
+                    processor(0.05),
                 ],
                 rounds=rounds,
                 notes="with `daemon.settle` of 2 s, its default; processor time and memory are the daemon's, which also answers when it is "

@@ -28,6 +28,17 @@ def synced(here: Arena, kind: str, through: str = "") -> tuple[Cost, dict[str, A
     return ran.cost, document
 
 
+def checked(run: Callable[[], Cost], check: Callable[[], object]) -> Callable[[], Cost]:
+    """The same run, and see afterwards that it did its work."""
+
+    def both() -> Cost:
+        cost = run()
+        check()
+        return cost
+
+    return both
+
+
 def upload_missing(rounds: int, files: int = 300) -> Result:
     """The objects exist; the server lacks their bytes."""
     with arena(lambda folder: scans(folder, files)) as here:
@@ -37,20 +48,14 @@ def upload_missing(rounds: int, files: int = 300) -> Result:
             here.fill_folder()
             here.forget()
 
-        def checked(run: Callable[[], Cost]) -> Callable[[], Cost]:
-            def both() -> Cost:
-                cost = run()
-                here.check_bucket()
-                return cost
-
-            return both
-
         return in_turn(
             "upload-missing",
             f"{files} files (30 to 800 kB) whose objects exist, sent to a server that lacks them",
             [
-                Contender("syncd", checked(lambda: synced(here, "uploaded")[0]), start),
-                Contender("sync addon's way", checked(lambda: peers.addon(here, "send")), start),
+                Contender("syncd", checked(lambda: synced(here, "uploaded")[0], here.check_bucket), start),
+                Contender(
+                    "sync addon's way", checked(lambda: peers.addon(here, "send"), here.check_bucket), start
+                ),
             ],
             [Faster("sync addon's way", 20)],
             rounds=rounds,
@@ -67,20 +72,15 @@ def download(rounds: int, files: int = 300) -> Result:
             here.empty_folder()
             here.forget()
 
-        def checked(run: Callable[[], Cost]) -> Callable[[], Cost]:
-            def both() -> Cost:
-                cost = run()
-                here.check_folder(here.folder)
-                return cost
-
-            return both
+        def arrived() -> None:
+            here.check_folder(here.folder)
 
         return in_turn(
             "download",
             f"the same {files} into an empty folder",
             [
-                Contender("syncd", checked(lambda: synced(here, "fetched")[0]), start),
-                Contender("sync addon's way", checked(lambda: peers.addon(here, "fetch")), start),
+                Contender("syncd", checked(lambda: synced(here, "fetched")[0], arrived), start),
+                Contender("sync addon's way", checked(lambda: peers.addon(here, "fetch"), arrived), start),
             ],
             [Faster("sync addon's way", 8)],
             rounds=rounds,
@@ -102,15 +102,10 @@ def to_bucket(rounds: int, files: int = 1000) -> Result:
             here.check_bucket()
             return {"syncd, hashing and sending": phase_cost(document, *SENDING), "syncd, whole run": cost}
 
-        def counted(run: Callable[[], Cost]) -> Callable[[], Cost]:
-            def both() -> Cost:
-                cost = run()
-                found = sum(1 for path in here.keys.rglob("*") if path.is_file())
-                if found != files:
-                    raise LabError(f"{found} of {files} files are in the bucket")
-                return cost
-
-            return both
+        def count() -> None:
+            found = sum(1 for path in here.keys.rglob("*") if path.is_file())
+            if found != files:
+                raise LabError(f"{found} of {files} files are in the bucket")
 
         who = "syncd, hashing and sending"
         return in_turn(
@@ -120,17 +115,17 @@ def to_bucket(rounds: int, files: int = 1000) -> Result:
                 Contender("syncd", syncd, start),
                 Contender(
                     "s5cmd",
-                    counted(lambda: peers.s5cmd_copy(here, f"{here.photos.folder}/", here.prefix)),
+                    checked(lambda: peers.s5cmd_copy(here, f"{here.photos.folder}/", here.prefix), count),
                     start,
                 ),
                 Contender(
                     "rclone copy",
-                    counted(lambda: peers.rclone_copy(here, here.photos.folder, _lab(here))),
+                    checked(lambda: peers.rclone_copy(here, here.photos.folder, _lab(here)), count),
                     start,
                 ),
                 Contender(
                     "aws s3 cp",
-                    counted(lambda: peers.aws_copy(here, here.photos.folder, here.prefix)),
+                    checked(lambda: peers.aws_copy(here, here.photos.folder, here.prefix), count),
                     start,
                 ),
             ],
@@ -161,27 +156,8 @@ def from_bucket(rounds: int, files: int = 1000) -> Result:
 
             return run
 
-        def checked(run: Callable[[], Cost]) -> Callable[[], Cost]:
-            def both() -> Cost:
-                cost = run()
-                here.check_folder(copies, lambda _path, checksum: checksum)
-                return cost
-
-            return both
-
-        def others(name: str, prefix: tuple[str, ...]) -> list[Contender]:
-            return [
-                Contender(
-                    f"rclone copy{name}",
-                    checked(lambda: peers.rclone_copy(here, _lab(here), copies, prefix)),
-                    start,
-                ),
-                Contender(
-                    f"s5cmd{name}",
-                    checked(lambda: peers.s5cmd_copy(here, f"{here.prefix}*", f"{copies}/", prefix)),
-                    start,
-                ),
-            ]
+        def check() -> None:
+            here.check_folder(copies, lambda _path, checksum: checksum)
 
         off = "syncd, fetching, fsync off"
         return in_turn(
@@ -190,7 +166,16 @@ def from_bucket(rounds: int, files: int = 1000) -> Result:
             [
                 Contender("syncd", syncd("syncd, fetching"), start),
                 Contender("syncd", syncd(off, EATMYDATA), start),
-                *others("", ()),
+                Contender(
+                    "rclone copy",
+                    checked(lambda: peers.rclone_copy(here, _lab(here), copies), check),
+                    start,
+                ),
+                Contender(
+                    "s5cmd",
+                    checked(lambda: peers.s5cmd_copy(here, f"{here.prefix}*", f"{copies}/"), check),
+                    start,
+                ),
             ],
             [
                 *(Faster(peer, 1 / 1.2, "syncd, fetching") for peer in ("rclone copy", "s5cmd")),
