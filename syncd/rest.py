@@ -18,7 +18,7 @@ from syncd.ignore import IgnoreRules
 from syncd.observer import Arrival, Changes
 from syncd.observer.near import UNLINKED_AT_MOST
 from syncd.observer.whole import is_full_due
-from syncd.scanner import differing
+from syncd.scanner import UNREAD, differing
 from syncd.state import State
 
 _ELSEWHERE = {"gramps", "s3", "daemon"}
@@ -45,7 +45,9 @@ class Rest:
             return None
         if is_full_due(state, settings.daemon.full_check_every) or not self._is_plain():
             return None
-        paths = differing(settings.media_dir, state.stamp_rows(), self.ignored)
+        known = state.stamp_rows()
+        known.update(dict.fromkeys(state.unstamped(), UNREAD))
+        paths = differing(settings.media_dir, known, self.ignored)
         return None if paths is None else Changes(frozenset(paths))
 
     def note(self, arrival: Arrival) -> bool:

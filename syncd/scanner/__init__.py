@@ -12,10 +12,11 @@ Invariants:
 from syncd.scanner.glance import Glance, TooWide
 from syncd.scanner.hashing import can_vouch, checksum_of
 from syncd.scanner.scan import Scan, find_inner, look, scan
-from syncd.scanner.swift import differing
+from syncd.scanner.swift import UNREAD, differing
 from syncd.scanner.walk import Unrest
 
 __all__ = [
+    "UNREAD",
     "Glance",
     "Scan",
     "TooWide",

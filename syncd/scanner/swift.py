@@ -30,6 +30,10 @@ Row = tuple[int, int, int, int, int]
 """What the cache has of a file: size, modification and change time in nanoseconds, inode, device."""
 
 
+UNREAD: Row = (-1, -1, -1, -1, -1)
+"""In place of a row, where a file is known to be there and the cache has nothing of it: equal to none."""
+
+
 class _TooMuchError(Exception):
     """The whole walk has to judge."""
 
@@ -39,7 +43,7 @@ def differing(media_dir: Path, known: MutableMapping[str, Row], ignored: IgnoreR
 
     Args:
         media_dir: the media folder.
-        known: the stat cache, by `MediaPath.key`; emptied on the way.
+        known: the stat cache, by `MediaPath.key`, and all other files that were there (`UNREAD`); emptied on the way.
         ignored: what stays out: the rules by which the cache was filled.
 
     Returns:

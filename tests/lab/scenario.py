@@ -92,6 +92,13 @@ def rot(desktop: Desktop, path: str, content: bytes) -> None:
         assert changed.rowcount == 1
 
 
+def forget_stamps(desktop: Desktop, *paths: str) -> None:
+    """Leave in the stat cache what a run does that ends before a file's times can vouch for its bytes: nothing."""
+    with closing(sqlite3.connect(desktop.state_dir / "state.sqlite")) as state, state:
+        for path in paths:
+            state.execute("DELETE FROM stamps WHERE path = ?", (path,))
+
+
 def export(path: Path, media: dict[str, str], base: Path) -> Path:
     """An export with media objects of these paths and checksums, as large as nobody wants to click together."""
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 
 from lab.world import World
-from tests.lab.scenario import Document, begin, change_on_web, deeds, ends_in_step, handles, photo
+from tests.lab.scenario import (
+    Document,
+    begin,
+    change_on_web,
+    deeds,
+    ends_in_step,
+    forget_stamps,
+    handles,
+    photo,
+)
 from tests.slow_imports import FOR_WORK
 
 
@@ -71,6 +80,24 @@ def test_deletions_and_moves_in_the_folder_are_judged_in_company(empty_world: Wo
     assert deeds(document) == [("deleted", "gone.jpg"), ("moved", "new name.jpg")]
     assert handles(world) == {"new name.jpg": was["moved.jpg"], "c.jpg": was["c.jpg"]}
     ends_in_step(world)
+
+
+def test_a_file_that_was_written_so_lately_that_nothing_vouches_for_it(empty_world: World) -> None:
+    """The stat cache has nothing of it yet: what becomes of it is seen all the same."""
+    world = empty_world
+    at_rest(world, "gone.jpg", "edited.jpg", "kept.jpg")
+    forget_stamps(world.desktop, "gone.jpg", "edited.jpg", "kept.jpg")
+    (world.folder / "gone.jpg").unlink()
+    world.write("edited.jpg", photo("edited later"))
+    document = world.sync()
+    assert not is_light(document)
+    assert deeds(document) == [("deleted", "gone.jpg"), ("updated", "edited.jpg"), ("uploaded", "edited.jpg")]
+    ends_in_step(world)
+    forget_stamps(world.desktop, "kept.jpg")
+    document = world.sync()
+    assert is_light(document)
+    assert document["counts"]["unchanged"] == 2
+    assert document["actions"] == []
 
 
 def test_an_object_deleted_in_gramps_web(empty_world: World) -> None:

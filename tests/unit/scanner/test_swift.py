@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from syncd.ignore import IgnoreRules
 from syncd.model import MediaPath
 from syncd.ports import SilentProgress
-from syncd.scanner import Scan, differing, scan
+from syncd.scanner import UNREAD, Scan, differing, scan
 from syncd.scanner.swift import AT_MOST, Row
 from syncd.scanner.walk import Known
 
@@ -87,6 +87,14 @@ def test_new_and_changed_files_differ(root: Path) -> None:
     other.write_bytes(b"1900/b.jpg")
     other.rename(root / "1900" / "b.jpg")
     assert ask(root, known) == ["1900/b.jpg", "1901/new.jpg", "a.jpg"]
+
+
+def test_a_file_that_the_cache_has_nothing_of(root: Path) -> None:
+    """It differs, however it looks; where it is gone, the walk has to judge."""
+    known = cached(root)
+    assert ask(root, {**known, "a.jpg": UNREAD}) == ["a.jpg"]
+    (root / "a.jpg").unlink()
+    assert ask(root, {**known, "a.jpg": UNREAD}) is None
 
 
 def test_a_changed_inode_alone_is_a_change(root: Path) -> None:
