@@ -189,11 +189,12 @@ class People:
             self._put(desk, path, content)
 
     def delete(self, chance: random.Random) -> None:
-        """A person deletes a file."""
+        """A person deletes a file: often the one that has just arrived."""
         desk = self._desk(chance)
         names = self._names(desk) if desk else []
         if desk and names:
-            path = chance.choice(names)
+            youngest = max(names, key=lambda name: self.world.disks.at(f"{desk.top}/{name}").ctime_ns)
+            path = chance.choice([youngest, chance.choice(names)])
             self._lose(desk, path)
             self._note(desk, f"deletes {path}", path)
             self.world.disks.remove(f"{desk.top}/{path}")

@@ -70,6 +70,8 @@ class World:
         self.events = 0
         self.hits: Counter[str] = Counter()
         self.clock = Clock()
+        self.speed = random.Random(f"{seed}-speed").choice((1, 1, 1000))
+        """On a fast machine a whole run fits into a grain of a file's times."""
         self.disks = Disks(random.Random(f"{seed}-disks"), self.clock.time_ns, self._disk_call)
         self.bucket = Bucket()
         self.web = Server(lambda: self.clock.now, None if own_disk else BUCKET)
@@ -133,7 +135,7 @@ class World:
         if desk.calls > CALLS_AT_MOST:
             raise Violation(f"{desk.name} does not come to an end")
         self.note(f"{desk.name} {call} {path}")
-        self.clock.pass_by(faults.chance.choice((0.0, 0.00001, 0.0002, 0.002)))
+        self.clock.pass_by(faults.chance.choice((0.0, 0.00001, 0.0002, 0.002)) / self.speed)
         if desk.calls == faults.kill_at:
             self.hit("power failure" if faults.power else "kill")
             self.note(f"{desk.name} is killed")
