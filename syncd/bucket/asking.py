@@ -43,6 +43,10 @@ class Asking:
             lambda transport: self._loop.run_directly(lambda: request(transport), seconds), sends=True
         )
 
+    def receive(self, request: Callable[[Transport], Awaitable[T]]) -> T:
+        """As `ask`, of one call of obstore that sends none, without a change of thread."""
+        return self._ask(lambda transport: self._loop.run_directly(lambda: request(transport)), sends=False)
+
     def _ask(self, run: Callable[[Transport], T], *, sends: bool) -> T:
         session = self._session
         for last in (False, True):
@@ -73,19 +77,20 @@ class Asking:
 
         return self.ask(begin)
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run on the loop.
+    def wait(self, begin: Callable[[], Awaitable[T]]) -> T:
+        """Wait for one call of obstore, without a change of thread.
 
         Raises:
             S3Error: it failed.
+            StopAsyncIteration: what it was to answer with has come to its end.
             Abandoned: the store was closed.
         """
-        return self._understood(lambda: self._loop.run(coroutine))
+        return self._understood(lambda: self._loop.run_directly(begin))
 
     def _understood(self, run: Callable[[], T]) -> T:
         try:
             return run()
-        except Abandoned:
+        except (Abandoned, StopAsyncIteration):
             raise
         except Exception as error:
             raise self._session.explain(understand(error)) from None

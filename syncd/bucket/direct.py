@@ -30,18 +30,18 @@ class Direct:
         self._told: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._is_abandoned = False
 
-    def run(self, begin: Callable[[], Awaitable[T]], seconds: float) -> T:
+    def run(self, begin: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
         """Begin a request and wait for its answer.
 
         Args:
             begin: calls one function of obstore.
-            seconds: for how long to wait.
+            seconds: for how long to wait; None: as long as obstore does.
 
         Raises:
             Abandoned: `abandon` was called before it was there.
             TimeoutError: it took longer.
         """
-        end = time.monotonic() + seconds
+        end = None if seconds is None else time.monotonic() + seconds
         future: asyncio.Future[T] | None = None
         try:
             with shield:
@@ -49,7 +49,7 @@ class Direct:
             while not future.done():
                 if self._is_abandoned:
                     raise Abandoned
-                self._told.get(timeout=max(0.0, end - time.monotonic()))()
+                self._told.get(timeout=None if end is None else max(0.0, end - time.monotonic()))()
             return future.result()
         except Empty:
             raise TimeoutError from None

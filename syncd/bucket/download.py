@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import obstore
-import obstore.exceptions
 
 from syncd.bucket.budget import MIB
-from syncd.bucket.failures import Fault, S3Error, understand
+from syncd.bucket.failures import Fault, S3Error
 from syncd.errors import MovedOn, Unexpected, Unreachable
 from syncd.model import Checksum
 from syncd.pacing import Line
@@ -20,17 +19,17 @@ from syncd.ports import Advance, Hashing
 from syncd.retrying import retry
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, GetResult
     from obstore.store import S3Store as Transport
 
 _CHUNK = 2 * MIB
 _ATTEMPTS = 3
 """In a row, without a MiB of progress in between; obstore itself has resumed some times in each."""
 
-Begun = tuple[Any, Any, bytes | S3Error]
-"""obstore's `GetResult`, its stream, and the first chunk (or why there is none)."""
-Open = Callable[[Checksum, int, str | None], Begun]
-Run = Callable[[Coroutine[Any, Any, bytes]], bytes]
+Open = Callable[[Checksum, int, str | None], Any]
+"""Called with the checksum, where to begin, and the ETag that the key had; answers with obstore's `GetResult`."""
+Wait = Callable[[Callable[[], Awaitable[bytes]]], bytes]
+"""Called with what begins a call of obstore; waits for its answer."""
 Fetch = Callable[[Checksum, int, int, str | None], tuple[bytes | S3Error, str]]
 """Called with the checksum, where to begin, how many bytes, and the ETag that the key had; answers with bytes and ETag."""
 
@@ -75,20 +74,12 @@ class Download:
         self._etag: str | None = None
 
     @staticmethod
-    async def begin(transport: Transport, key: str, offset: int, etag: str | None) -> Begun:
-        """Ask for a key from an offset on, provided that it still has that ETag; see `Open`."""
+    def begin(transport: Transport, key: str, offset: int, etag: str | None) -> Awaitable[GetResult]:
+        """Ask for a key from an offset on, provided that it still has that ETag."""
         options: GetOptions = {"range": {"offset": offset}, "if_match": etag} if offset else {}
-        answer = await obstore.get_async(transport, key, options=options)
-        if answer.meta["e_tag"] is None:
-            raise S3Error(Fault.FOREIGN)
-        stream = answer.stream(min_chunk_size=_CHUNK)
-        # The first chunk, which is all of most files, in the same trip to the loop.
-        try:
-            return answer, stream, await _next(stream)
-        except Exception as error:
-            return answer, stream, understand(error)
+        return obstore.get_async(transport, key, options=options)
 
-    def read_on(self, open_at: Open, run: Run) -> None:
+    def read_on(self, open_at: Open, wait: Wait) -> None:
         """Read until it is complete, or until a connection breaks after some progress.
 
         Raises:
@@ -100,7 +91,7 @@ class Download:
             start = self._offset
             try:
                 if self._pace is None:
-                    self._read(open_at, run)
+                    self._read(open_at, wait)
                 else:
                     self._read_slowly(self._pace)
                 self.complete = True
@@ -132,25 +123,24 @@ class Download:
         assert isinstance(self._target, Hashing)
         return self._target.checksum()
 
-    def _read(self, open_at: Open, run: Run) -> None:
-        answer, stream, chunk = open_at(self._checksum, self._offset, self._etag)
-        if isinstance(chunk, S3Error):
-            raise _BrokenOffError from chunk
-        start, end = answer.range
-        total = answer.meta["size"]
+    def _read(self, open_at: Open, wait: Wait) -> None:
+        answer = open_at(self._checksum, self._offset, self._etag)
+        (start, end), meta = answer.range, answer.meta
+        total, etag = meta["size"], meta["e_tag"]
         if start != self._offset or end != total:
             raise _BrokenOffError from S3Error(Fault.FOREIGN)
-        if self._etag is not None and answer.meta["e_tag"] != self._etag:
+        if self._etag is not None and etag != self._etag:
             raise replaced(self._checksum)
-        self._etag = answer.meta["e_tag"]
-        while chunk:
-            self._take(chunk)
-            if self._offset >= total:
-                break
+        self._etag = etag
+        stream = answer.stream(min_chunk_size=_CHUNK)
+        while self._offset < total:
             try:
-                chunk = run(_next(stream))
+                chunk = wait(lambda: anext(stream))
+            except StopAsyncIteration:
+                break
             except S3Error as failure:
                 raise _BrokenOffError from failure
+            self._take(chunk)
         if self._offset != total:
             raise _BrokenOffError
 
@@ -183,11 +173,3 @@ def replaced(checksum: Checksum) -> MovedOn:
         f"the file {checksum} was replaced in the bucket while it was read",
         "it waits; syncd tries again in the next run",
     )
-
-
-async def _next(stream: Any) -> bytes:
-    try:
-        chunk: bytes = await anext(stream)
-    except StopAsyncIteration:
-        return b""
-    return chunk

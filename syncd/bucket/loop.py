@@ -79,7 +79,7 @@ class Loop:
             with self._lock:
                 self._running.discard(future)
 
-    def run_directly(self, begin: Callable[[], Awaitable[T]], seconds: float) -> T:
+    def run_directly(self, begin: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
         """Begin one call of obstore and wait for it in this thread: `Direct`.
 
         Raises:

@@ -31,7 +31,7 @@ from syncd.bucket import administration
 from syncd.bucket.asking import Asking
 from syncd.bucket.body import Body
 from syncd.bucket.budget import Budget, give_freed_memory_back
-from syncd.bucket.download import Begun, Download, Pace, replaced
+from syncd.bucket.download import Download, Pace, replaced
 from syncd.bucket.failures import Fault, Hint, S3Error, understand
 from syncd.bucket.listing import list_sizes
 from syncd.bucket.multipart import Multipart, at_most_whole
@@ -47,7 +47,7 @@ from syncd.ports import Advance, StoreFacts, no_progress
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from obstore import ObjectMeta, PutResult
+    from obstore import GetResult, ObjectMeta, PutResult
     from obstore.store import S3Store as Transport
 
 _SLOWEST = 8 * 1024
@@ -174,7 +174,7 @@ class S3Store:
         """
         download = Download(checksum, target, advance, self._wait_for_line(checksum))
         while not download.complete:
-            download.read_on(self._open_at, self._asking.run)
+            download.read_on(self._open_at, self._asking.wait)
         return download.check()
 
     def close(self) -> None:
@@ -281,14 +281,14 @@ class S3Store:
         answer = self._asking.send(begin, limit)
         return (answer["e_tag"] or "").strip('"')
 
-    def _open_at(self, checksum: Checksum, offset: int, etag: str | None) -> Begun:
-        """Begin reading a key: its `GetResult`, the stream and its first chunk."""
+    def _open_at(self, checksum: Checksum, offset: int, etag: str | None) -> GetResult:
+        """Begin reading a key."""
 
-        async def begin(transport: Transport) -> Begun:
-            return await Download.begin(transport, self._key(checksum), offset, etag)
+        def begin(transport: Transport) -> Awaitable[GetResult]:
+            return Download.begin(transport, self._key(checksum), offset, etag)
 
         try:
-            return self._asking.ask(begin)
+            answer = self._asking.receive(begin)
         except ServerError as error:
             cause = error.__cause__
             if isinstance(cause, S3Error) and cause.is_missing_key:
@@ -297,6 +297,9 @@ class S3Store:
                     "put the file into the folder again, or upload it in Gramps Web",
                 ) from cause
             raise
+        if answer.meta["e_tag"] is None:
+            raise translate(S3Error(Fault.FOREIGN), self._session.place)
+        return answer
 
     def _wait_for_line(self, checksum: Checksum) -> Pace | None:
         """Wait until a key may be read in one request; or how it is to be read in several."""
@@ -346,6 +349,5 @@ class S3Store:
     def _ask_aloud(self, checksum: Checksum) -> dict[Checksum, int]:
         """Ask for a key by GET, whose errors carry a reason; empty when it is truly not there."""
         with suppress(MovedOn):
-            answer, _stream, _first = self._open_at(checksum, 0, None)
-            return {checksum: answer.meta["size"]}
+            return {checksum: self._open_at(checksum, 0, None).meta["size"]}
         return {}
