@@ -91,7 +91,12 @@ class S3Store:
     def sizes(self, checksums: Sequence[Checksum]) -> Mapping[Checksum, int]:
         """See `Store.sizes`."""
         wanted = tuple(dict.fromkeys(checksums))
+        if len(wanted) == 1:
+            # Most often it is a new file's, and not there: that a HEAD says without a reason, so that a GET would follow.
+            return self._ask_aloud(wanted[0])
+        return self._sizes_by_head(wanted)
 
+    def _sizes_by_head(self, wanted: Sequence[Checksum]) -> Mapping[Checksum, int]:
         async def ask(transport: Transport) -> Sequence[ObjectMeta | Exception | None]:
             turn = asyncio.Semaphore(2 * self._transfers)
 
@@ -159,7 +164,7 @@ class S3Store:
             digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
             expect(checksum, holds=len(content) == size and digest == checksum)
             etag = self._send(checksum, content, mime)
-        if etag != checksum and self.sizes((checksum,)).get(checksum) != size:
+        if etag != checksum and self._sizes_by_head((checksum,)).get(checksum) != size:
             # An ETag that differs proves nothing (SSE-KMS), a size does.
             raise Unexpected(
                 f"the bucket took the file {checksum} but does not have it whole",
