@@ -10,7 +10,8 @@ suffice, it looks at everything.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 
 from syncd import __version__
 from syncd.config import Settings
@@ -19,6 +20,7 @@ from syncd.observer import Arrival, Changes
 from syncd.observer.near import UNLINKED_AT_MOST
 from syncd.observer.whole import is_full_due
 from syncd.scanner import UNREAD, differing
+from syncd.shield import shield
 from syncd.state import State
 
 _ELSEWHERE = {"gramps", "s3", "daemon"}
@@ -37,6 +39,12 @@ class Rest:
     settings: Settings
     ignored: IgnoreRules
     state: State
+    _given_up: Event = field(default_factory=Event)
+
+    def give_up(self) -> None:
+        """Nobody waits for `changes` any more."""
+        with shield:
+            self._given_up.set()
 
     def changes(self) -> Changes | None:
         """What in the folder differs from how the last run left it; None where everything has to be looked at."""
@@ -47,7 +55,7 @@ class Rest:
             return None
         known = state.stamp_rows()
         known.update(dict.fromkeys(state.unstamped(), UNREAD))
-        paths = differing(settings.media_dir, known, self.ignored)
+        paths = differing(settings.media_dir, known, self.ignored, given_up=self._given_up)
         return None if paths is None else Changes(frozenset(paths))
 
     def note(self, arrival: Arrival) -> bool:

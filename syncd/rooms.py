@@ -47,6 +47,7 @@ from syncd.ports import (
 )
 from syncd.rest import Rest
 from syncd.state import State
+from syncd.workers import Workers, result_of
 
 if TYPE_CHECKING:
     from syncd.applier.apply import Applier
@@ -182,13 +183,25 @@ class Rooms:
             arrival.check_folder()  # again: another state's first run may have come in between
             self._notices += recover(media, state, look_into_trash=task.tidy)
         near = task.near if same_rules else None
-        if task.lightly and not task.full:
-            near = self._rest.changes()
         if task.full or (near is None and is_full_due(state, settings.daemon.full_check_every)):
             doorstep.expect_bucket(settings)
-        server = arrival.check_server()
+        if task.lightly and not task.full:
+            near, server = self._look_lightly()
+        else:
+            server = arrival.check_server()
         notices, self._notices = [*self._notices, *_told_of_version(server)], []
         return _Builder(self, arrival, ignored, progress).build(task, near, server), notices
+
+    def _look_lightly(self) -> tuple[Changes | None, ServerInfo]:
+        """See what differs in the folder, in a thread, while Gramps Web is asked who it is."""
+        with Workers(1, "rest") as workers:
+            workers.start(lambda _: self._rest.changes(), None)
+            try:
+                server = self._arrival.check_server()
+                return result_of(workers.next()), server
+            except BaseException:
+                self._rest.give_up()
+                raise
 
     def note_rest(self, cycle: Cycle) -> bool:
         """Where a cycle ended at rest, note that for the next run; says whether there is such a note now."""

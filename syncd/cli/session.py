@@ -157,9 +157,14 @@ class Session:
 
     def run_once(self, *, full: bool, dry_run: bool, progress: Progress) -> Outcome:
         """One run, to its end."""
+        from syncd.state.ahead import look_ahead
+
+        settings = self.settings()
+        if not dry_run:
+            look_ahead(settings.state_file)
         from syncd.once import run_once
 
-        return run_once(self.settings(), full=full, dry_run=dry_run, progress=progress)
+        return run_once(settings, full=full, dry_run=dry_run, progress=progress)
 
     def daemon(self) -> Daemon | None:
         """The running daemon that works with this state; None when there is none.

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from syncd.errors import FolderError
 from syncd.ignore import IGNORE_FILE, IgnoreRules
@@ -38,13 +39,16 @@ class _TooMuchError(Exception):
     """The whole walk has to judge."""
 
 
-def differing(media_dir: Path, known: MutableMapping[str, Row], ignored: IgnoreRules) -> list[str] | None:
+def differing(
+    media_dir: Path, known: MutableMapping[str, Row], ignored: IgnoreRules, *, given_up: Event | None = None
+) -> list[str] | None:
     """The files that the cache does not know as they are now, or None where the whole folder must be walked.
 
     Args:
         media_dir: the media folder.
         known: the stat cache, by `MediaPath.key`, and all other files that were there (`UNREAD`); emptied on the way.
         ignored: what stays out: the rules by which the cache was filled.
+        given_up: set when nobody waits for the answer any more.
 
     Returns:
         Paths relative to the media folder, as named on the disk. None when a known file is gone, when there are more than
@@ -53,7 +57,7 @@ def differing(media_dir: Path, known: MutableMapping[str, Row], ignored: IgnoreR
     """
     try:
         with opened_folder(media_dir) as root:
-            search = _Search(root, known, ignored)
+            search = _Search(root, known, ignored, given_up or Event())
             with no_collection():
                 search.go()
             check_still_there(media_dir, root)
@@ -70,6 +74,7 @@ class _Search:
     root: int
     known: MutableMapping[str, Row]
     ignored: IgnoreRules
+    given_up: Event
     found: list[str] = field(default_factory=list)
     _device: int = 0
     _seen: set[int] = field(default_factory=set)
@@ -82,6 +87,8 @@ class _Search:
         self._device = os.fstat(self.root).st_dev
         folders = [("", "")]
         while folders:
+            if self.given_up.is_set():
+                raise _TooMuchError
             rel, key = folders.pop()
             descriptor = open_folder(self.root, rel)
             try:

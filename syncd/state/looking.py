@@ -41,22 +41,39 @@ class Found:
     damage: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found, and how its files looked then."""
+
+    found: Found | None
+    signature: object
+
+
 def look(path: Path, copy_to: sqlite3.Connection | None) -> Found | None:
-    """See what is at `path`; None when there is nothing. A sound database of ours goes into `copy_to` too."""
+    """See what is at `path`; None when there is nothing. A sound database of ours goes into `copy_to` too.
+
+    Raises:
+        StateError: it is no file, or is written to all the time.
+    """
+    return seen(path, copy_to).found
+
+
+def seen(path: Path, copy_to: sqlite3.Connection | None) -> Seen:
+    """See what is at `path`, as `look`; as long as the signature is the same, that holds."""
     for _ in range(_ATTEMPTS):
-        before = _signature(path)
+        before = signature(path)
         if before is None:
-            return None
+            return Seen(None, None)
         found = _look_once(path, copy_to)
-        if _signature(path) == before:
-            return found
+        if signature(path) == before:
+            return Seen(found, before)
         time.sleep(_PAUSE_SECONDS)  # somebody is writing: what was seen may be half of it
     raise StateError(
         f"the state file {path} is written to all the time", "wait until the other syncd has finished"
     )
 
 
-def _signature(path: Path) -> _Signature | None:
+def signature(path: Path) -> _Signature | None:
     """Equal before and after reading the file and then its log: both belong together. None: there is no file.
 
     While the log's header stays the same, the log was only appended to, so it still holds every page that
@@ -122,7 +139,7 @@ def _viewed(path: Path) -> Iterator[sqlite3.Connection]:
         return
     with tempfile.TemporaryDirectory(prefix="syncd-") as folder:
         copy = Path(folder) / "state.sqlite"
-        shutil.copyfile(path, copy)  # the file first, then its log: see _signature
+        shutil.copyfile(path, copy)  # the file first, then its log: see `signature`
         for suffix in ("-wal", "-journal"):
             with suppress(FileNotFoundError):
                 shutil.copyfile(with_suffix(path, suffix), with_suffix(copy, suffix))

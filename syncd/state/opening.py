@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncd.errors import StateError
+from syncd.state.ahead import looked
 from syncd.state.failures import not_writable, translated_os
 from syncd.state.looking import Found, look, uri, with_suffix
 from syncd.state.migrations import APPLICATION_ID, known_migrations, migrate
@@ -61,7 +62,7 @@ def open_file(path: Path) -> Opened:
     with translated_os(path):
         _make_folder(path)
         with _turn(path.parent):
-            found = look(path, None)
+            found = looked(path)
             _refuse_foreign(found, path)
             _refuse_read_only(path)
             damage = found.damage if found else None

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from syncd.errors import ExitCode, StateError
-from syncd.state import State, looking, opening
+from syncd.state import State, ahead, looking
 from syncd.state.migrations import known_migrations
 
 
@@ -321,7 +321,7 @@ def test_a_look_that_never_comes_to_rest(path: Path, monkeypatch: pytest.MonkeyP
     make_state(path)
     replace_by_text(path)
     moments = itertools.count()
-    monkeypatch.setattr(looking, "_signature", lambda path: (next(moments),))
+    monkeypatch.setattr(looking, "signature", lambda path: (next(moments),))
     monkeypatch.setattr(looking, "_PAUSE_SECONDS", 0.0)
     with pytest.raises(StateError, match="all the time"):
         State.open(path)
@@ -340,7 +340,7 @@ def test_a_state_that_appears_meanwhile_is_used(path: Path, monkeypatch: pytest.
         make_state(path)
         return None
 
-    monkeypatch.setattr(opening, "look", miss_once)
+    monkeypatch.setattr(ahead, "look", miss_once)
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     with State.open(path) as state:
         assert (state.set_aside, state.damage, state.meta("key 0")) == (None, None, "x" * 100)
