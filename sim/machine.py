@@ -21,6 +21,7 @@ import structlog
 from syncd.applier.disk import MediaFolder
 from syncd.gramps import login
 from syncd.logger import prepare
+from syncd.workers import Inbox
 
 START = 1_900_000_000.0
 """Unix seconds at which every simulation begins."""
@@ -60,7 +61,8 @@ class InlineWorkers:
 
     chance = random.Random(0)
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, *arguments: Any) -> None:
+        self._inbox = next((one for one in arguments if isinstance(one, Inbox)), None)
         self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
 
     def start(self, work: Callable[[Any], Any], item: Any) -> Future[Any]:
@@ -76,6 +78,10 @@ class InlineWorkers:
             future.set_result(work())
         except Exception as error:
             future.set_exception(error)
+        while self._inbox is not None and not self._inbox.queue.empty():
+            told = self._inbox.queue.get()
+            assert callable(told)
+            told()
         return future
 
     def __enter__(self) -> Self:

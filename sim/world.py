@@ -26,6 +26,7 @@ from sim.posix import ROOT, Disks, Installed
 from sim.server import Server
 from sim.web import USER, Kept
 from syncd import cycle, doorstep
+from syncd.applier.adding import Adding
 from syncd.config import Settings
 from syncd.errors import StopError, SyncdError
 from syncd.gramps.client import GrampsWeb
@@ -37,6 +38,8 @@ from syncd.once import run_once
 from syncd.ports import MediaLocation, SilentProgress
 from syncd.reconciler import Inputs, reconcile
 from syncd.rooms import Rooms, Task
+
+_add = Adding.add
 
 CALLS_AT_MOST = 60_000
 """Calls of one run; more of them are a hang."""
@@ -73,6 +76,8 @@ class World:
         self.speed = random.Random(f"{seed}-speed").choice((1, 1, 1000))
         """On a fast machine a whole run fits into a grain of a file's times."""
         self.disks = Disks(random.Random(f"{seed}-disks"), self.clock.time_ns, self._disk_call)
+        self.adds_every = random.Random(f"{seed}-adds").choice((0.0, 0.001, 5.0))
+        """Seconds from one time at which objects are added, while files are sent, to the next."""
         self.bucket = Bucket()
         self.web = Server(lambda: self.clock.now, None if own_disk else BUCKET)
         self.web.into_bucket = self._into_bucket
@@ -236,6 +241,11 @@ class World:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Put the world under the engine."""
+
+        def add(adding: Adding) -> None:
+            self.hit("adding while sending")
+            _add(adding)
+
         with (
             taken_over(self.clock, self.chance, self._host, self._statement),
             Installed(self.disks),
@@ -245,6 +255,8 @@ class World:
             mock.patch("syncd.rooms._moment", self._moment),
             mock.patch.object(cycle, "reconcile", self._reconcile),
             mock.patch("syncd.guard.first_contact.FIRST_ADDS", FIRST_ADDS),
+            mock.patch("syncd.applier.adding.EVERY", self.adds_every),
+            mock.patch.object(Adding, "add", add),
         ):
             try:
                 yield

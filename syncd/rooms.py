@@ -47,7 +47,7 @@ from syncd.ports import (
 )
 from syncd.rest import Rest
 from syncd.state import State
-from syncd.workers import Workers, result_of
+from syncd.workers import beside
 
 if TYPE_CHECKING:
     from syncd.applier.apply import Applier
@@ -194,14 +194,7 @@ class Rooms:
 
     def _look_lightly(self) -> tuple[Changes | None, ServerInfo]:
         """See what differs in the folder, in a thread, while Gramps Web is asked who it is."""
-        with Workers(1, "rest") as workers:
-            workers.start(lambda _: self._rest.changes(), None)
-            try:
-                server = self._arrival.check_server()
-                return result_of(workers.next()), server
-            except BaseException:
-                self._rest.give_up()
-                raise
+        return beside(self._rest.changes, self._arrival.check_server, name="rest", give_up=self._rest.give_up)
 
     def note_rest(self, cycle: Cycle) -> bool:
         """Where a cycle ended at rest, note that for the next run; says whether there is such a note now."""

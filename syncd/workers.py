@@ -18,6 +18,18 @@ from syncd.shield import shield
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Other = TypeVar("Other")
+
+
+class Inbox:
+    """What threads leave for the one that waits for them, to be done meanwhile."""
+
+    def __init__(self) -> None:
+        self.queue: SimpleQueue[Future[Any] | Callable[[], None]] = SimpleQueue()
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Have it called by the thread that waits, soon. What it raises ends the waiting, as an item's error does."""
+        self.queue.put(action)
 
 
 class Workers:
@@ -27,10 +39,17 @@ class Workers:
         threads: how many.
         name: what they are called.
         initializer: called in each of them first.
+        inbox: looked into while one waits.
     """
 
-    def __init__(self, threads: int, name: str, initializer: Callable[[], None] | None = None) -> None:
-        self._done: SimpleQueue[Future[Any]] = SimpleQueue()
+    def __init__(
+        self,
+        threads: int,
+        name: str,
+        initializer: Callable[[], None] | None = None,
+        inbox: Inbox | None = None,
+    ) -> None:
+        self._told = (inbox or Inbox()).queue
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=initializer)
 
     def __enter__(self) -> Self:
@@ -47,12 +66,18 @@ class Workers:
         """Hand over an item."""
         with shield:
             future = self._pool.submit(work, item)
-            future.add_done_callback(self._done.put)
+            future.add_done_callback(self._told.put)
         return future
 
     def next(self) -> Future[Any]:
-        """Wait for an item that is done; each is given once, in whatever order they are done."""
-        return self._done.get()
+        """Wait for an item that is done; each is given once, in whatever order they are done.
+
+        Raises:
+            Exception: what was done meanwhile raised it.
+        """
+        while not isinstance(told := self._told.get(), Future):
+            told()
+        return told
 
 
 def result_of(future: Future[Result]) -> Result:
@@ -91,6 +116,7 @@ def each(
     is_over: Callable[[], bool] = bool,
     give_up: Callable[[], None] = lambda: None,
     initializer: Callable[[], None] | None = None,
+    inbox: Inbox | None = None,
 ) -> None:
     """Do all items, several at once. Only a few wait at a time, so that an interruption need not wait for thousands.
 
@@ -103,11 +129,12 @@ def each(
         is_over: whether nothing more is to be begun.
         give_up: called when an error or an interruption ends this early, before the threads are waited for.
         initializer: called in each thread first.
+        inbox: what this thread does meanwhile.
 
     Raises:
-        Exception: the first that `work` raised.
+        Exception: the first that `work` raised, or what was done meanwhile.
     """
-    with Workers(threads, name, initializer) as workers:
+    with Workers(threads, name, initializer, inbox) as workers:
         under_way: dict[Future[Result], Item] = {}
 
         def settle() -> None:
@@ -136,6 +163,7 @@ def share(
     name: str,
     give_up: Callable[[], None] = lambda: None,
     initializer: Callable[[], None] | None = None,
+    inbox: Inbox | None = None,
 ) -> None:
     """Have threads share items; each takes the next one by itself, so that the thread that waits is not woken for each.
 
@@ -146,9 +174,10 @@ def share(
         name: what they are called.
         give_up: called when an error or an interruption ends this early, before the threads are waited for.
         initializer: called in each thread first.
+        inbox: what this thread does meanwhile.
 
     Raises:
-        Exception: the first that `go_on` raised; what was not begun is left.
+        Exception: the first that `go_on` raised, or what was done meanwhile; what was not begun is left.
     """
     left = deque(items)
 
@@ -172,6 +201,7 @@ def share(
             name=name,
             give_up=stop,
             initializer=initializer,
+            inbox=inbox,
         )
 
 
@@ -190,3 +220,27 @@ def in_order(
 
     each(enumerate(items), lambda item: work(item[1]), threads=threads, name=name, settled=note)
     return [found[number] for number in range(len(found))]
+
+
+def beside(
+    work: Callable[[], Result], meanwhile: Callable[[], Other], *, name: str, give_up: Callable[[], None]
+) -> tuple[Result, Other]:
+    """Do one thing in a thread and another one in this.
+
+    Args:
+        work: done in a thread.
+        meanwhile: done in this one.
+        name: what the thread is called.
+        give_up: called when nobody waits for `work` any more, before its thread is waited for.
+
+    Raises:
+        Exception: what either raised; if both, what `meanwhile` did.
+    """
+    with Workers(1, name) as workers:
+        workers.start(lambda _: work(), None)
+        try:
+            other = meanwhile()
+            return result_of(workers.next()), other
+        except BaseException:
+            give_up()
+            raise

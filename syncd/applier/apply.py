@@ -1,7 +1,8 @@
 """Carries a plan out, in the one order that is safe at every point of interruption.
 
 1.  What needs no transfer is recorded.
-2.  Bytes go into the bucket; the loser of a conflict goes into the trash.
+2.  Bytes go into the bucket; the loser of a conflict goes into the trash. While files are sent, objects are added of those
+    that have arrived (`adding`).
 3.  Files of the folder move (their new names may be needed below).
 4.  Objects are added, changed and brought back: only such as name bytes that arrived.
 5.  Bytes come into the folder.
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from syncd.applier.adding import Adding
 from syncd.applier.files import FileChanges
 from syncd.applier.ledger import Ledger
 from syncd.applier.remains import Remains
@@ -23,7 +25,6 @@ from syncd.applier.web import WebChanges
 from syncd.model import Checksum
 from syncd.model.plan import (
     Action,
-    AddObject,
     DeleteObject,
     Done,
     Fetch,
@@ -83,11 +84,12 @@ class Applier:
     def _in_order(self, todo: Sequence[Action], failed: Sequence[Action]) -> None:
         """Carry out `todo`. What rests on an action that failed in an earlier pass is not done either."""
         self._record(todo)
-        missing = self._upload(_only(Upload, todo), _only(Upload, failed))
+        adding = Adding(self._web, todo)
+        missing = self._upload(_only(Upload, todo), _only(Upload, failed), adding)
         lost = {action.object.handle for action in _only(KeepLoser, failed)}
         lost |= self._keep_losers(_only(KeepLoser, todo))
         self._files.move(_only(MoveFile, todo))
-        self._change_objects(todo, missing, lost)
+        self._change_objects(todo, missing, lost, adding)
         self._fetch(_only(Fetch, todo), missing)
         self._remove(todo)
 
@@ -104,7 +106,7 @@ class Applier:
             self._ledger.note(dropped=[forget.link.handle])
         self._ledger.flush()
 
-    def _upload(self, uploads: Sequence[Upload], failed: Sequence[Upload]) -> set[Checksum]:
+    def _upload(self, uploads: Sequence[Upload], failed: Sequence[Upload], adding: Adding) -> set[Checksum]:
         """Returns the checksums that the bucket lacks: no object may name them yet."""
         missing = {action.file.checksum for action in failed}
         if uploads:
@@ -112,7 +114,7 @@ class Applier:
                 Phase("Sending files", len(uploads), sum(action.file.size for action in uploads))
             )
             missing -= {action.file.checksum for action in uploads}  # another file has the same bytes
-            missing |= self._transfers.upload(uploads)
+            missing |= self._transfers.upload(uploads, adding)
             self._ledger.flush()
         return missing
 
@@ -120,8 +122,10 @@ class Applier:
         """Returns the handles whose losing bytes could not be kept: their object is not changed then."""
         return {action.object.handle for action in losers if not self._transfers.keep_loser(action)}
 
-    def _change_objects(self, todo: Sequence[Action], missing: set[Checksum], lost: set[str]) -> None:
-        adds = [action for action in _only(AddObject, todo) if action.file.checksum not in missing]
+    def _change_objects(
+        self, todo: Sequence[Action], missing: set[Checksum], lost: set[str], adding: Adding
+    ) -> None:
+        adds = [action for action in adding.left if action.file.checksum not in missing]
         updates = [
             action
             for action in _only(UpdateObject, todo)

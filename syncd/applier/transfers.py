@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO, TypeVar
 
+from syncd.applier.adding import Adding
 from syncd.applier.disk import MediaFolder, Placed, Ready
 from syncd.applier.failures import Rotten, Unreadable, rotten
 from syncd.applier.ledger import Ledger
@@ -19,7 +20,7 @@ from syncd.model import Checksum, FolderFile
 from syncd.model.plan import NOTHING_BEFORE, Before, Done, Fetch, KeepLoser, Upload
 from syncd.ports import Progress, Store
 from syncd.scanner.hashing import checksum_of, looks_as_read
-from syncd.workers import share
+from syncd.workers import Inbox, share
 
 _Item = TypeVar("_Item")
 
@@ -53,15 +54,16 @@ class Transfers:
         self._threads = threads
         self._sizes = sizes
 
-    def upload(self, uploads: Sequence[Upload]) -> set[Checksum]:
-        """Upload; returns the checksums that did not get there."""
+    def upload(self, uploads: Sequence[Upload], adding: Adding) -> set[Checksum]:
+        """Upload, and have objects added meanwhile of what has arrived; returns the checksums that did not get there."""
         missing = {action.file.checksum for action in uploads}
 
         def send(action: Upload) -> None:
             if self._ledger.attempt(action, str(action.file.path), action.handle, lambda: self._send(action)):
                 missing.discard(action.file.checksum)
+                adding.arrived(action.file.checksum)
 
-        self._each(uploads, send)
+        self._each(uploads, send, adding.inbox)
         return missing
 
     def _send(self, action: Upload) -> None:
@@ -160,7 +162,9 @@ class Transfers:
     def _moved(self, size: int) -> None:
         self._progress.advance(size=size)
 
-    def _each(self, items: Iterable[_Item], work: Callable[[_Item], None]) -> None:
+    def _each(
+        self, items: Iterable[_Item], work: Callable[[_Item], None], inbox: Inbox | None = None
+    ) -> None:
         """Do all items, several at once; an error that ends the run ends this, and what was not begun is left."""
 
         def go_on(taken: Iterator[_Item]) -> None:
@@ -169,7 +173,7 @@ class Transfers:
                     return
                 work(item)
 
-        share(items, go_on, threads=self._threads, name="transfer", give_up=self._store.close)
+        share(items, go_on, threads=self._threads, name="transfer", give_up=self._store.close, inbox=inbox)
 
 
 def _before(action: Fetch, placed: Placed) -> Before:

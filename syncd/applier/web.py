@@ -105,10 +105,14 @@ class WebChanges:
 
     # --- add ------------------------------------------------------------------------------------------------------
 
-    def add(self, actions: Sequence[AddObject]) -> None:
+    def add(self, actions: Sequence[AddObject], *, counted: bool = True) -> None:
         """Create objects, journaled first: after a crash or a lost answer none is made twice.
 
         What somebody else seems to have added since the look is left for the next one.
+
+        Args:
+            actions: the objects.
+            counted: whether the display counts them; not while it counts files that are being sent.
         """
         if not actions:
             return
@@ -119,7 +123,7 @@ class WebChanges:
         ready = [action for action in actions if action.link.handle in new]
         for start in range(0, len(ready), BATCH):
             if self._ledger.fatal is None:
-                self._add_batch(self._unrivalled(ready[start : start + BATCH]), new)
+                self._add_batch(self._unrivalled(ready[start : start + BATCH]), new, counted=counted)
 
     def _unrivalled(self, actions: Sequence[AddObject]) -> Sequence[AddObject]:
         """Those that nobody else seems to have added since the plan's look; the others wait."""
@@ -133,7 +137,9 @@ class WebChanges:
                 alone.append(action)
         return alone
 
-    def _add_batch(self, actions: Sequence[AddObject], new: Mapping[str, NewObject]) -> None:
+    def _add_batch(
+        self, actions: Sequence[AddObject], new: Mapping[str, NewObject], *, counted: bool
+    ) -> None:
         if not actions:
             return
         state = self._ledger.state
@@ -151,7 +157,7 @@ class WebChanges:
                 if isinstance(answer, Made):
                     self._family.made(action, answer)
                 self._rivals.made(action.link.handle)
-                self._progress.advance(files=1)
+                self._progress.advance(files=int(counted))
                 self._ledger.note(
                     _done("added", action.file, action.link.handle, action.why),
                     links=[action.link],

@@ -46,6 +46,19 @@ def test_a_sync_keeps_to_its_limits(world: World) -> None:
     assert_all_there(world)
 
 
+def test_the_first_photos_are_in_gramps_web_before_the_last_are_sent(empty_world: World) -> None:
+    """Over a slow line objects are added while files are still on their way; each once."""
+    world = empty_world
+    for number in range(8):
+        world.write(f"{number}.jpg", photo(number, 2 * MB))
+    world.configure(limit_up="2 MB", first_sync="go")
+    actions = world.sync()["actions"]
+    assert sorted(action["kind"] for action in actions) == ["added"] * 8 + ["uploaded"] * 8
+    kinds = [action["kind"] for action in actions]
+    assert kinds.index("added") < len(kinds) - 1 - kinds[::-1].index("uploaded")
+    assert_settled(world)
+
+
 def test_a_slow_transfer_can_be_ended(world: World) -> None:
     """SIGTERM in the middle of a file that would take minutes ends the run within five seconds; the next one brings it."""
     world.write("first.jpg", photo(1))

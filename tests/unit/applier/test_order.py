@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from syncd.applier import adding as adding_module
+from syncd.applier.adding import Adding
 from syncd.applier.apply import Applier
 from syncd.applier.ledger import Ledger
 from syncd.model import Checksum, MediaPath, Problem
-from syncd.model.plan import Action, AddObject, Fetch, KeepLoser, RestoreObject, UpdateObject, Upload, Why
+from syncd.model.plan import (
+    Action,
+    AddObject,
+    Fetch,
+    KeepLoser,
+    MoveFile,
+    RestoreObject,
+    UpdateObject,
+    Upload,
+    Why,
+)
 from syncd.state import State
 from tests.core import file, link, md5, obj
 
@@ -26,7 +40,7 @@ class Bytes:
         self.failing = failing
         self.fetched: list[str] = []
 
-    def upload(self, uploads: Sequence[Upload]) -> set[Checksum]:
+    def upload(self, uploads: Sequence[Upload], adding: Adding) -> set[Checksum]:
         """Send; returns what did not get there."""
         missing = {action.file.checksum for action in uploads}
         for action in uploads:
@@ -34,6 +48,11 @@ class Bytes:
                 self.ledger.reject(action, FAULT)
             else:
                 missing.discard(action.file.checksum)
+                adding.arrived(action.file.checksum)
+                while not adding.inbox.queue.empty():
+                    told = adding.inbox.queue.get()
+                    assert callable(told)
+                    told()
         return missing
 
     def keep_loser(self, action: KeepLoser) -> bool:
@@ -54,9 +73,10 @@ class Web:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def add(self, actions: Sequence[AddObject]) -> None:
+    def add(self, actions: Sequence[AddObject], *, counted: bool = True) -> None:
         """New objects."""
-        self.told += [f"add {action.file.path}" for action in actions]
+        word = "add" if counted else "add meanwhile"
+        self.told += [f"{word} {action.file.path}" for action in actions]
 
     def update(self, actions: Sequence[UpdateObject]) -> None:
         """Changes."""
@@ -151,3 +171,55 @@ def test_a_loser_that_could_not_be_kept(ledger: Ledger) -> None:
     loser = KeepLoser(winner.expected, md5("old"), MediaPath.of("both"))
     assert run(ledger, [loser, winner], "both") == []
     assert run(Ledger(ledger.state, "another"), [loser, winner], passes=1) == ["update both"]
+
+
+# --- objects that are added while files are sent ------------------------------------------------------------------
+
+
+def sent(*paths: str) -> list[Action]:
+    """New files: their bytes are sent, their objects added."""
+    uploads = [Upload(file(path, path), Why.NEW_FILE) for path in paths]
+    return [*uploads, *(AddObject(file(path, path), link(path, path, path)) for path in paths)]
+
+
+def test_what_has_arrived_is_added_while_the_rest_is_sent(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once each, and only what has arrived; what needed no sending comes when all is sent."""
+    monkeypatch.setattr(adding_module, "EVERY", 0.0)
+    there = AddObject(file("there", "there"), link("t", "there", "there"))
+    told = run(ledger, [*sent("a", "bad", "c"), there], "bad", passes=1)
+    assert told == ["add meanwhile a", "add meanwhile c", "add there"]
+
+
+def test_it_takes_turns(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gramps Web is told every few seconds, of all that has arrived since."""
+    moments = iter([100.0, 104.9, 105.0, 105.0, 106.0, 109.9, 110.0, 110.0, 111.0])
+    monkeypatch.setattr(adding_module, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    told = run(ledger, sent("a", "b", "c", "d", "e", "f"), passes=1)
+    assert told == [*(f"add meanwhile {path}" for path in "abcde"), "add f"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        MoveFile(file("old", "x"), MediaPath.of("new"), link("x", "new", "x")),
+        KeepLoser(obj("both", "both", "old"), md5("old"), MediaPath.of("both")),
+    ],
+)
+def test_where_files_move_the_order_is_kept(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, other: Action
+) -> None:
+    """An object may be that of a file which has yet to get its name."""
+    monkeypatch.setattr(adding_module, "EVERY", 0.0)
+    assert run(ledger, [*sent("a", "b"), other], passes=1) == ["add a", "add b"]
+
+
+def test_objects_of_gramps_desktop_come_together(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They refer to each other."""
+    monkeypatch.setattr(adding_module, "EVERY", 0.0)
+    actions = [
+        replace(action, from_desktop=True) if isinstance(action, AddObject) else action
+        for action in sent("a", "b")
+    ]
+    assert run(ledger, actions, passes=1) == ["add a", "add b"]
