@@ -118,7 +118,7 @@ class Cycle:
             ServerError: a server cannot be reached; what was done until then is recorded.
         """
         begun = time.monotonic()
-        self._ledger = ledger = Ledger(self.state, self.name)
+        self._ledger = ledger = Ledger(self.state, self.name, self._arrival.media.sync_names)
         plan, guarded = Plan(), Guarded(Plan())
         stop: Stop | None = None
         binding = self.state.binding()

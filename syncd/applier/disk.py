@@ -201,6 +201,7 @@ class MediaFolder:
         keep_as: MediaPath | None = None,
         reason: str = "",
         handle: str | None = None,
+        sync_later: bool = False,
     ) -> Placed:
         """Put ready bytes at a path, making folders.
 
@@ -211,6 +212,7 @@ class MediaFolder:
             keep_as: where that file goes, or a free name like it; None for the trash.
             reason: for the trash.
             handle: for the trash.
+            sync_later: a new name is on the disk after `sync_names` only, which costs less for many files of a folder.
 
         Raises:
             MovedOn: the path is taken, or what is there is not what was scanned. Nothing was done, unless
@@ -218,11 +220,22 @@ class MediaFolder:
         """
         self.ensure_internal()
         with translated(self.root, path.text):
-            outcome = placing.place(self._ground, ready, Wish(path, replaces, keep_as, self._day()))
+            outcome = placing.place(
+                self._ground, ready, Wish(path, replaces, keep_as, self._day(), sync_later)
+            )
         trashed = None
         if outcome.kept is not None and replaces is not None:
             trashed = self._entry(replaces, outcome.kept, reason, handle)
         return Placed(outcome.file, trashed, outcome.aside)
+
+    def sync_names(self) -> None:
+        """Have on the disk the names of all files that were placed until now.
+
+        Raises:
+            FolderError: of some nobody can tell.
+        """
+        with translated(self.root, "a new file"):
+            self._ground.sync_names()
 
     # --- files that move ------------------------------------------------------------------------------------------
 

@@ -127,6 +127,8 @@ class Ground:
     shape: threading.RLock = field(default_factory=threading.RLock)
     honest: dict[int, bool] = field(default_factory=dict)
     _fd: int = -1
+    _owed: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Folders whose newest names may not be on the disk yet, held open; by device and inode."""
     _tmp: int = -1
     """The descriptor of `.syncd/tmp`, once something was to be found there: each file that arrives is named there thrice."""
 
@@ -163,6 +165,30 @@ class Ground:
             if self._tmp >= 0:
                 os.close(self._tmp)
                 self._tmp = -1
+            while self._owed:
+                os.close(self._owed.popitem()[1])
+
+    def sync_later(self, folder: int) -> None:
+        """Leave it to `sync_names` to have the folder's names on the disk."""
+        status = os.fstat(folder)
+        with self.shape:
+            if (status.st_dev, status.st_ino) not in self._owed:
+                self._owed[status.st_dev, status.st_ino] = os.dup(folder)
+
+    def sync_names(self) -> None:
+        """Have on the disk the names of all files that were placed until now.
+
+        Raises:
+            OSError: of some nobody can tell.
+        """
+        with self.shape:
+            owed, self._owed = self._owed, {}
+        try:
+            for folder in owed.values():
+                syscalls.sync_folder(folder)
+        finally:
+            for folder in owed.values():
+                os.close(folder)
 
     @contextmanager
     def at(self, rel: str, *, create: bool = False) -> Iterator[Spot]:

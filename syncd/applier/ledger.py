@@ -45,10 +45,12 @@ class Ledger:
         state: where links, stamps and stored keys are written.
         cycle: the name of this cycle, for the history.
         approved: handles whose deletion a person approved.
+        sync_names: has on the disk the names of the files that were put where they are; FolderError: nobody can tell.
     """
 
     state: State
     cycle: str
+    sync_names: Callable[[], None] = lambda: None
     approved: frozenset[str] = frozenset()
     done: list[Done] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -113,9 +115,12 @@ class Ledger:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what is held back, in one transaction."""
+        """Write what is held back, in one transaction; after the disk has what it speaks of."""
         with self._lock:
             self._flushed = time.monotonic()
+            if self._files and not self._has_names():
+                self._forget()
+                return
             with self.state.batch():
                 if self._links:
                     self.state.put_links(self._links)
@@ -132,8 +137,24 @@ class Ledger:
                     )
                 if self._finished:
                     self.state.finish(self._finished)
-            self._links, self._dropped, self._files = [], [], []
-            self._stored, self._unwritten, self._finished = {}, [], []
+            self._forget()
+
+    def _has_names(self) -> bool:
+        """Have the names of placed files on the disk; False: nobody can tell, so nothing of it may be written down.
+
+        The next run sees what is there. That this one did not come to its end is told.
+        """
+        try:
+            self.sync_names()
+        except FolderError as error:
+            self.folder_failed = True
+            self.problems.append(Problem(error.reason, error.remedy))
+            return False
+        return True
+
+    def _forget(self) -> None:
+        self._links, self._dropped, self._files = [], [], []
+        self._stored, self._unwritten, self._finished = {}, [], []
 
     def count(self, *, up: int = 0, down: int = 0) -> None:
         """Add transferred bytes."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncd.applier import notes, renames, stage, syscalls
 from syncd.applier.ground import TMP, Ground, Spot, changed, moved_only, random_name
@@ -30,12 +30,14 @@ class Wish:
         replaces: the file that leaves: at this path or at another. None: the path must be free.
         keep_as: where that file goes; None for the trash.
         day: ISO date, for the trash.
+        sync_later: a new name need not be on the disk before `Ground.sync_names`; not where another file leaves for it.
     """
 
     path: MediaPath
     replaces: FolderFile | None = None
     keep_as: MediaPath | None = None
     day: str = ""
+    sync_later: bool = False
 
     @property
     def keep_text(self) -> str | None:
@@ -75,7 +77,7 @@ def place(ground: Ground, ready: Ready, wish: Wish) -> Outcome:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        outcome = _place_across(ground, ready, here)
+        outcome = _place_across(ground, ready, replace(here, sync_later=False))
     if replaces is None or here is wish:
         return outcome
     if wish.keep_as is not None:
@@ -89,7 +91,10 @@ def _place(ground: Ground, slot: Spot, ready: Ready, wish: Wish) -> Outcome:
     if replaces is None:
         with ground.filled(path.text, lambda target: renames.move_out(ground, slot, target)) as target:
             ready.moved = slot.text == ready.rel
-            syscalls.sync_folder(target.folder)
+            if wish.sync_later:
+                ground.sync_later(target.folder)
+            else:
+                syscalls.sync_folder(target.folder)
             return Outcome(_as_placed(target, mine, ready))
     with ground.at(path.text) as target:
         target.require(replaces.stamp)

@@ -112,6 +112,7 @@ class Transfers:
                 keep_as=action.aside,
                 reason=action.why,
                 handle=action.object.handle,
+                sync_later=True,  # the ledger sees to it before it is written down
             )
         file = placed.file
         self._progress.advance(files=1)

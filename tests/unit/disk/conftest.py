@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.disk.album import Album, Disks, World
+from syncd.applier import syscalls
+from tests.unit.disk.album import PRIMITIVES, Album, Disks, World
 
 
 @pytest.fixture
@@ -30,3 +33,20 @@ def disks() -> Iterator[Disks]:
     made = Disks()
     yield made
     made.unmount()
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each call was made that changes a disk; install it after what makes the world worse."""
+    counted: Counter[str] = Counter()
+
+    def count(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*arguments: Any) -> Any:
+            counted[name] += 1
+            return real(*arguments)
+
+        return counting
+
+    for name in PRIMITIVES:
+        monkeypatch.setattr(syscalls, name, count(name, getattr(syscalls, name)))
+    return counted

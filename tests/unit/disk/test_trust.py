@@ -6,8 +6,6 @@ import errno
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -15,26 +13,9 @@ from syncd.applier import syscalls
 from syncd.applier.disk import MediaFolder
 from syncd.errors import MovedOn
 from syncd.model import MediaPath
-from tests.unit.disk.album import PRIMITIVES, Album, Disks, World
+from tests.unit.disk.album import Album, Disks, World
 
 P = MediaPath.of
-
-
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each call was made that changes a disk; install it after what makes the world worse."""
-    counted: Counter[str] = Counter()
-
-    def count(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def counting(*arguments: Any) -> Any:
-            counted[name] += 1
-            return real(*arguments)
-
-        return counting
-
-    for name in PRIMITIVES:
-        monkeypatch.setattr(syscalls, name, count(name, getattr(syscalls, name)))
-    return counted
 
 
 def test_a_replaced_file_is_in_the_trash(album: Album, world: World) -> None:
