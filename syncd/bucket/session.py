@@ -29,6 +29,7 @@ from syncd.logger import Logger
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
+    from botocore.session import Session as Core
     from mypy_boto3_s3 import S3Client
     from obstore.store import ClientConfig, S3Credential
 
@@ -66,7 +67,23 @@ def prepare() -> None:
     import boto3.session  # noqa: F401, PLC0415 - see above
     import botocore.config  # noqa: F401, PLC0415 - see above
 
-    _models().load_service_model("s3", "service-2")
+    # A client asks nobody anything when it is made, and that of nobody reads all that another one has to know.
+    _core_session().create_client(
+        "s3",
+        region_name=_FALLBACK_REGION,
+        aws_access_key_id="-",
+        aws_secret_access_key="-",  # noqa: S106 - nobody's
+    )
+
+
+def _core_session() -> Core:
+    """A session of botocore, whose clients read what they have to know once for the process."""
+    from botocore.session import Session as Core  # noqa: PLC0415 - see above
+
+    core = Core()
+    core.register_component("data_loader", _models())
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+    return core
 
 
 def _moment(text: str) -> datetime:
@@ -295,11 +312,8 @@ class Session:
 
     def _boto_session(self) -> Any:
         import boto3.session  # noqa: PLC0415 - see above
-        from botocore.session import Session as Core  # noqa: PLC0415 - see above
 
-        login, core = self._login, Core()
-        core.register_component("data_loader", _models())
-        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+        login, core = self._login, _core_session()
         return boto3.session.Session(
             botocore_session=core,
             profile_name=login.profile if not login.is_plain else None,

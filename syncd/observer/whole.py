@@ -172,8 +172,9 @@ class Observer:
         seen = self._seen = None  # a large tree's objects need not be there twice
         snapshot, cursor = self.arrival.catalog.list()
         raise_stop(find_listing_stop(len(snapshot.objects), len(expected - gone)))
+        if not self._listed:
+            self._stored = None  # the bucket is listed, too; once a run
         self._seen, self._cursor, self._listed = snapshot, cursor, True
-        self._stored = None
         if self.keep:
             self.arrival.state.replace_objects(snapshot.objects.values())
         return snapshot
