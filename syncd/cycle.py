@@ -165,6 +165,11 @@ class Cycle:
         )
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether this run did nothing to either side, and learnt nothing that it wrote down."""
+        return self._ledger is not None and not self._ledger.steps
+
+    @property
     def has_listed(self) -> bool:
         """Whether this run listed all objects of Gramps Web, and all keys of the bucket."""
         return self.observer.has_listed

@@ -19,7 +19,7 @@ from syncd.ignore import IgnoreRules
 from syncd.observer import Arrival, Changes
 from syncd.observer.near import UNLINKED_AT_MOST
 from syncd.observer.whole import is_full_due
-from syncd.scanner import UNREAD, differing
+from syncd.scanner import UNREAD, differing, sealed
 from syncd.shield import shield
 from syncd.state import State
 
@@ -27,7 +27,7 @@ _ELSEWHERE = {"gramps", "s3", "daemon"}
 """Settings that decide nothing about a file, or are compared with the server in each run."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rest:
     """What the note of a run says, and whether the one before it still holds.
 
@@ -40,6 +40,8 @@ class Rest:
     ignored: IgnoreRules
     state: State
     _given_up: Event = field(default_factory=Event)
+    _seal: str | None = None
+    """Of the folder, in which nothing differed."""
 
     def give_up(self) -> None:
         """Nobody waits for `changes` any more."""
@@ -49,20 +51,26 @@ class Rest:
     def changes(self) -> Changes | None:
         """What in the folder differs from how the last run left it; None where everything has to be looked at."""
         state, settings = self.state, self.settings
-        if state.rest is None or state.rest != self._words():
+        words, _, seal = (state.rest or "").partition(" ")
+        if words != self._words():
             return None
         if is_full_due(state, settings.daemon.full_check_every) or not self._is_plain():
             return None
+        if seal and sealed(settings.media_dir, self.ignored, given_up=self._given_up) == seal:
+            self._seal = seal
+            return Changes(frozenset())
         known = state.stamp_rows()
         known.update(dict.fromkeys(state.unstamped(), UNREAD))
-        paths = differing(settings.media_dir, known, self.ignored, given_up=self._given_up)
-        return None if paths is None else Changes(frozenset(paths))
+        found = differing(settings.media_dir, known, self.ignored, given_up=self._given_up)
+        self._seal = found.seal if found.paths == [] else None
+        return None if found.paths is None else Changes(frozenset(found.paths))
 
-    def note(self, arrival: Arrival) -> bool:
+    def note(self, arrival: Arrival, *, is_untouched: bool) -> bool:
         """Note that a run ended at rest, if the next one can go by that.
 
         Args:
             arrival: whom the run was about.
+            is_untouched: the run did nothing to either side, so the folder's seal still stands for what the state knows.
 
         Returns:
             Whether it can.
@@ -78,7 +86,8 @@ class Rest:
             or state.unlinked(UNLINKED_AT_MOST) is None
         ):
             return False
-        state.note_rest(self._words())
+        seal = self._seal if is_untouched else None
+        state.note_rest(f"{self._words()} {seal or ''}".rstrip())
         return True
 
     def _is_plain(self) -> bool:

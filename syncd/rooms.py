@@ -198,7 +198,7 @@ class Rooms:
 
     def note_rest(self, cycle: Cycle) -> bool:
         """Where a cycle ended at rest, note that for the next run; says whether there is such a note now."""
-        return cycle.is_settled and self._rest.note(self._arrival)
+        return cycle.is_settled and self._rest.note(self._arrival, is_untouched=cycle.is_untouched)
 
     def _new_arrival(self, media: MediaFolder, rooms: ExitStack) -> Arrival:
         settings, catalog = self.settings, self.catalog

@@ -12,7 +12,7 @@ Invariants:
 from syncd.scanner.glance import Glance, TooWide
 from syncd.scanner.hashing import can_vouch, checksum_of
 from syncd.scanner.scan import Scan, find_inner, look, scan
-from syncd.scanner.swift import UNREAD, differing
+from syncd.scanner.swift import UNREAD, differing, sealed
 from syncd.scanner.walk import Unrest
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "find_inner",
     "look",
     "scan",
+    "sealed",
 ]

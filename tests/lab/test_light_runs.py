@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 
-from lab.world import World
+from lab.world import Desktop, World
 from tests.lab.scenario import (
     Document,
     begin,
@@ -21,6 +23,13 @@ from tests.slow_imports import FOR_WORK
 def is_light(document: Document) -> bool:
     """Whether a run looked only at what differed; its phases tell."""
     return "Looking through the folder" not in {part["name"] for part in document["phases"]}
+
+
+def seal_of(desktop: Desktop) -> str | None:
+    """The seal that the last run left."""
+    with closing(sqlite3.connect(desktop.state_dir / "state.sqlite")) as state:
+        (note,) = state.execute("SELECT value FROM meta WHERE key = 'rest'").fetchone()
+    return str(note).partition(" ")[2] or None
 
 
 def told(world: World) -> str:
@@ -98,6 +107,35 @@ def test_a_file_that_was_written_so_lately_that_nothing_vouches_for_it(empty_wor
     assert is_light(document)
     assert document["counts"]["unchanged"] == 2
     assert document["actions"] == []
+
+
+def test_a_folder_whose_seal_holds(empty_world: World) -> None:
+    """After a run that compared all files and found them as they were, the next one need not know them; whatever changes breaks it."""
+    world = empty_world
+    was = at_rest(world, "gone.jpg", "edited.jpg", "moved.jpg", "1912/kept.jpg")
+    for _ in range(2):
+        assert is_light(world.sync())
+        assert seal_of(world.desktop) is not None
+    world.api.edit(was["moved.jpg"], path="1913/moved.jpg")
+    assert deeds(world.sync()) == [("moved", "1913/moved.jpg")]
+    assert seal_of(world.desktop) is None  # what was compared is not what stands there now
+    for _ in range(2):  # the moved file is read once more: its times could not vouch for it
+        world.sync()
+    seal = seal_of(world.desktop)
+    assert seal is not None
+    (world.folder / "gone.jpg").unlink()
+    world.write("1912/new.jpg", photo("new"))
+    world.write("edited.jpg", photo("edited later"))
+    assert deeds(world.sync()) == [
+        ("added", "1912/new.jpg"),
+        ("deleted", "gone.jpg"),
+        ("updated", "edited.jpg"),
+        ("uploaded", "1912/new.jpg"),
+        ("uploaded", "edited.jpg"),
+    ]
+    ends_in_step(world)
+    world.sync()
+    assert seal_of(world.desktop) not in (None, seal)
 
 
 def test_an_object_deleted_in_gramps_web(empty_world: World) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from syncd.ignore import IgnoreRules
 from syncd.model import MediaPath
 from syncd.ports import SilentProgress
-from syncd.scanner import UNREAD, Scan, differing, scan
+from syncd.scanner import UNREAD, Scan, differing, scan, sealed
 from syncd.scanner.swift import AT_MOST, Row
 from syncd.scanner.walk import Known
 
@@ -54,8 +54,21 @@ def cached(root: Path) -> dict[str, Row]:
 
 def ask(root: Path, known: dict[str, Row]) -> list[str] | None:
     """What differs."""
-    found = differing(root, dict(known), IgnoreRules.load(root, EXTRA))
+    found = differing(root, dict(known), IgnoreRules.load(root, EXTRA)).paths
     return None if found is None else sorted(found)
+
+
+def seal_of(root: Path) -> str | None:
+    """The seal of the folder as it is."""
+    return sealed(root, IgnoreRules.load(root, EXTRA))
+
+
+def seal_now(root: Path) -> str:
+    """The seal of a walk that finds no difference."""
+    found = differing(root, cached(root), IgnoreRules.load(root, EXTRA))
+    assert found.paths == []
+    assert found.seal is not None
+    return found.seal
 
 
 @pytest.fixture
@@ -74,14 +87,16 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_where_nothing_changed_nothing_differs(root: Path) -> None:
-    """Ignored files, links and syncd's own folder are nobody's change."""
+    """Ignored files, links and syncd's own folder are nobody's change; the seal holds."""
     assert ask(root, cached(root)) == []
+    assert seal_of(root) == seal_now(root) == seal_now(root)
 
 
 def test_new_and_changed_files_differ(root: Path) -> None:
     """By size, time or inode, whichever it is."""
-    known = cached(root)
+    known, seal = cached(root), seal_now(root)
     (root / "1901" / "new.jpg").write_bytes(b"new")
+    assert seal_of(root) != seal
     (root / "a.jpg").write_bytes(b"A.jpg")
     other = root / "1900" / "other.tmp"
     other.write_bytes(b"1900/b.jpg")
@@ -101,6 +116,9 @@ def test_a_changed_inode_alone_is_a_change(root: Path) -> None:
     """As for the walk."""
     known = cached(root)
     size, mtime, ctime, inode, device = known["a.jpg"]
+    seal = seal_now(root)
+    (root / "a.jpg").chmod(0o600)
+    assert seal_of(root) != seal
     assert ask(root, {**known, "a.jpg": (size, mtime, ctime, inode + 1, device)}) == ["a.jpg"]
     assert ask(root, {**known, "a.jpg": (size, mtime, ctime, inode, device + 1)}) == ["a.jpg"]
 
@@ -149,10 +167,11 @@ GONE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("what", GONE)
 def test_what_only_a_whole_walk_can_judge(root: Path, what: str) -> None:
-    """Then it says so."""
-    known = cached(root)
+    """Then it says so; and the seal is another one."""
+    known, seal = cached(root), seal_now(root)
     GONE[what](root)
     assert ask(root, known) is None
+    assert seal_of(root) != seal
 
 
 def test_as_many_as_may_differ(root: Path) -> None:
@@ -262,14 +281,20 @@ def test_it_names_all_that_a_whole_walk_finds(
         edit(root, before)
         first = walk(root)
         known = {file.path.key: (file.stamp, file.checksum) for file in first.fresh}
-        rows = cached(root)
+        rows, seal = cached(root), seal_of(root)
+        compared = differing(root, dict(rows), IgnoreRules.load(root, EXTRA))
+        assert compared.seal in (seal, None)
         edit(root, after)
+        holds = seal is not None and seal_of(root) == seal
         found = ask(root, rows)
         later = walk(root, known)
         changed = {file.path.key for file in later.fresh}
         gone = {key for key in rows if key not in later.snapshot.files}
         problems = set(later.snapshot.problems) - set(first.snapshot.problems)
         event("the whole walk" if found is None else "some" if found else "nothing")
+        if holds and compared.paths == []:
+            event("the seal holds")
+            assert found == []
         if found is not None:
             assert {unicodedata.normalize("NFC", rel) for rel in found} == changed
             assert not problems
