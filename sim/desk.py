@@ -85,6 +85,8 @@ class Desk:
     hints: set[str] = field(default_factory=set)
     """What changed in the folder since the last look of the daemon."""
     waiting: frozenset[str] = frozenset()
+    left_undone: bool = False
+    """The last look of the daemon could not do all: the next one is at everything."""
     host: str = ""
     """The computer's name; empty: the desktop's."""
     usual: Settings | None = None

@@ -106,6 +106,7 @@ def judge(world: World) -> None:
         odd = [word for word in found if word.startswith("?")]
         if odd:
             raise Violation(f"bytes that nobody wrote: {odd}")
+    named = {known.by_checksum.get(form["checksum"]) for form in world.web.media().values()}
     both_kept = all(str(desk.settings.conflicts) == "keep-both" for desk in world.desks)
     if both_kept and known.whole and known.clean:
         told = {handle for desk in world.desks for handle in desk.told}
@@ -115,6 +116,8 @@ def judge(world: World) -> None:
         for word in keep:
             if word not in known.muddled | excused and not all(word in found for found in standing):
                 raise Violation(f"{word} does not stand everywhere: {standing}")
+            if word not in known.muddled | excused and word not in named:
+                raise Violation(f"{word} has no object")
     deletes = all(
         str(desk.settings.deletions.on_web) != "never" and str(desk.settings.deletions.in_folder) == "trash"
         for desk in world.desks
@@ -123,6 +126,8 @@ def judge(world: World) -> None:
         for word in sorted(known.gone - known.muddled):
             if any(word in found for found in standing):
                 raise Violation(f"{word} came back")
+            if word in named:
+                raise Violation(f"{word} has an object still")
     _judge_objects(world)
 
 

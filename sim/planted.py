@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from sim.bucket import SimStore
+from syncd import rest
 from syncd.merge import neighbourhood, newcomers, unlinked
 from syncd.state import State
 
@@ -33,10 +34,16 @@ def _remembers_nothing(stack: ExitStack) -> None:
     stack.enter_context(mock.patch.object(State, "links", return_value=()))
 
 
+def _trusts_any_seal(stack: ExitStack) -> None:
+    """A folder counts as unchanged once a run found nothing in it."""
+    stack.enter_context(mock.patch.object(rest, "sealed", return_value=mock.ANY))
+
+
 DEFECTS: Mapping[str, Plant] = {
     "handles-by-chance": _handles_by_chance,
     "sends-nothing": _sends_nothing,
     "remembers-nothing": _remembers_nothing,
+    "trusts-any-seal": _trusts_any_seal,
 }
 
 

@@ -21,7 +21,7 @@ DEEDS: dict[str, int] = {
     "web_add": 7, "web_edit": 4, "web_rename": 4, "web_swap": 1, "web_describe": 3, "web_delete": 4, "web_refer": 3,
     "web_restart": 1, "server_backup": 1, "server_restore": 1, "other_tree": 1, "lost_rights": 1, "other_bucket": 1,
     "hide_objects": 1, "rename_host": 1, "point_elsewhere": 1, "nest": 1, "unmount": 1, "copied_folder": 1, "lose_state": 1, "keep_state": 1, "roll_state_back": 1, "damage_state": 1,
-    "approve": 2, "time_passes": 3, "mend": 4,
+    "approve": 2, "time_passes": 3, "night": 6, "mend": 4,
 }  # fmt: skip
 """How often each is done."""
 
@@ -64,6 +64,8 @@ def steps_of(seed: int) -> list[Step]:
             steps.append(Step(chance.choice(("sync", "sync", "near")), own, chance.randrange(2)))
         else:
             steps.append(Step(chance.choices(list(DEEDS), list(DEEDS.values()))[0], own))
+    if chance.random() < 0.5:  # what changes after all had come to rest is seen by whoever looks next
+        steps += [Step("night", f"{seed}-rest"), Step(chance.choice(IN_BETWEEN), f"{seed}-last")]
     return steps
 
 
@@ -140,6 +142,11 @@ def _take(world: World, people: People, step: Step) -> None:
     if step.what in ("sync", "near"):
         desk = world.desks[step.desk % len(world.desks)]
         world.sync(desk, faults_of(step), near=step.what == "near")
+    elif step.what == "night":
+        for desk in world.desks:
+            for _ in range(3):
+                world.clock.pass_by(3600)
+                world.sync(desk, Faults(chance))
     elif step.what == "mend":
         people.mend()
     else:

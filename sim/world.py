@@ -78,6 +78,7 @@ class World:
         self.disks = Disks(random.Random(f"{seed}-disks"), self.clock.time_ns, self._disk_call)
         self.adds_every = random.Random(f"{seed}-adds").choice((0.0, 0.001, 5.0))
         """Seconds from one time at which objects are added, while files are sent, to the next."""
+        self.disks.steady = random.Random(f"{seed}-listings").random() < 0.7
         self.bucket = Bucket()
         self.web = Server(lambda: self.clock.now, None if own_disk else BUCKET)
         self.web.into_bucket = self._into_bucket
@@ -341,6 +342,8 @@ class World:
             rooms.__enter__()
             desk.rooms = rooms
             task = Task()
+        elif desk.left_undone:
+            task = Task(tidy=False)
         else:
             task = Task(near=Changes(frozenset(desk.hints), desk.waiting), tidy=False)
         hints, desk.hints = desk.hints, set()
@@ -354,6 +357,7 @@ class World:
             raise
         waiting = {item.handle for item in outcome.waiting} | {item.handle for item in outcome.problems}
         desk.waiting = frozenset(handle for handle in waiting if handle is not None)
+        desk.left_undone = outcome.unfinished
         if outcome.stop is not None:
             desk.hints |= hints
         return outcome

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import io
 import os
+import random
 import stat
 from typing import Any
 
@@ -134,16 +135,18 @@ class Disks(Tree):
         """opendir(3) and readdir(3), in the disk's order."""
         held, text = self._folder(path)
         self._tell("scandir", text)
-        entries = [Entry(name, inode, f"{text}/{name}") for name, inode in sorted(held.entries.items())]
-        self._choices.shuffle(entries)
-        return Listing(entries)
+        return Listing([Entry(name, held.entries[name], f"{text}/{name}") for name in self._listed(held)])
 
     def listdir(self, path: Any = ".") -> list[str]:
         """The names in a folder."""
         held, text = self._folder(path)
         self._tell("scandir", text)
-        names = sorted(held.entries)
-        self._choices.shuffle(names)
+        return self._listed(held)
+
+    def _listed(self, folder: Inode) -> list[str]:
+        """The names in a folder, in an order that is the disk's: the same each time, or another one."""
+        names = sorted(folder.entries)
+        (random.Random(folder.number) if self.steady else self._choices).shuffle(names)
         return names
 
     def _folder(self, path: Any) -> tuple[Inode, str]:

@@ -53,6 +53,8 @@ class Tree:
         """More than 0: a person or the judge is at work; nobody is told of the calls."""
         self.exchange = True
         """Whether there are renames with flags."""
+        self.steady = False
+        """Whether a folder that nobody changed is listed in the same order again."""
         self.root = self._new(stat.S_IFDIR, 0o755, 1)
 
     # --- people, and those who judge ------------------------------------------------------------------------------

@@ -33,7 +33,12 @@ def test_the_same_seed_is_the_same_log() -> None:
 
 @pytest.mark.parametrize(
     ("defect", "seeds"),
-    [("sends-nothing", "6-7"), ("remembers-nothing", "1"), ("handles-by-chance", "60-64")],
+    [
+        ("sends-nothing", "6-7"),
+        ("remembers-nothing", "1"),
+        ("handles-by-chance", "356"),
+        ("trusts-any-seal", "96"),
+    ],
 )
 def test_what_is_planted_is_found(defect: str, seeds: str) -> None:
     """An engine with a defect breaks a promise, which the engine without it keeps."""
