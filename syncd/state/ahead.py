@@ -35,7 +35,7 @@ def look_ahead(path: Path) -> None:
     def work() -> None:
         found: Seen | None = None
         with suppress(Exception):  # who opens the file meets it again
-            found = seen(path, None)
+            found = seen(path, None, in_place=True)
         told.put(found)
 
     with shield:

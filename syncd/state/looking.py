@@ -58,13 +58,27 @@ def look(path: Path, copy_to: sqlite3.Connection | None) -> Found | None:
     return seen(path, copy_to).found
 
 
-def seen(path: Path, copy_to: sqlite3.Connection | None) -> Seen:
-    """See what is at `path`, as `look`; as long as the signature is the same, that holds."""
+class BusyError(Exception):
+    """The file has a log, so it would have to be copied."""
+
+
+def seen(path: Path, copy_to: sqlite3.Connection | None, *, in_place: bool = False) -> Seen:
+    """See what is at `path`, as `look`; as long as the signature is the same, that holds.
+
+    Args:
+        path: the state file.
+        copy_to: as of `look`.
+        in_place: make no copy of a file that has a log: nobody would take it away if the process ended meanwhile.
+
+    Raises:
+        StateError: as `look`.
+        BusyError: with `in_place`, it has a log.
+    """
     for _ in range(_ATTEMPTS):
         before = signature(path)
         if before is None:
             return Seen(None, None)
-        found = _look_once(path, copy_to)
+        found = _look_once(path, copy_to, in_place=in_place)
         if signature(path) == before:
             return Seen(found, before)
         time.sleep(_PAUSE_SECONDS)  # somebody is writing: what was seen may be half of it
@@ -104,12 +118,12 @@ def _log_header(path: Path) -> bytes:
         return b""
 
 
-def _look_once(path: Path, copy_to: sqlite3.Connection | None) -> Found:
+def _look_once(path: Path, copy_to: sqlite3.Connection | None, *, in_place: bool) -> Found:
     try:
         size = path.stat().st_size
         if size < _HEADER:  # SQLite would take it for an empty database, of no program
             return Found(damage="it is cut short" if size else "it is empty")
-        with _viewed(path) as connection:
+        with _viewed(path, in_place=in_place) as connection:
             application = connection.execute("PRAGMA application_id").fetchone()[0]
             found = Found(schema_version(connection), application)
             if application != APPLICATION_ID or found.version > known_migrations()[-1].number:
@@ -131,12 +145,14 @@ def _look_once(path: Path, copy_to: sqlite3.Connection | None) -> Found:
 
 
 @contextmanager
-def _viewed(path: Path) -> Iterator[sqlite3.Connection]:
+def _viewed(path: Path, *, in_place: bool) -> Iterator[sqlite3.Connection]:
     """A connection for reading that leaves the file and what is beside it alone."""
     if not _log_header(path) and not with_suffix(path, "-journal").exists():
         with closing(sqlite3.connect(uri(path, "mode=ro&immutable=1"), uri=True)) as connection:
             yield connection
         return
+    if in_place:
+        raise BusyError
     with tempfile.TemporaryDirectory(prefix="syncd-") as folder:
         copy = Path(folder) / "state.sqlite"
         shutil.copyfile(path, copy)  # the file first, then its log: see `signature`

@@ -76,7 +76,7 @@ def test_a_look_that_failed_is_taken_again(
 ) -> None:
     """Whatever was wrong, who opens the file says so, or finds that it is over."""
 
-    def seen(_path: Path, _copy_to: None) -> object:
+    def seen(_path: Path, _copy_to: None, *, in_place: bool) -> object:
         raise StateError("the state file is written to all the time", "wait")
 
     monkeypatch.setattr(ahead, "seen", seen)
@@ -84,6 +84,18 @@ def test_a_look_that_failed_is_taken_again(
     with State.open(path) as state:
         assert looks == [path]
         assert state.meta("a") == "written"
+
+
+def test_a_file_with_a_log_is_not_copied_ahead(
+    path: Path, looks: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that ends meanwhile, because another one is at work, would leave the copy behind; who opens it looks."""
+    with State.open(path) as other:
+        other.set_meta("a", "in the log")
+        monkeypatch.setattr("tempfile.TemporaryDirectory", None)
+        look_ahead(path)
+        told = ahead._begun.pop(path)
+        assert told.get() is None
 
 
 def test_a_link_to_the_file(path: Path, looks: list[Path], tmp_path: Path) -> None:
