@@ -25,7 +25,7 @@ def keeps_its_word(ground: Ground, source: Spot, target: Spot) -> bool:
     way is taken, and raises whatever is wrong.
     """
     disk = os.fstat(source.folder).st_dev
-    if disk != os.fstat(target.folder).st_dev:
+    if source.folder != target.folder and disk != os.fstat(target.folder).st_dev:
         return True  # the kernel refuses, whatever the flags
     if disk not in ground.honest:
         with ground.shape:
