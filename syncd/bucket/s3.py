@@ -93,7 +93,9 @@ class S3Store:
         wanted = tuple(dict.fromkeys(checksums))
         if len(wanted) == 1:
             # Most often it is a new file's, and not there: that a HEAD says without a reason, so that a GET would follow.
-            return self._ask_aloud(wanted[0])
+            # What may not be read (it is archived, or encrypted with a key that is not ours) may be there all the same.
+            with suppress(Refused, Denied):
+                return self._ask_aloud(wanted[0])
         return self._sizes_by_head(wanted)
 
     def _sizes_by_head(self, wanted: Sequence[Checksum]) -> Mapping[Checksum, int]:

@@ -157,12 +157,14 @@ def test_a_bucket_that_dies_in_the_middle(world: World, rclone: RcloneS3) -> Non
     for number in range(150):
         world.write(f"new/{number}.jpg", photo(number, 20_000))
     before = len(stored(world))
+    world.configure(limit_up="500 kB")  # else all of them may be there before anybody looks
     process = world.desktop.start("--once", "--json")
     wait_until(lambda: len(stored(world)) > before + 5, "uploads to begin")
     rclone.kill()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 4, (out, err)
     assert "Traceback" not in err
+    world.configure(limit_up=None)
     rclone.start()
     held = stored(world)
     assert all(item["checksum"] in held for item in world.api.media())

@@ -16,7 +16,7 @@ import pytest
 
 from syncd.bucket import S3Store
 from syncd.bucket.multipart import MOST_PARTS, part_size
-from syncd.errors import MovedOn, Refused, Unexpected, Unreachable
+from syncd.errors import Denied, MovedOn, Refused, Unexpected, Unreachable
 from syncd.model import Checksum
 from tests.unit.bucket.stub import Answer, Make, Request, Stub, content, error
 
@@ -415,3 +415,30 @@ def test_budget_is_shared(stub: Stub, make: Make) -> None:
     budget.release(6)
     assert budget.acquire(1000) == 10
     assert list(itertools.islice(stub.requests, 1)) == []
+
+
+# --- single keys --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["InvalidObjectState", "AccessDenied"])
+def test_a_key_that_may_not_be_read_is_there(stub: Stub, store: S3Store, code: str) -> None:
+    """It is archived, or encrypted with a key that is not ours: what is asked is only whether it is there."""
+    stub.script = lambda request: error(403, code) if request.method == "GET" else content(b"12345")
+    assert store.sizes([md5(b"12345")]) == {md5(b"12345"): 5}
+    assert stub.methods() == ["GET", "HEAD"]
+
+
+def test_a_single_key_is_asked_for_once(stub: Stub, store: S3Store) -> None:
+    """That it is not there a GET says with a reason; several are asked for by HEAD."""
+    stub.script = lambda _request: error(404, "NoSuchKey")
+    assert store.sizes([md5(b"a")]) == {}
+    assert stub.methods() == ["GET"]
+    assert store.sizes([md5(b"a"), md5(b"b")]) == {}
+    assert stub.methods()[1:] == ["HEAD", "HEAD", "GET"]
+
+
+def test_who_may_not_look_at_all_is_told_so(stub: Stub, store: S3Store) -> None:
+    """Neither of the two says that it is there."""
+    stub.script = lambda _request: error(403, "AccessDenied")
+    with pytest.raises(Denied):
+        store.sizes([md5(b"a")])
