@@ -82,6 +82,8 @@ class InlineWorkers:
             told = self._inbox.queue.get()
             assert callable(told)
             told()
+        if self._inbox is not None:
+            self._inbox.do_due()
         return future
 
     def __enter__(self) -> Self:

@@ -7,10 +7,11 @@ only; and where it has to wait itself, it is for a `SimpleQueue`, which leaves n
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -26,10 +27,37 @@ class Inbox:
 
     def __init__(self) -> None:
         self.queue: SimpleQueue[Future[Any] | Callable[[], None]] = SimpleQueue()
+        self._later: tuple[float, Callable[[], None]] | None = None
 
     def call(self, action: Callable[[], None]) -> None:
         """Have it called by the thread that waits, soon. What it raises ends the waiting, as an item's error does."""
         self.queue.put(action)
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> None:
+        """The same after so many seconds, if one still waits by then; for the thread that waits. One thing at a time."""
+        self._later = time.monotonic() + seconds, action
+
+    def next(self) -> Future[Any]:
+        """Wait for an item that is done, and do meanwhile what there is to do."""
+        while True:
+            try:
+                told = self.queue.get(timeout=self._patience())
+            except Empty:
+                self.do_due()
+                continue
+            if isinstance(told, Future):
+                return told
+            told()
+
+    def do_due(self) -> None:
+        """Do what was put off until now."""
+        if self._later is not None and self._later[0] <= time.monotonic():
+            action, self._later = self._later[1], None
+            action()
+
+    def _patience(self) -> float | None:
+        """Seconds until something is due."""
+        return None if self._later is None else max(0.0, self._later[0] - time.monotonic())
 
 
 class Workers:
@@ -49,7 +77,7 @@ class Workers:
         initializer: Callable[[], None] | None = None,
         inbox: Inbox | None = None,
     ) -> None:
-        self._told = (inbox or Inbox()).queue
+        self._inbox = inbox or Inbox()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=initializer)
 
     def __enter__(self) -> Self:
@@ -66,7 +94,7 @@ class Workers:
         """Hand over an item."""
         with shield:
             future = self._pool.submit(work, item)
-            future.add_done_callback(self._told.put)
+            future.add_done_callback(self._inbox.queue.put)
         return future
 
     def next(self) -> Future[Any]:
@@ -75,9 +103,7 @@ class Workers:
         Raises:
             Exception: what was done meanwhile raised it.
         """
-        while not isinstance(told := self._told.get(), Future):
-            told()
-        return told
+        return self._inbox.next()
 
 
 def result_of(future: Future[Result]) -> Result:

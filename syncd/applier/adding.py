@@ -60,10 +60,18 @@ class Adding:
         """The bucket has these bytes now."""
         with self._lock:
             self._ready += self._waiting.pop(checksum, ())
-            if not self._ready or self._is_called or time.monotonic() - self._last < EVERY:
+            if not self._ready or self._is_called:
                 return
             self._is_called = True
-        self.inbox.call(self.add)
+        self.inbox.call(self._add_in_time)
+
+    def _add_in_time(self) -> None:
+        """Add them, or see that they are added once it is time."""
+        left = self._last + EVERY - time.monotonic()
+        if left > 0:
+            self.inbox.call_later(left, self.add)
+        else:
+            self.add()
 
     def add(self) -> None:
         """Add those that have arrived."""
@@ -73,4 +81,6 @@ class Adding:
             del self._left[id(action)]
         self._web.add(ready, counted=False)
         with self._lock:
-            self._is_called, self._last = False, time.monotonic()
+            self._last, self._is_called = time.monotonic(), bool(self._ready)  # what arrived meanwhile
+        if self._is_called:
+            self.inbox.call_later(EVERY, self.add)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from syncd import workers
 from syncd.applier import adding as adding_module
 from syncd.applier.adding import Adding
 from syncd.applier.apply import Applier
@@ -53,6 +55,7 @@ class Bytes:
                     told = adding.inbox.queue.get()
                     assert callable(told)
                     told()
+                adding.inbox.do_due()
         return missing
 
     def keep_loser(self, action: KeepLoser) -> bool:
@@ -192,12 +195,42 @@ def test_what_has_arrived_is_added_while_the_rest_is_sent(
     assert told == ["add meanwhile a", "add meanwhile c", "add there"]
 
 
-def test_it_takes_turns(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gramps Web is told every few seconds, of all that has arrived since."""
-    moments = iter([100.0, 104.9, 105.0, 105.0, 106.0, 109.9, 110.0, 110.0, 111.0])
-    monkeypatch.setattr(adding_module, "time", SimpleNamespace(monotonic=lambda: next(moments)))
-    told = run(ledger, sent("a", "b", "c", "d", "e", "f"), passes=1)
-    assert told == [*(f"add meanwhile {path}" for path in "abcde"), "add f"]
+    now = [100.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(adding_module, "time", clock)
+    monkeypatch.setattr(workers, "time", clock)
+    web, inbox = Web(), []
+    adding = Adding(cast("Any", web), sent("a", "b", "c", "d", "e"))
+    for moment, path in [(104.0, "a"), (104.9, "b"), (106.0, "c"), (109.0, "d"), (111.0, "e")]:
+        now[0] = moment
+        adding.arrived(md5(path))
+        while not adding.inbox.queue.empty():
+            cast("Any", adding.inbox.queue.get())()
+        adding.inbox.do_due()
+        inbox.append(len(web.told))
+    assert inbox == [0, 0, 3, 3, 5]  # at 105 and at 110 it was time
+    assert web.told == [f"add meanwhile {path}" for path in "abcde"]
+    assert adding.left == []
+
+
+def test_what_has_arrived_waits_for_no_further_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is time, whoever waits for the transfers adds it, although none of them ends."""
+    monkeypatch.setattr(adding_module, "EVERY", 0.05)
+    web = Web()
+    adding = Adding(cast("Any", web), sent("a", "b"))
+
+    def transfer(taken: Iterator[str]) -> None:
+        for path in taken:
+            if path == "b":
+                end = time.monotonic() + 20
+                while not web.told and time.monotonic() < end:
+                    time.sleep(0.01)
+            adding.arrived(md5(path))
+
+    workers.share(["a", "b"], transfer, threads=1, name="test", inbox=adding.inbox)
+    assert web.told == ["add meanwhile a"]
 
 
 @pytest.mark.parametrize(
@@ -223,3 +256,23 @@ def test_objects_of_gramps_desktop_come_together(ledger: Ledger, monkeypatch: py
         for action in sent("a", "b")
     ]
     assert run(ledger, actions, passes=1) == ["add a", "add b"]
+
+
+def test_what_arrives_while_others_are_added_is_added_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nothing arrives after it."""
+    monkeypatch.setattr(adding_module, "EVERY", 0.0)
+    web = Web()
+    adding = Adding(cast("Any", web), sent("a", "b"))
+    adding.arrived(md5("a"))
+    add = web.add
+
+    def slowly(actions: Sequence[AddObject], *, counted: bool = True) -> None:
+        monkeypatch.setattr(web, "add", add)
+        adding.arrived(md5("b"))
+        add(actions, counted=counted)
+
+    monkeypatch.setattr(web, "add", slowly)
+    cast("Any", adding.inbox.queue.get())()
+    assert web.told == ["add meanwhile a"]
+    adding.inbox.do_due()
+    assert web.told == ["add meanwhile a", "add meanwhile b"]
