@@ -38,7 +38,7 @@ DISK_ERRORS = ((5, "EIO"), (13, "EACCES"), (28, "ENOSPC"), (30, "EROFS"))
 """Errors of the disk, which may befall any call."""
 
 ENDINGS = ("kill", "power failure", "a run within a run", "meddling", "near look", "near look that went wide", "light run", "light run that went wide",
-           "adding while sending",            "state: lost", "state: damaged", "state: rolled back", "server restored", "adopt", "disk: full")  # fmt: skip
+           "adding while sending", "state: lost", "state: damaged", "state: rolled back", "server restored", "adopt", "disk: full")  # fmt: skip
 
 
 def name_of(reason: str) -> str:

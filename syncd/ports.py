@@ -275,7 +275,7 @@ class Store(Protocol):
         """All keys of the form prefix + 32 hex digits, with their sizes. Others are not looked at."""
 
     def sizes(self, checksums: Sequence[Checksum]) -> Mapping[Checksum, int]:
-        """The sizes of those of the given keys that are there at this moment (a HEAD each, at once)."""
+        """The sizes of those of the given keys that are there at this moment (a request each, at once)."""
 
     def put(
         self,

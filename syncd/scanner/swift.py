@@ -73,13 +73,8 @@ def differing(
         No paths when a known file is gone, when there are more than `AT_MOST`, when another disk is mounted inside, when
         something cannot be listed or carried, or the media folder itself cannot be looked through.
     """
-    try:
-        with opened_folder(media_dir) as root:
-            search = _Search(root, known, ignored, given_up or Event())
-            with no_collection():
-                search.go()
-            check_still_there(media_dir, root)
-    except (_TooMuchError, FolderError, OSError):
+    search = _walked(media_dir, known, ignored, given_up)
+    if search is None:
         return Difference(None)
     # What has an entry and was not met is gone, or lies where nothing is looked at: only that is no news.
     if all(ignored.matches(MediaPath(key, key)) for key in known):
@@ -95,15 +90,23 @@ def sealed(media_dir: Path, ignored: IgnoreRules, *, given_up: Event | None = No
         ignored: what stays out: the rules of the walk whose seal this one is compared with.
         given_up: set when nobody waits for the answer any more.
     """
+    search = _walked(media_dir, None, ignored, given_up)
+    return None if search is None else search.seal()
+
+
+def _walked(
+    media_dir: Path, known: MutableMapping[str, Row] | None, ignored: IgnoreRules, given_up: Event | None
+) -> _Search | None:
+    """A walk to its end; None where it does not come to it."""
     try:
         with opened_folder(media_dir) as root:
-            search = _Search(root, None, ignored, given_up or Event())
+            search = _Search(root, known, ignored, given_up or Event())
             with no_collection():
                 search.go()
             check_still_there(media_dir, root)
     except (_TooMuchError, FolderError, OSError):
         return None
-    return search.seal()
+    return search
 
 
 @dataclass(slots=True)

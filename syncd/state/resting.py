@@ -38,8 +38,7 @@ class Resting(Database):
             "SELECT coalesce(moved_to, path) AS place FROM links WHERE detached IS NOT 'file-gone'"
             " AND NOT EXISTS (SELECT 1 FROM stamps WHERE stamps.path = place)"
         )
-        keys = {
-            MediaPath.of(text).key for (text,) in rows
-        }  # links have names as the disk has them, stamps have keys
+        # Links have names as the disk has them, stamps have keys.
+        keys = {MediaPath.of(text).key for (text,) in rows}
         known = self._rows_in("SELECT path FROM stamps WHERE path IN", keys)
         return keys - {path for (path,) in known}
