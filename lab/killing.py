@@ -24,7 +24,7 @@ from lab.copies import Moment
 from lab.disk import Disk
 from lab.eventful import LONG_AGO, WHOLE
 from lab.gramps_web import GrampsWeb
-from lab.outcomes import Lookout, Outcome
+from lab.outcomes import Lookout, Outcome, trash_of
 from lab.process import ROOT, LabError, wait_until
 from lab.ptrace import KILLED
 from lab.recording import Event, load
@@ -159,7 +159,7 @@ class Killing:
         begun = time.monotonic()
         with self.copy() as world:
             recording = world.base / "killed"
-            before = Disk.of(world.desktop)
+            before, shelved = Disk.of(world.desktop), trash_of(world.desktop)
             asked = self.server.log_position()
             lookout = Lookout(world.desktop, WHOLE)
             with lookout.watching():
@@ -178,7 +178,10 @@ class Killing:
                     failures.append(str(error))
                     runs = RUNS
             failures += [f"'{path}' stood in the folder and was not whole" for path in lookout.partial]
-            failures += [] if failures else Outcome.of(world).differences(expected)
+            if not failures:
+                outcome = Outcome.of(world)
+                purged = shelved if power is not None else {}
+                failures += outcome.differences(expected.with_back(purged, outcome.trash))
             reached = run.returncode == KILLED
         return Verdict(point, reached, runs, locked, failures, time.monotonic() - begun)
 

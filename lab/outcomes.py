@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,7 @@ class Outcome:
     @classmethod
     def of(cls, world: World) -> Outcome:
         """Look at everything."""
-        folder = world.folder
         assert world.s3 is not None
-        trash = folder / ".syncd" / "trash"
         media = world.api.media()
         with closing(
             sqlite3.connect(f"file:{world.desktop.state_dir / 'state.sqlite'}?mode=ro", uri=True)
@@ -56,11 +54,7 @@ class Outcome:
         paths = {item["handle"]: item["path"] for item in media}
         return cls(
             files={path: md5(content) for path, content in world.desktop.files().items()},
-            trash={
-                str(path.relative_to(trash)): md5(path.read_bytes())
-                for path in trash.rglob("*")
-                if path.is_file()
-            },
+            trash=trash_of(world.desktop),
             unfinished=world.desktop.leftovers(),
             objects=sorted(
                 f"{item['path']}: {item['checksum']} {item['mime']} {item['desc']}" for item in media
@@ -80,6 +74,24 @@ class Outcome:
             if mine != theirs:
                 found.append(f"{name}: {_only(mine, theirs)} is there, {_only(theirs, mine)} should be")
         return found
+
+    def with_back(self, purged: Mapping[str, str], trash: Mapping[str, str]) -> Outcome:
+        """The same after a power failure, which may bring back what left the trash: nobody waits for the disk there.
+
+        Args:
+            purged: name in the trash → checksum of what lay there before the run, and may be back.
+            trash: what the trash holds.
+        """
+        back = {name: checksum for name, checksum in purged.items() if trash.get(name) == checksum}
+        return replace(self, trash={**back, **self.trash})
+
+
+def trash_of(desktop: Desktop) -> dict[str, str]:
+    """What lies in a desktop's trash: name there → checksum."""
+    trash = desktop.folder / ".syncd" / "trash"
+    return {
+        str(path.relative_to(trash)): md5(path.read_bytes()) for path in trash.rglob("*") if path.is_file()
+    }
 
 
 def _only(one: Any, other: Any) -> object:
