@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,31 +88,42 @@ def draw(page: Path = PAGE, file: Path = FILE) -> None:
 
 
 def table(works: Mapping[str, Record]) -> str:
-    """All works, a row for each contender, in Markdown."""
+    """All works in Markdown: a row for each contender, what else was counted, and what became of the aims."""
     if not works:
         return "Nothing has been recorded yet.\n"
-    lines = [
-        "| work | who | time | processor | memory | × syncd's time |",
-        "|---|---|---|---|---|---|",
-    ]
+    tables = (
+        (("work", "who", "time", "processor", "memory", "× syncd's time"), _costs(works)),
+        (("work", "counted", ""), _counted(works)),
+        (("work", "aim", "measured", ""), _aims(works)),
+    )
+    return "\n".join(
+        "".join(f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *rows))
+        for head, rows in ((head, [*rows]) for head, rows in tables)
+        if rows
+    )
+
+
+def _costs(works: Mapping[str, Record]) -> Iterator[Sequence[str]]:
     for name, work in works.items():
         title = f"**{name}**: {work['title']}"
         for who, cost in work["contenders"].items():
-            lines.append(
-                f"| {title} | {who} | {_seconds(cost['seconds'])} | {_seconds(cost['cpu_seconds'])} | {_mb(cost['mb'])} | "
-                f"{_ratio(cost['ratio'])} |"
-            )
+            times = _seconds(cost["seconds"]), _seconds(cost["cpu_seconds"])
+            yield title, who, *times, _mb(cost["mb"]), _ratio(cost["ratio"])
             title = ""
-        for figure, value in work["figures"].items():
-            lines.append(f"| {title} | {figure} | {value:g} | | | |")
+
+
+def _counted(works: Mapping[str, Record]) -> Iterator[Sequence[str]]:
+    for name, work in works.items():
+        title = f"**{name}**" if work["contenders"] else f"**{name}**: {work['title']}"
+        for what, value in work["figures"].items():
+            yield title, what, _count(value)
             title = ""
-    lines += ["", "| work | aim | measured | |", "|---|---|---|---|"]
-    lines += [
-        f"| {name} | {aim['aim']} | {aim['value']:.3g} | {'met' if aim['is_met'] else '**missed**'} |"
-        for name, work in works.items()
-        for aim in work["aims"]
-    ]
-    return "\n".join(lines) + "\n"
+
+
+def _aims(works: Mapping[str, Record]) -> Iterator[Sequence[str]]:
+    for name, work in works.items():
+        for aim in work["aims"]:
+            yield name, aim["aim"], _count(aim["value"]), "met" if aim["is_met"] else "**missed**"
 
 
 def changes(results: Iterable[Result], file: Path = FILE) -> list[str]:
@@ -142,6 +153,11 @@ def _mb(value: float | None) -> str:
 
 def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f} ×"
+
+
+def _count(value: float) -> str:
+    """A whole number as it is; of others as many digits as a measurement is good for."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _git(*arguments: str) -> str:

@@ -97,7 +97,18 @@ def test_a_work_that_only_counts(tmp_path: Path) -> None:
     """One without contenders has its figures in the table, and no ratio to compare."""
     counted = Result("month", "S3 requests of a month", {}, {"cents a month": 0.25})
     assert records.changes([counted], tmp_path / "performance.json") == []
-    assert "| cents a month | 0.25 |" in records.table({"month": records.of_result(counted)})
+    table = records.table({"month": records.of_result(counted)})
+    assert "| **month**: S3 requests of a month | cents a month | 0.25 |" in table
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0, "0"), (11.0, "11"), (4620, "4,620"), (2.6337, "2.63"), (226.443, "226"), (1234.5, "1,234")],
+)
+def test_figures_are_rounded(value: float, written: str) -> None:
+    """To what a measurement is good for; what was counted stands as it is."""
+    counted = Result("growth", "How it grows", {"syncd": [Cost(1)]}, {"kB": value})
+    assert f"| **growth** | kB | {written} |" in records.table({"growth": records.of_result(counted)})
 
 
 def test_the_picture_of_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
