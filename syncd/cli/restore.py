@@ -23,7 +23,8 @@ from syncd.model.plan import HeldSet, HoldKind
 def command(session: Session, *, numbers: tuple[int, ...], now: bool) -> Ending:
     """Bring back files whose deletion waits; without an ID, list them.
 
-    What was deleted in the media folder is fetched again, what was deleted in Gramps Web is brought back there.
+    What was deleted in the media folder is fetched again, what was deleted in Gramps Web is brought back there. An approval
+    that no run has carried out yet is taken back.
     """
     session.needs_secrets = now
     session.check_pair()
@@ -36,7 +37,7 @@ def command(session: Session, *, numbers: tuple[int, ...], now: bool) -> Ending:
             tell_waiting(session.report, sets)
         return Ending(document={"restored": [], "held": document.of_held(sets)})
     with session.state(write=True) as state:
-        sets = waiting(state.held())
+        sets = state.held()
         chosen = named(sets, numbers)
         _refuse_first_sync(chosen)
         with state.batch():

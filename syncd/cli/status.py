@@ -12,6 +12,7 @@ from syncd.cli import document
 from syncd.cli.adopt import place
 from syncd.cli.conflicts import local_time, unsettled, utc_time
 from syncd.cli.exits import Ending, first_that_applies
+from syncd.cli.held import waiting
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.paper import Paper
 from syncd.cli.report import count, size_in_words, summary
@@ -21,7 +22,7 @@ from syncd.control.contract import Doing, Live
 from syncd.errors import ExitCode, LockedError
 from syncd.model import Detached
 from syncd.model.numbers import NumberKind
-from syncd.model.plan import HeldSet
+from syncd.model.plan import HeldSet, HoldKind
 
 if TYPE_CHECKING:
     from syncd.control.last import Last
@@ -77,6 +78,7 @@ class Standing:
         links: how many files are in step with a media object.
         one_sided: how many are on one side only.
         held: what waits for a person.
+        approved: what a person let go ahead, and no run has carried out yet.
         conflicts: those that wait for a person to choose.
         last: how the last runs ended.
         last_full: when everything was compared last, in Unix seconds.
@@ -90,6 +92,7 @@ class Standing:
     links: int
     one_sided: OneSided
     held: Sequence[HeldSet]
+    approved: Sequence[HeldSet]
     conflicts: Sequence[KnownConflict]
     last: Last
     last_full: float | None
@@ -143,17 +146,17 @@ def _look(session: Session) -> Standing:
         mute = error
     with session.state() as state:
         trash = state.trash()
-        waiting, returning, left = state.count_apart()
-        apart = OneSided(
-            waiting, returning, left.get(Detached.OBJECT_GONE, 0), left.get(Detached.FILE_GONE, 0)
-        )
+        sets = state.held()
+        asked, returning, left = state.count_apart()
+        apart = OneSided(asked, returning, left.get(Detached.OBJECT_GONE, 0), left.get(Detached.FILE_GONE, 0))
         return Standing(
             live=live,
             mute=mute,
             binding=state.binding(),
-            links=state.count_links() - waiting - returning - sum(left.values()),
+            links=state.count_links() - asked - returning - sum(left.values()),
             one_sided=apart,
-            held=[held for held in state.held() if not held.approved],
+            held=waiting(sets),
+            approved=[held for held in sets if held.approved],
             conflicts=unsettled(state, session.settings().media_dir),
             last=read_last(state),
             last_full=state.last_full(),
@@ -204,6 +207,13 @@ def _facts(session: Session, standing: Standing) -> Iterator[tuple[str, str]]:
                 f"{count(standing.rotten, 'file')}, found by syncd verify; syncd verify --repair heals them",
             )
     yield from _about_runs(standing)
+    for held in standing.approved:
+        number = NumberKind.WAITING.written(held.id)
+        files = count(len({item.path for item in held.items}), "file")
+        back = (
+            "" if held.kind is HoldKind.FIRST_SYNC else f"; until then, syncd restore {number} takes it back"
+        )
+        yield "Approved", f"number {number}, {files}: the next run carries it out{back}"
     if standing.trash[0]:
         yield "Trash", f"{count(standing.trash[0], 'file')}, {size_in_words(standing.trash[1])}"
 
@@ -281,6 +291,7 @@ def _document(standing: Standing) -> dict[str, Any]:
         "trash_size": {"files": standing.trash[0], "bytes": standing.trash[1]},
         "conflicts": [document.of_conflict(one) for one in standing.conflicts],
         "held": document.of_held(standing.held),
+        "approved": [held.id for held in standing.approved],
         "problems": [] if last.outcome is None else document.of_outcome(last.outcome)["problems"],
         **_document_of_trouble(standing),
     }

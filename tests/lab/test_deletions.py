@@ -59,11 +59,12 @@ def test_a_portrait_waits_and_the_person_keeps_it(world: World) -> None:
 
 
 def test_a_portrait_is_restored(world: World) -> None:
-    """`syncd restore` says no: the file comes back into the folder, and nobody lost a picture."""
+    """`syncd restore` says no, also after a hasty yes: the file comes back into the folder, and nobody lost a picture."""
     path, handle, person = _portrait(world)
     gallery = world.api.get(person, "people")["media_list"]
     (world.folder / path).unlink()
     (number,) = numbers(world.sync(code=3))
+    assert world.syncd("approve", str(number)).code == 0
     assert world.syncd("restore", str(number)).code == 0
     assert deeds(world.sync()) == [("fetched", path)]
     assert world.desktop.files() == world.server.release.example_images()

@@ -113,6 +113,16 @@ def test_restore_asks_for_the_missing_end(desk: Desk) -> None:
         assert [held.id for held in state.held()] == [first]
 
 
+def test_restore_takes_an_approval_back(desk: Desk) -> None:
+    """As long as no run has carried it out: whoever approves the wrong number can say so."""
+    deletion, first = hold(desk)
+    assert desk.syncd("approve", str(deletion)).code == 0
+    assert desk.syncd("restore", str(deletion)).code == 0
+    with desk.state() as state:
+        assert [link.restore for link in state.links()] == [True]
+        assert [held.id for held in state.held()] == [first]
+
+
 def test_a_first_sync_cannot_be_restored(desk: Desk) -> None:
     """There is nothing to bring back: the message says what can be done, and nothing changes."""
     deletion, first = hold(desk)

@@ -288,6 +288,28 @@ def test_what_waits_for_a_person(desk: Desk) -> None:
     assert [one["path"] for one in document["conflicts"]] == ["b.jpg"]
 
 
+def test_what_was_approved(desk: Desk) -> None:
+    """Waits for nobody any more, but for a run; until then it can be taken back, unless it is a first sync."""
+    items = tuple(HeldItem("delete", f"{one}.jpg", f"h{one}", MD5) for one in range(2))
+    with desk.state() as state:
+        fill(state)
+        kinds = (HoldKind.REFERENCED, HoldKind.FIRST_SYNC, HoldKind.REFERENCED)
+        held = state.hold([HeldSet(kind, f"reason {number}", items) for number, kind in enumerate(kinds)])
+        for one in held[:2]:
+            state.approve(one.id)
+    answer = desk.syncd("status")
+    assert answer.code == 3
+    told = [line.split(maxsplit=1)[1] for line in answer.out.splitlines() if line.startswith("Approved:")]
+    assert told == [
+        "number A1, 2 files: the next run carries it out; until then, syncd restore A1 takes it back",
+        "number A2, 2 files: the next run carries it out",
+    ]
+    assert "number A3: 2 files: reason 2" in answer.out
+    document = desk.syncd("status", "--json").document
+    assert document["approved"] == [1, 2]
+    assert {entry["id"] for entry in document["held"]} == {3}
+
+
 def test_problems_alone_are_exit_1(desk: Desk) -> None:
     """As a run with problems is."""
     with desk.state() as state:
