@@ -327,7 +327,9 @@ class World:
     def _once(self, desk: Desk) -> Outcome:
         self.stop_daemon(desk)
         progress = SilentProgress()
-        outcome = run_once(desk.settings, full=False, dry_run=False, progress=progress)
+        outcome = run_once(
+            desk.settings, full=False, dry_run=False, progress=progress, broken_off=lambda _part: None
+        )
         seen = [phase.name for phase in progress.seen]
         walked = seen.index("Looking through the folder") if "Looking through the folder" in seen else None
         if outcome.stop is None and walked is None:

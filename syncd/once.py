@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from syncd.clocked import Clocked
@@ -16,7 +17,14 @@ from syncd.ports import Progress
 from syncd.rooms import Rooms, Task
 
 
-def run_once(settings: Settings, *, full: bool, dry_run: bool, progress: Progress) -> Outcome:
+def run_once(
+    settings: Settings,
+    *,
+    full: bool,
+    dry_run: bool,
+    progress: Progress,
+    broken_off: Callable[[Outcome], object],
+) -> Outcome:
     """Bring folder, Gramps Web and bucket in step, once.
 
     Args:
@@ -24,6 +32,7 @@ def run_once(settings: Settings, *, full: bool, dry_run: bool, progress: Progres
         full: list everything, whatever the history says.
         dry_run: only find out what would be done; not a byte is written anywhere.
         progress: told what is going on.
+        broken_off: given what was done by a run that comes to no end, whatever ends it.
 
     Returns:
         What was done (or would be) and what is left; a stop is part of it.
@@ -39,7 +48,11 @@ def run_once(settings: Settings, *, full: bool, dry_run: bool, progress: Progres
             failures_noted(rooms.state),
             rooms.cycle(task, clocked) as (cycle, notices),
         ):
-            outcome = replace(cycle.run(), phases=clocked.took())
+            try:
+                outcome = replace(cycle.run(), phases=clocked.took())
+            except BaseException:
+                broken_off(replace(cycle.so_far(), phases=clocked.took(), seconds=time.monotonic() - begun))
+                raise
             with cycle.state.batch():
                 note_whole(cycle.state, outcome, is_full=cycle.has_listed)
                 is_quiet = rooms.note_rest(cycle) and not notices and not has_told(cycle.state)

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import NoReturn
 
 import click
@@ -206,13 +207,21 @@ def _wrong_usage(session: Session, error: click.ClickException) -> Ending:
 
 
 def _failed(session: Session, code: ExitCode, reason: str, remedy: str, *, stop: bool = False) -> Ending:
-    if not session.told:
-        report = import_module("syncd.cli.report") if stop else None
-        if report is not None:
-            report.tell_stop(session.err, reason, remedy, bucket=session.minds_bucket)
-        else:
-            _tell_failure(session, code, reason, remedy)
-    return Ending(code, document.of_error(reason, remedy, stop=stop))
+    part = session.part
+    if part is not None and session.wants_report:
+        _report().tell_part(session.report, part, verbose=session.verbosity > 0, quiet=session.quiet)
+    if not session.told and stop:
+        begun = part is not None
+        _report().tell_stop(session.err, reason, remedy, bucket=session.minds_bucket, begun=begun)
+    elif not session.told:
+        _tell_failure(session, code, reason, remedy)
+    done = {} if part is None else document.of_outcome(part)
+    return Ending(code, {**done, **document.of_error(reason, remedy, stop=stop)})
+
+
+def _report() -> ModuleType:
+    """The report's words, loaded where there is anything to report."""
+    return import_module("syncd.cli.report")
 
 
 def _tell_failure(session: Session, code: ExitCode, reason: str, remedy: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from syncd.cli import document
 from syncd.cli.exits import Ending, Interrupted, code_of
-from syncd.cli.report import Selection, tell, tell_stop
+from syncd.cli.report import Selection, tell, tell_part, tell_stop
 from syncd.cli.session import Session
 from syncd.errors import LockedError, StopError, SyncdError
 from syncd.model.plan import Notice, Outcome
@@ -111,8 +111,11 @@ def _report(session: Session, outcome: Outcome, memory: Memory) -> None:
     if not outcome.dry_run:
         chosen = _remember(session, outcome, chosen, memory)
     if outcome.stop is not None:
+        if session.wants_report:
+            tell_part(session.report, outcome, verbose=session.verbosity > 0, quiet=session.quiet)
         if chosen.stop:
-            tell_stop(session.err, outcome.stop.reason, outcome.stop.remedy)
+            begun = bool(outcome.actions)
+            tell_stop(session.err, outcome.stop.reason, outcome.stop.remedy, begun=begun)
     else:
         tell(session.report, outcome, chosen, verbose=session.verbosity > 0)
 

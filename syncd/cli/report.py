@@ -85,12 +85,40 @@ def tell(paper: Paper, outcome: Outcome, chosen: Selection, *, verbose: bool = F
         _tell_waiting(paper, outcome.waiting)
 
 
-def tell_stop(paper: Paper, reason: str, remedy: str, *, bucket: bool = False) -> None:
-    """Write a stop: nothing was done (with `bucket`, of a command that works there), why, what to do."""
+def tell_part(paper: Paper, outcome: Outcome, *, verbose: bool = False, quiet: bool = False) -> None:
+    """Write what a run did that came to no end; nothing of one that did nothing.
+
+    Args:
+        paper: where to.
+        outcome: what was done until then.
+        verbose: name everything.
+        quiet: tell of conflicts only, which are told once.
+    """
+    if not outcome.conflicts and (quiet or not outcome.actions):
+        return
+    paper.line(f"{_did(outcome) or 'nothing done'}; then it was broken off ({outcome.seconds:,.1f} s)")
+    if verbose:
+        _tell_actions(paper, outcome)
+    elif not quiet:
+        _tell_deeds(paper, outcome)
+    _tell_conflicts(paper, outcome.conflicts, dry_run=False)
+
+
+def tell_stop(paper: Paper, reason: str, remedy: str, *, bucket: bool = False, begun: bool = False) -> None:
+    """Write a stop: why, and what to do.
+
+    Args:
+        paper: where to.
+        reason: of the stop.
+        remedy: likewise; may be empty.
+        bucket: of a command that works there, too.
+        begun: something was done before; else it is said that nothing was.
+    """
     where = "neither in the media folder nor in Gramps Web" + (
         ", and nothing in the bucket" if bucket else ""
     )
-    paper.line(f"Stopped: nothing was done, {where}.", style="bold red")
+    done = "nothing more is done" if begun else f"nothing was done, {where}"
+    paper.line(f"Stopped: {done}.", style="bold red")
     paper.line(f"  Why:        {' '.join(reason.splitlines())}")
     if remedy:
         paper.line(f"  What to do: {' '.join(remedy.splitlines())}")

@@ -62,6 +62,7 @@ class Session:
         ends_within: seconds in which what is under way is broken off cleanly after a signal. An upload in parts, whose
             abort is waited for, takes longest. Whatever hangs longer is left as after a power cut.
         told: the person knows already how this ends; the exit code still says it.
+        part: what was done by a run that came to no end.
         stood_aside: how things were with the daemon when it let go of state and folder for this command.
     """
 
@@ -78,6 +79,7 @@ class Session:
     lasts: bool = False
     ends_within: float = 20.0
     told: bool = False
+    part: Outcome | None = None
     stood_aside: Live | None = None
     started: float = field(default_factory=time.monotonic)
     _settings: Settings | None = None
@@ -164,7 +166,10 @@ class Session:
             look_ahead(settings.state_file)
         from syncd.once import run_once
 
-        return run_once(settings, full=full, dry_run=dry_run, progress=progress)
+        return run_once(settings, full=full, dry_run=dry_run, progress=progress, broken_off=self._break_off)
+
+    def _break_off(self, part: Outcome) -> None:
+        self.part = part if part.actions or part.conflicts else None
 
     def daemon(self) -> Daemon | None:
         """The running daemon that works with this state; None when there is none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -164,6 +165,7 @@ def test_a_bucket_that_dies_in_the_middle(world: World, rclone: RcloneS3) -> Non
     out, err = process.communicate(timeout=120)
     assert process.returncode == 4, (out, err)
     assert "Traceback" not in err
+    assert json.loads(out)["counts"]["uploaded"] > 0
     world.configure(limit_up=None)
     rclone.start()
     held = stored(world)

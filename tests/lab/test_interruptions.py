@@ -95,6 +95,8 @@ def test_a_signal_while_files_are_fetched(world: World) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
+    told = re.match(r"(\d+) files? fetched; then it was broken off ", out)
+    assert told is not None or not out, (out, err)
     assert_real_names_are_whole(world, files)
     world.sync()
     assert_settled(world)

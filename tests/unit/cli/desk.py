@@ -159,6 +159,8 @@ class Desk:
     home: Path
     capture: pytest.CaptureFixture[str]
     outcome: Outcome | BaseException = field(default_factory=Outcome)
+    part: Outcome | None = None
+    """What a run did before it failed."""
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
@@ -191,6 +193,8 @@ class Desk:
         """What stands in for a run."""
         self.asked.append(asked)
         if isinstance(self.outcome, BaseException):
+            if self.part is not None:
+                asked["broken_off"](self.part)
             raise self.outcome
         return self.outcome
 

@@ -25,7 +25,7 @@ from syncd.model import MediaPath, Problem
 from syncd.model.plan import Counts, Outcome
 from syncd.ports import Phase
 
-def run_once(settings, *, full, dry_run, progress):
+def run_once(settings, *, full, dry_run, progress, broken_off):
     {body}
 
 once = ModuleType("syncd.once")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from syncd.cli import report
-from syncd.errors import LockedError, StopError, Unreachable
+from syncd.cli.exits import Interrupted
+from syncd.errors import ExitCode, LockedError, StopError, Unreachable
 from syncd.model import Checksum, MediaPath, Problem, Stop
 from syncd.model.plan import (
     Conflict,
@@ -20,7 +22,7 @@ from syncd.model.plan import (
     Outcome,
     Waiting,
 )
-from tests.unit.cli.desk import Desk
+from tests.unit.cli.desk import Desk, Document
 
 MD5 = Checksum("0123456789abcdef0123456789abcdef")
 
@@ -235,6 +237,62 @@ def test_a_stop_says_that_nothing_was_done(desk: Desk, outcome: Outcome | StopEr
         "  Why:        another tree",
         "  What to do: syncd adopt",
     ]
+
+
+SENT = Outcome(
+    actions=[
+        Done("uploaded", "new.jpg", "h1", "0" * 32, 12),
+        Done("moved", "to/oma.jpg", "h2", None, None, "moved in the folder"),
+    ],
+    counts=Counts(uploaded=1, moved=1),
+    bytes_up=12,
+    seconds=4.2,
+)
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        (Unreachable("no answer"), 4),
+        (StopError("another tree"), 3),
+        (RuntimeError("boom"), 70),
+        (Interrupted(ExitCode.INTERRUPTED), 130),
+        (replace(SENT, stop=Stop("another tree", "see to it")), 3),
+    ],
+    ids=str,
+)
+def test_what_was_done_before_the_end(desk: Desk, ending: Outcome | BaseException, code: int) -> None:
+    """A run that comes to no end, whatever ends it, says what it did until then: in words, and in the document."""
+    desk.outcome, desk.part = ending, SENT
+    answer = desk.syncd("--once")
+    assert answer.code == code
+    assert answer.out.splitlines()[0] == "1 file sent, 1 moved; then it was broken off (4.2 s)"
+    assert "to/oma.jpg" in answer.out
+    assert "new.jpg" not in answer.out
+    assert "nothing was done" not in answer.err
+    assert answer.err
+    assert "new.jpg" in desk.syncd("--once", "-v").out
+    document = desk.syncd("--once", "--json").document
+    Document.model_validate(document)
+    assert (document["error"] or document["stop"])["reason"]
+    assert (document["counts"]["uploaded"], document["bytes_up"]) == (1, 12)
+    assert [done["path"] for done in document["actions"]] == ["new.jpg", "to/oma.jpg"]
+    assert desk.syncd("--once", "-q").out == ""
+
+
+def test_nothing_was_done_before_the_end(desk: Desk) -> None:
+    """Then nothing is said of it, and the next run's failure has nothing of the one before."""
+    desk.outcome, desk.part = Unreachable("no answer"), Outcome(seconds=4.2)
+    answer = desk.syncd("--once")
+    assert answer.out == ""
+    assert answer.err.startswith("syncd: no answer")
+
+
+def test_a_conflict_before_the_end_is_told_quietly_too(desk: Desk) -> None:
+    """It happens only once: the next run does not meet it any more."""
+    desk.outcome = Unreachable("no answer")
+    desk.part = Outcome(conflicts=[Conflict(MediaPath.of("a.jpg"), "h", MediaPath.of("a (copy).jpg"))])
+    assert "a (copy).jpg" in desk.syncd("--once", "-q").out
 
 
 def test_hostile_names_move_no_cursor(desk: Desk) -> None:
