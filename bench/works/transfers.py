@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Any
 
 from bench import peers
@@ -13,19 +15,44 @@ from bench.costs import Cost
 from bench.photos import scans
 from lab.process import LabError
 
+REST = "start, login, end"
+"""What no phase of a run's document covers."""
 SENDING = ("Reading new files", "Sending files")
 FETCHING = ("Fetching files",)
 EATMYDATA = "eatmydata"
 """Lets a program's fsync do nothing."""
 
 
-def synced(here: Arena, kind: str, through: str = "") -> tuple[Cost, dict[str, Any]]:
-    """The first run of syncd, which must do nothing but this to all files; and its document."""
-    ran = here.syncd("--once", "--json", through=through)
-    document: dict[str, Any] = json.loads(ran.out)
-    if document["counts"][kind] != len(here.photos.checksums) or document["problems"]:
-        raise LabError(f"not all files were {kind}: {document['counts']} {document['problems'][:3]}")
-    return ran.cost, document
+@dataclass
+class Syncd:
+    """First runs of syncd, which must do nothing but one thing to all files; and where their time goes.
+
+    Args:
+        here: where.
+        kind: what is done to each file, as the document counts it.
+        through: a command that runs syncd.
+    """
+
+    here: Arena
+    kind: str
+    through: str = ""
+    _parts: dict[str, list[float]] = field(default_factory=dict)
+
+    def run(self) -> tuple[Cost, dict[str, Any]]:
+        """Make one; what it cost, and its document."""
+        ran = self.here.syncd("--once", "--json", through=self.through)
+        document: dict[str, Any] = json.loads(ran.out)
+        if document["counts"][self.kind] != len(self.here.photos.checksums) or document["problems"]:
+            raise LabError(f"not all files were {self.kind}: {document['counts']} {document['problems'][:3]}")
+        seconds = {part["name"]: part["seconds"] for part in document["phases"]}
+        for name, took in {**seconds, REST: ran.cost.seconds - sum(seconds.values())}.items():
+            self._parts.setdefault(name, []).append(took)
+        return ran.cost, document
+
+    def told(self, result: Result) -> Result:
+        """The result with the medians of the parts of these runs among its figures, in seconds."""
+        parts = {f"syncd: {name}, s": median(seconds) for name, seconds in self._parts.items()}
+        return replace(result, figures={**result.figures, **parts})
 
 
 def checked(run: Callable[[], Cost], check: Callable[[], object]) -> Callable[[], Cost]:
@@ -42,17 +69,18 @@ def checked(run: Callable[[], Cost], check: Callable[[], object]) -> Callable[[]
 def upload_missing(rounds: int, files: int = 300) -> Result:
     """The objects exist; the server lacks their bytes."""
     with arena(lambda folder: scans(folder, files)) as here:
+        syncd = Syncd(here, "uploaded")
 
         def start() -> None:
             here.empty_bucket()
             here.fill_folder()
             here.forget()
 
-        return in_turn(
+        result = in_turn(
             "upload-missing",
             f"{files} files (30 to 800 kB) whose objects exist, sent to a server that lacks them",
             [
-                Contender("syncd", checked(lambda: synced(here, "uploaded")[0], here.check_bucket), start),
+                Contender("syncd", checked(lambda: syncd.run()[0], here.check_bucket), start),
                 Contender(
                     "sync addon's way", checked(lambda: peers.addon(here, "send"), here.check_bucket), start
                 ),
@@ -61,12 +89,14 @@ def upload_missing(rounds: int, files: int = 300) -> Result:
             rounds=rounds,
             notes="whole runs of `syncd --once`, a first contact; the addon's way: one PUT after the other",
         )
+    return syncd.told(result)
 
 
 def download(rounds: int, files: int = 300) -> Result:
     """The same into an empty folder."""
     with arena(lambda folder: scans(folder, files)) as here:
         here.fill_bucket()
+        syncd = Syncd(here, "fetched")
 
         def start() -> None:
             here.empty_folder()
@@ -75,30 +105,32 @@ def download(rounds: int, files: int = 300) -> Result:
         def arrived() -> None:
             here.check_folder(here.folder)
 
-        return in_turn(
+        result = in_turn(
             "download",
             f"the same {files} into an empty folder",
             [
-                Contender("syncd", checked(lambda: synced(here, "fetched")[0], arrived), start),
+                Contender("syncd", checked(lambda: syncd.run()[0], arrived), start),
                 Contender("sync addon's way", checked(lambda: peers.addon(here, "fetch"), arrived), start),
             ],
             [Faster("sync addon's way", 8)],
             rounds=rounds,
             notes="whole runs of `syncd --once`, a first contact, verified and fsynced; the addon's way: one GET after the other",
         )
+    return syncd.told(result)
 
 
 def to_bucket(rounds: int, files: int = 1000) -> Result:
     """Files into an empty bucket, hashing included."""
     with arena(lambda folder: scans(folder, files)) as here:
         here.fill_folder()
+        syncd = Syncd(here, "uploaded")
 
         def start() -> None:
             here.empty_bucket()
             here.forget()
 
-        def syncd() -> Mapping[str, Cost]:
-            cost, document = synced(here, "uploaded")
+        def both() -> Mapping[str, Cost]:
+            cost, document = syncd.run()
             here.check_bucket()
             return {"syncd, hashing and sending": phase_cost(document, *SENDING), "syncd, whole run": cost}
 
@@ -108,11 +140,11 @@ def to_bucket(rounds: int, files: int = 1000) -> Result:
                 raise LabError(f"{found} of {files} files are in the bucket")
 
         who = "syncd, hashing and sending"
-        return in_turn(
+        result = in_turn(
             "to-bucket",
             f"{files} such files ({round(here.photos.size() / 1e6)} MB) into an empty bucket",
             [
-                Contender("syncd", syncd, start),
+                Contender("syncd", both, start),
                 Contender(
                     "s5cmd",
                     checked(lambda: peers.s5cmd_copy(here, f"{here.photos.folder}/", here.prefix), count),
@@ -134,6 +166,7 @@ def to_bucket(rounds: int, files: int = 1000) -> Result:
             notes="syncd names the keys by the files' MD5, which it computes within the time; the others by path. "
             "Its hashing and sending is a part of its run, the others' time is that of their whole command",
         )
+    return syncd.told(result)
 
 
 def from_bucket(rounds: int, files: int = 1000) -> Result:
@@ -141,6 +174,7 @@ def from_bucket(rounds: int, files: int = 1000) -> Result:
     with arena(lambda folder: scans(folder, files)) as here:
         here.fill_bucket()
         copies = here.base / "copies"
+        syncd, unsynced = Syncd(here, "fetched"), Syncd(here, "fetched", EATMYDATA)
 
         def start() -> None:
             here.empty_folder()
@@ -148,9 +182,9 @@ def from_bucket(rounds: int, files: int = 1000) -> Result:
             here.put_away(copies)
             copies.mkdir()
 
-        def syncd(name: str, through: str = "") -> Callable[[], Mapping[str, Cost]]:
+        def fetching(name: str, runs: Syncd) -> Callable[[], Mapping[str, Cost]]:
             def run() -> Mapping[str, Cost]:
-                cost, document = synced(here, "fetched", through)
+                cost, document = runs.run()
                 here.check_folder(here.folder)
                 return {name: phase_cost(document, *FETCHING), f"{name}, whole run": cost}
 
@@ -160,12 +194,12 @@ def from_bucket(rounds: int, files: int = 1000) -> Result:
             here.check_folder(copies, lambda _path, checksum: checksum)
 
         off = "syncd, fetching, fsync off"
-        return in_turn(
+        result = in_turn(
             "from-bucket",
             f"{files} files from the bucket ({round(here.photos.size() / 1e6)} MB)",
             [
-                Contender("syncd", syncd("syncd, fetching"), start),
-                Contender("syncd", syncd(off, EATMYDATA), start),
+                Contender("syncd", fetching("syncd, fetching", syncd), start),
+                Contender("syncd", fetching(off, unsynced), start),
                 Contender(
                     "rclone copy",
                     checked(lambda: peers.rclone_copy(here, _lab(here), copies), check),
@@ -186,6 +220,7 @@ def from_bucket(rounds: int, files: int = 1000) -> Result:
             "so that fsync is off (eatmydata) for syncd alone. Its fetching is a part of its run, the others' time is that of "
             "their whole command",
         )
+    return syncd.told(result)
 
 
 def _lab(here: Arena) -> str:
