@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import os
 import weakref
+from pathlib import Path
 
 import pytest
+from botocore.exceptions import UnknownServiceError
 from botocore.utils import parse_timestamp
 from pydantic import SecretStr
 
 from syncd.bucket.access import Login, S3Location
-from syncd.bucket.session import Session, _moment
+from syncd.bucket.session import Session, _models, _moment
 
 
 def a_session() -> Session:
@@ -39,6 +42,33 @@ def test_what_s3_is_is_read_once() -> None:
     assert one["_service_description"] is other["_service_description"]
     found = [session._boto_session()._loader.search_paths for session in (a_session(), a_session())]
     assert found[0] == found[1]
+
+
+def test_no_other_service_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Botocore has four hundred, and looks into the folder of each to know whether there is an S3."""
+    looked: list[str] = []
+    listdir = os.listdir
+
+    def look(path: str) -> list[str]:
+        looked.append(path)
+        return listdir(path)
+
+    _models.cache_clear()
+    monkeypatch.setattr("botocore.loaders.os.listdir", look)
+    a_session().client()
+    assert len(looked) < 10
+    assert {Path(path).name for path in looked} == {"s3"}
+
+
+def test_what_credentials_need_is_found() -> None:
+    """Those of a role or of single sign-on come from other services of AWS."""
+    core = a_session()._boto_session()._session
+    for service in ("s3", "sts", "sso", "sso-oidc"):
+        assert (
+            core.create_client(service, region_name="eu-central-1").meta.service_model.service_name == service
+        )
+    with pytest.raises(UnknownServiceError):
+        core.create_client("no such service", region_name="eu-central-1")
 
 
 @pytest.mark.parametrize(
