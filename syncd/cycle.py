@@ -10,11 +10,12 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from syncd.applier.ledger import Ledger
-from syncd.errors import MovedOn, StopError
+from syncd.errors import MovedOn, StopError, SyncdError
 from syncd.guard import Circumstances, hold
 from syncd.logger import Logger
 from syncd.merge.neighbourhood import unfit
@@ -136,6 +137,7 @@ class Cycle:
             log.debug("decided", cycle=self.name, number=number, actions=len(guarded.plan.actions))
             if self.dry_run:
                 return foreseen(plan, guarded, observed.bucket.sizes, time.monotonic() - begun)
+            ledger.done += observed.settled
             guarded = self._remember(plan, guarded)
             if not self._apply(guarded, ledger, observed.bucket.sizes, number):
                 (self.near or self.observer).finished()
@@ -183,10 +185,20 @@ class Cycle:
         return Outcome(
             actions=done,
             conflicts=tuple(self._conflicts),
+            notices=self._under_way(),
             counts=counted(done, unchanged=0, waiting=0),
             bytes_up=ledger.bytes_up,
             bytes_down=ledger.bytes_down,
         )
+
+    def _under_way(self) -> tuple[Notice, ...]:
+        """What Gramps Web was asked for and gave no answer to."""
+        with suppress(SyncdError):
+            if number := 0 if self.dry_run else len(self.state.open_intents()):
+                objects = "1 object" if number == 1 else f"{number:,} objects"
+                text = f"Gramps Web was told of {objects} and gave no answer yet: the next run sees which it took in"
+                return (Notice(text, ""),)
+        return ()
 
     def _look_and_decide(self) -> tuple[Observed, Plan, Guarded]:
         """Observe, reconcile and guard: near what changed where that suffices, else all there is."""

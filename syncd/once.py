@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from syncd.clocked import Clocked
 from syncd.config import Settings
-from syncd.control.last import failures_noted, note_whole
+from syncd.control.last import failures_noted, note_interruption, note_whole
 from syncd.control.told import has_told
-from syncd.errors import StopError
+from syncd.errors import ExitCode, StopError
 from syncd.model import Stop
 from syncd.model.plan import Outcome
 from syncd.ports import Progress
@@ -50,8 +50,10 @@ def run_once(
         ):
             try:
                 outcome = replace(cycle.run(), phases=clocked.took())
-            except BaseException:
+            except BaseException as error:
                 broken_off(replace(cycle.so_far(), phases=clocked.took(), seconds=time.monotonic() - begun))
+                if not isinstance(error, Exception):
+                    note_interruption(cycle.state, getattr(error, "exit_code", ExitCode.INTERRUPTED))
                 raise
             with cycle.state.batch():
                 note_whole(cycle.state, outcome, is_full=cycle.has_listed)

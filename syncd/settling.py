@@ -23,7 +23,7 @@ def has_unsettled_additions(state: State) -> bool:
     return bool(_begun(state, "add"))
 
 
-def settle_additions(state: State, added: Mapping[str, MediaObject]) -> None:
+def settle_additions(state: State, added: Mapping[str, MediaObject]) -> list[Done]:
     """Settle additions whose answer never came: what was made as we asked is linked, whatever happened since.
 
     So a deletion, a move or an edit after a crash is what it is, on either side. It must be done before the
@@ -32,31 +32,38 @@ def settle_additions(state: State, added: Mapping[str, MediaObject]) -> None:
     Args:
         state: the state.
         added: the objects that were made since the last look, as they were then, by handle.
+
+    Returns:
+        What was made, of which nobody was told yet.
     """
     intents = _begun(state, "add")
     if not intents:
-        return
+        return []
     made: list[Link] = []
     for intent in intents:
         named = intent.detail.get("named", intent.path)
         item = added.get(intent.handle or "")
         if item and intent.path and intent.checksum and (item.path, item.digest) == (named, intent.checksum):
             made.append(Link(item.handle, item.path, MediaPath.of(intent.path), intent.checksum))
-    done = (Done("added", link.path.text, link.handle, link.checksum, None, Why.NEW_FILE) for link in made)
+    done = [Done("added", link.path.text, link.handle, link.checksum, None, Why.NEW_FILE) for link in made]
     with state.batch():
         state.put_links(made)
         state.record(map(Deed, done), cycle=_CYCLE, at=time.time())
         state.finish([intent.id for intent in intents])
+    return done
 
 
-def settle_changes(state: State, catalog: CatalogSnapshot) -> None:
+def settle_changes(state: State, catalog: CatalogSnapshot) -> list[Done]:
     """Settle changes whose answer was never written down: an object that is as we wanted it was changed by us.
 
     So an edit or a move that the person takes back after a crash is news, and not what Gramps Web shows by now.
+
+    Returns:
+        What was changed, of which nobody was told yet.
     """
     intents = _begun(state, "update")
     if not intents:
-        return
+        return []
     links = {link.handle: link for link in state.links()}
     made: list[Link] = []
     deeds: list[Deed] = []
@@ -77,6 +84,7 @@ def settle_changes(state: State, catalog: CatalogSnapshot) -> None:
         state.put_links(made)
         state.record(deeds, cycle=_CYCLE, at=time.time())
         state.finish([intent.id for intent in intents])
+    return [deed.done for deed in deeds]
 
 
 def _changed(link: Link, named: str, path: MediaPath, checksum: Checksum) -> Link:
@@ -101,29 +109,37 @@ def _deed(before: Link, after: Link) -> Deed:
     )
 
 
-def settle_deletions(state: State, catalog: CatalogSnapshot) -> None:
+def settle_deletions(state: State, catalog: CatalogSnapshot) -> list[Done]:
     """Settle deletions whose answer was never written down: what is gone is gone by our hand.
 
     Its link goes, too: a file that is put back meanwhile is one that comes back, not one whose object somebody deleted.
+
+    Returns:
+        What was deleted, of which nobody was told yet.
     """
     intents = _begun(state, "delete")
     if not intents:
-        return
+        return []
+    told: list[Done] = []
     with state.batch():
         for intent in intents:
             if intent.handle is not None and intent.handle not in catalog.objects:
-                _note_deletion(state, intent.handle, intent)
+                told += _note_deletion(state, intent.handle, intent)
         state.finish([intent.id for intent in intents])
+    return told
 
 
-def _note_deletion(state: State, handle: str, intent: Intent) -> None:
+def _note_deletion(state: State, handle: str, intent: Intent) -> list[Done]:
     """Write down a deletion of ours, if it is not: it counts, and the history of Gramps Web can take it back."""
     path, now = intent.path or "", time.time()
+    told: list[Done] = []
     if state.undo_for(handle) is None:
         state.add_undo(handle, path, intent.checksum, "", now, named=intent.detail.get("named", ""))
         done = Done("deleted", path, handle, intent.checksum, None, Why.DELETED_FILE)
         state.record([Deed(done, Before(named=intent.detail.get("named")))], cycle=_CYCLE, at=now)
+        told.append(done)
     state.drop_links([handle])
+    return told
 
 
 def _begun(state: State, kind: str) -> list[Intent]:

@@ -9,7 +9,7 @@ from syncd.cli.exits import Ending
 from syncd.cli.held import named, tell_waiting, waiting
 from syncd.cli.numbers import waiting_number
 from syncd.cli.options import common_options, pass_session
-from syncd.cli.report import count
+from syncd.cli.report import count, files_of
 from syncd.cli.session import Session
 from syncd.model.numbers import NumberKind
 
@@ -34,14 +34,15 @@ def command(session: Session, *, numbers: tuple[int, ...], everything: bool, now
             raise click.UsageError("--now goes with a number or --all")
         return _list(session)
     with session.state(write=True) as state:
-        sets = waiting(state.held())
-        chosen = sets if everything else named(sets, numbers)
+        known = state.held()
+        sets = waiting(known)
+        chosen = sets if everything else named(known, numbers, approved=False)
         for held in chosen:
             state.approve(held.id)
     if session.wants_report:
         for held in chosen:
             session.report.line(
-                f"Approved number {NumberKind.WAITING.written(held.id)}: {count(len(held.items), 'item')}."
+                f"Approved number {NumberKind.WAITING.written(held.id)}: {count(files_of(held), 'file')}."
             )
         if not chosen:
             session.report.line("Nothing waits for you.")
@@ -56,7 +57,7 @@ def command(session: Session, *, numbers: tuple[int, ...], everything: bool, now
 
 def _list(session: Session) -> Ending:
     with session.state() as state:
-        sets = waiting(state.held())
+        sets = state.held()
     if session.wants_report:
         tell_waiting(session.report, sets)
     return Ending(document={"approved": [], "held": document.of_held(sets)})

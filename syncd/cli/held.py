@@ -17,8 +17,13 @@ def waiting(sets: Iterable[HeldSet]) -> list[HeldSet]:
     return [held for held in sets if not held.approved]
 
 
-def named(sets: Sequence[HeldSet], numbers: Sequence[int]) -> list[HeldSet]:
+def named(sets: Sequence[HeldSet], numbers: Sequence[int], *, approved: bool) -> list[HeldSet]:
     """The sets of these numbers.
+
+    Args:
+        sets: all that there are.
+        numbers: of some.
+        approved: whether those that were approved are meant, too.
 
     Raises:
         click.UsageError: nothing waits under one of them; nothing was done.
@@ -26,16 +31,35 @@ def named(sets: Sequence[HeldSet], numbers: Sequence[int]) -> list[HeldSet]:
     known = {held.id: held for held in sets}
     for number in numbers:
         if number not in known:
-            others = ", ".join(map(NumberKind.WAITING.written, sorted(known))) or "nothing"
+            others = ", ".join(NumberKind.WAITING.written(held.id) for held in waiting(sets)) or "nothing"
             raise click.UsageError(
                 f"nothing waits under number {NumberKind.WAITING.written(number)} (waiting: {others})"
+            )
+        if known[number].approved and not approved:
+            written = NumberKind.WAITING.written(number)
+            raise click.UsageError(
+                f"number {written} is approved already; the next run (syncd --once) carries it out, "
+                f"and syncd restore {written} takes it back"
             )
     return [known[number] for number in dict.fromkeys(numbers)]
 
 
-def tell_waiting(paper: Paper, sets: Sequence[HeldSet]) -> None:
-    """Write all that waits, and how to let it go."""
-    if not sets:
-        paper.line("Nothing waits for you.")
-    for held in sets:
+def tell_waiting(paper: Paper, sets: Sequence[HeldSet], nothing: str = "Nothing waits for you.") -> None:
+    """Write all that waits and how to let it go, and what was approved and can be taken back.
+
+    Args:
+        paper: where to.
+        sets: what there is.
+        nothing: said where nothing waits.
+    """
+    found = waiting(sets)
+    if not found:
+        paper.line(nothing)
+    for held in found:
         tell_held(paper, held)
+    for held in sets:
+        if held.approved:
+            written = NumberKind.WAITING.written(held.id)
+            paper.line(
+                f"Number {written} is approved: the next run carries it out; until then, syncd restore {written} takes it back."
+            )

@@ -94,14 +94,29 @@ def tell_part(paper: Paper, outcome: Outcome, *, verbose: bool = False, quiet: b
         verbose: name everything.
         quiet: tell of conflicts only, which are told once.
     """
-    if not outcome.conflicts and (quiet or not outcome.actions):
+    if not outcome.conflicts and (quiet or not (outcome.actions or outcome.notices)):
         return
-    paper.line(f"{_did(outcome) or 'nothing done'}; then it was broken off ({outcome.seconds:,.1f} s)")
+    parts = [_did(outcome) or "nothing done", "then it was broken off"]
+    if number := _not_told(outcome):
+        parts.insert(1, f"{number:,} of them not in Gramps Web yet")
+    paper.line(f"{'; '.join(parts)} ({outcome.seconds:,.1f} s)")
     if verbose:
         _tell_actions(paper, outcome)
     elif not quiet:
         _tell_deeds(paper, outcome)
     _tell_conflicts(paper, outcome.conflicts, dry_run=False)
+    if not quiet:
+        _tell_notices(paper, outcome.notices)
+
+
+def _not_told(outcome: Outcome) -> int:
+    """How many new and edited files were sent of which no object names the bytes yet."""
+    sent = {
+        done.path
+        for done in outcome.actions
+        if done.kind == "uploaded" and done.why in (Why.NEW_FILE, Why.EDITED_FILE)
+    }
+    return len(sent - {done.path for done in outcome.actions if done.kind in ("added", "updated")})
 
 
 def tell_stop(paper: Paper, reason: str, remedy: str, *, bucket: bool = False, begun: bool = False) -> None:
@@ -126,7 +141,7 @@ def tell_stop(paper: Paper, reason: str, remedy: str, *, bucket: bool = False, b
 
 def summary(outcome: Outcome) -> str:
     """One line: `3 files sent (3 new in Gramps Web), 2 fetched, 1 moved; 1,204 unchanged (4.2 s)`."""
-    waiting = sum(_files(held) for held in outcome.held if not held.approved)
+    waiting = sum(files_of(held) for held in outcome.held if not held.approved)
     deeds = _would_do(outcome) if outcome.dry_run else _did(outcome)
     if not deeds and outcome.dry_run:
         deeds = "would do nothing before you approve" if waiting else "would do nothing"
@@ -143,7 +158,7 @@ def summary(outcome: Outcome) -> str:
     return f"{'; '.join(parts)} ({outcome.seconds:,.1f} s)"
 
 
-def _files(held: HeldSet) -> int:
+def files_of(held: HeldSet) -> int:
     """How many files a set is about: sending one and adding it to Gramps Web are two steps of one file."""
     return len({item.path for item in held.items})
 
@@ -310,15 +325,15 @@ def _tell_problems(paper: Paper, problems: Sequence[Problem]) -> None:
 
 def tell_held(paper: Paper, held: HeldSet) -> None:
     """Write one set of items that wait, and how to let them go."""
-    number = count(_files(held), "file")
-    verb = "waits" if _files(held) == 1 else "wait"
+    number = count(files_of(held), "file")
+    verb = "waits" if files_of(held) == 1 else "wait"
     paper.line()
     written = NumberKind.WAITING.written(held.id)
     name = f" (number {written})" if held.id else ""
     paper.line(f"{number} {verb} for you{name}: {held.reason}", style="bold yellow")
     limit = FIRST_ROWS if held.kind is HoldKind.FIRST_SYNC else ROWS
     paper.table(("file", "what", "note"), _cut(_held_rows(held), limit))
-    _tell_rest(paper, _files(held), "syncd approve --json" if held.id else None, limit)
+    _tell_rest(paper, files_of(held), "syncd approve --json" if held.id else None, limit)
     if not held.id:
         paper.line("  A run without --dry-run gives this a number for `syncd approve`.")
         return

@@ -6,7 +6,7 @@ import click
 
 from syncd.cli import document, once
 from syncd.cli.exits import Ending
-from syncd.cli.held import named, tell_waiting, waiting
+from syncd.cli.held import named, tell_waiting
 from syncd.cli.numbers import waiting_number
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.report import count
@@ -32,18 +32,21 @@ def command(session: Session, *, numbers: tuple[int, ...], now: bool) -> Ending:
         if now:
             raise click.UsageError("--now goes with a number")
         with session.state() as state:
-            sets = [held for held in waiting(state.held()) if held.kind is not HoldKind.FIRST_SYNC]
+            sets = [held for held in state.held() if held.approved or held.kind is not HoldKind.FIRST_SYNC]
         if session.wants_report:
-            tell_waiting(session.report, sets)
+            tell_waiting(session.report, sets, "No deletion waits for you.")
         return Ending(document={"restored": [], "held": document.of_held(sets)})
     with session.state(write=True) as state:
         sets = state.held()
-        chosen = named(sets, numbers)
+        chosen = named(sets, numbers, approved=True)
         _refuse_first_sync(chosen)
         with state.batch():
             for held in chosen:
-                state.ask_restore(item.handle for item in held.items)
-                state.drop_held(held.id)
+                if held.kind is HoldKind.FIRST_SYNC:
+                    state.disapprove(held.id)
+                else:
+                    state.ask_restore(item.handle for item in held.items)
+                    state.drop_held(held.id)
     if session.wants_report:
         _tell(session, chosen, now=now)
     own = {"restored": [held.id for held in chosen]}
@@ -55,7 +58,7 @@ def command(session: Session, *, numbers: tuple[int, ...], now: bool) -> Ending:
 
 def _refuse_first_sync(chosen: list[HeldSet]) -> None:
     for held in chosen:
-        if held.kind is HoldKind.FIRST_SYNC:
+        if held.kind is HoldKind.FIRST_SYNC and not held.approved:
             raise click.UsageError(
                 f"number {NumberKind.WAITING.written(held.id)} is a first sync: nothing is deleted there; "
                 f"syncd approve {NumberKind.WAITING.written(held.id)} goes ahead, leaving it alone changes nothing"
@@ -63,7 +66,11 @@ def _refuse_first_sync(chosen: list[HeldSet]) -> None:
 
 
 def _tell(session: Session, chosen: list[HeldSet], *, now: bool) -> None:
-    actions = [item.action for held in chosen for item in held.items]
+    for held in chosen:
+        if held.kind is HoldKind.FIRST_SYNC:
+            session.report.line(f"Number {NumberKind.WAITING.written(held.id)} waits for you again.")
+    deletions = [held for held in chosen if held.kind is not HoldKind.FIRST_SYNC]
+    actions = [item.action for held in deletions for item in held.items]
     to_folder, to_web = actions.count("delete"), actions.count("trash")
     for number, where in ((to_folder, "the media folder"), (to_web, "Gramps Web")):
         deed = f"brings {count(number, 'file')} back into {where}"

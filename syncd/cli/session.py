@@ -169,7 +169,7 @@ class Session:
         return run_once(settings, full=full, dry_run=dry_run, progress=progress, broken_off=self._break_off)
 
     def _break_off(self, part: Outcome) -> None:
-        self.part = part if part.actions or part.conflicts else None
+        self.part = part if part.actions or part.conflicts or part.notices else None
 
     def daemon(self) -> Daemon | None:
         """The running daemon that works with this state; None when there is none.

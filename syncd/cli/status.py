@@ -15,17 +15,17 @@ from syncd.cli.exits import Ending, first_that_applies
 from syncd.cli.held import waiting
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.paper import Paper
-from syncd.cli.report import count, size_in_words, summary
+from syncd.cli.report import count, files_of, size_in_words, summary
 from syncd.cli.running import document_of, tell_live
 from syncd.cli.session import Session
 from syncd.control.contract import Doing, Live
 from syncd.errors import ExitCode, LockedError
 from syncd.model import Detached
 from syncd.model.numbers import NumberKind
-from syncd.model.plan import HeldSet, HoldKind
+from syncd.model.plan import HeldSet
 
 if TYPE_CHECKING:
-    from syncd.control.last import Last
+    from syncd.control.last import Failure, Last
     from syncd.state import Binding, KnownConflict
 
 ROWS = 5
@@ -46,12 +46,14 @@ class OneSided:
 
     Args:
         waiting: they were deleted on one side, and that waits for an answer.
+        approved: the answer was yes, and the next run carries it out.
         returning: the next run brings back what is missing.
         folder_only: their media objects are gone, and they are to stay.
         web_only: the other way round.
     """
 
     waiting: int = 0
+    approved: int = 0
     returning: int = 0
     folder_only: int = 0
     web_only: int = 0
@@ -60,6 +62,7 @@ class OneSided:
         """`1 file, whose deletion waits; 2 files, left in the media folder on purpose`; empty where there is none."""
         parts = (
             (self.waiting, "whose deletion waits"),
+            (self.approved, "whose deletion you approved"),
             (self.returning, "to be brought back by the next run"),
             (self.folder_only, "left in the media folder on purpose"),
             (self.web_only, "left in Gramps Web on purpose"),
@@ -147,14 +150,14 @@ def _look(session: Session) -> Standing:
     with session.state() as state:
         trash = state.trash()
         sets = state.held()
-        asked, returning, left = state.count_apart()
-        apart = OneSided(asked, returning, left.get(Detached.OBJECT_GONE, 0), left.get(Detached.FILE_GONE, 0))
+        asked, agreed, returning, left = state.count_apart()
+        gone = left.get(Detached.OBJECT_GONE, 0), left.get(Detached.FILE_GONE, 0)
         return Standing(
             live=live,
             mute=mute,
             binding=state.binding(),
-            links=state.count_links() - asked - returning - sum(left.values()),
-            one_sided=apart,
+            links=state.count_links() - asked - agreed - returning - sum(left.values()),
+            one_sided=OneSided(asked, agreed, returning, *gone),
             held=waiting(sets),
             approved=[held for held in sets if held.approved],
             conflicts=unsettled(state, session.settings().media_dir),
@@ -209,11 +212,9 @@ def _facts(session: Session, standing: Standing) -> Iterator[tuple[str, str]]:
     yield from _about_runs(standing)
     for held in standing.approved:
         number = NumberKind.WAITING.written(held.id)
-        files = count(len({item.path for item in held.items}), "file")
-        back = (
-            "" if held.kind is HoldKind.FIRST_SYNC else f"; until then, syncd restore {number} takes it back"
-        )
-        yield "Approved", f"number {number}, {files}: the next run carries it out{back}"
+        files = count(files_of(held), "file")
+        back = f"until then, syncd restore {number} takes it back"
+        yield "Approved", f"number {number}, {files}: the next run carries it out; {back}"
     if standing.trash[0]:
         yield "Trash", f"{count(standing.trash[0], 'file')}, {size_in_words(standing.trash[1])}"
 
@@ -221,16 +222,24 @@ def _facts(session: Session, standing: Standing) -> Iterator[tuple[str, str]]:
 def _about_runs(standing: Standing) -> Iterator[tuple[str, str]]:
     last = standing.last
     if last.at is not None and last.outcome is not None:
-        outcome = replace(last.outcome, held=standing.held)  # what waits is kept by itself
+        # What waits is kept by itself; what was approved since waited then.
+        waited = [replace(held, approved=False) for held in (*standing.held, *standing.approved)]
+        outcome = replace(last.outcome, held=waited)
         yield "Last run", f"{local_time(last.at)}: {summary(outcome)}"
     failure = last.failure
     told_by_daemon = standing.live is not None and standing.live.reason
     if failure is not None and not told_by_daemon:
-        yield ("Stopped" if failure.is_stop else "Failed"), f"{local_time(failure.at)}: {failure.reason}"
+        yield _how_it_failed(failure), f"{local_time(failure.at)}: {failure.reason}"
         if failure.remedy:
             yield "What to do", " ".join(failure.remedy.splitlines())
     if standing.last_full is not None:
         yield "All compared", local_time(standing.last_full)
+
+
+def _how_it_failed(failure: Failure) -> str:
+    if failure.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        return "Broken off"
+    return "Stopped" if failure.is_stop else "Failed"
 
 
 def _tell_what_waits(paper: Paper, standing: Standing) -> None:
@@ -238,7 +247,7 @@ def _tell_what_waits(paper: Paper, standing: Standing) -> None:
         paper.line()
         paper.line("Waiting for you:", style="bold yellow")
     for held in standing.held[:ROWS]:
-        number = len({item.path for item in held.items})
+        number = files_of(held)
         paper.line(f"  number {NumberKind.WAITING.written(held.id)}: {count(number, 'file')}: {held.reason}")
     if standing.held:
         more = len(standing.held) - ROWS

@@ -138,6 +138,15 @@ def note_failure(state: State, error: SyncdError, at: float) -> None:
     _write(state, replace(read_last(state), failure=failure))
 
 
+def note_interruption(state: State, code: ExitCode) -> None:
+    """Remember that somebody broke a run off, if it can be written: a disk that is full must not keep anybody from that."""
+    failure = Failure(
+        time.time(), "interrupted", "nothing is lost; the next run goes on from here", int(code)
+    )
+    with suppress(SyncdError):
+        _write(state, replace(read_last(state), failure=failure))
+
+
 @contextmanager
 def failures_noted(state: State) -> Iterator[None]:
     """Remember what ends the block, if it is one of ours."""

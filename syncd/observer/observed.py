@@ -13,7 +13,7 @@ from syncd.model import (
     Link,
     Problem,
 )
-from syncd.model.plan import Notice
+from syncd.model.plan import Done, Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Observed:
     Args:
         links: the common ancestor, or the part of it that was looked at.
         problems: what could not be looked at properly, and is none of the folder's own problems.
+        settled: what an earlier run, or pass, had done in Gramps Web without an answer, as it shows now.
         scope: the handles that were looked at; None: all.
         all_links: how many links there are in all.
     """
@@ -34,5 +35,6 @@ class Observed:
     desktop: DesktopSnapshot | None = None
     problems: tuple[Problem, ...] = ()
     notices: tuple[Notice, ...] = ()
+    settled: tuple[Done, ...] = ()
     scope: AbstractSet[str] | None = None
     all_links: int = 0

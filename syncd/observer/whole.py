@@ -24,7 +24,7 @@ from syncd.model import (
     Occupant,
     Problem,
 )
-from syncd.model.plan import Notice
+from syncd.model.plan import Done, Notice
 from syncd.model.rot import KnownRot
 from syncd.model.values import DAY_SECONDS
 from syncd.observer.arrival import Arrival
@@ -73,6 +73,7 @@ class Observer:
     _seen: CatalogSnapshot | None = None
     _cursor: Cursor | None = None
     _stored: dict[Checksum, int] | None = None
+    _settled: list[Done] = field(default_factory=list)
 
     @property
     def media_dir(self) -> Path:
@@ -97,10 +98,11 @@ class Observer:
             ServerError: a server cannot be reached.
         """
         state = self.arrival.state
+        self._settled.clear()
         catalog = self._look_at_web()
         if self.keep:
-            settle_changes(state, catalog)
-            settle_deletions(state, catalog)
+            self._settled += settle_changes(state, catalog)
+            self._settled += settle_deletions(state, catalog)
         if self.arrival.store is None:
             self.arrival.find_place(catalog.objects.values())
         folder = self._look_at_folder()
@@ -108,7 +110,10 @@ class Observer:
         desktop, problems = self._look_at_desktop()
         notices = _notices_of(self.arrival.files)
         links = tuple(state.links())
-        return Observed(links, folder, catalog, bucket, desktop, problems, notices, all_links=len(links))
+        settled = tuple(self._settled)
+        return Observed(
+            links, folder, catalog, bucket, desktop, problems, notices, settled, all_links=len(links)
+        )
 
     def _look_at_desktop(self) -> tuple[DesktopSnapshot | None, tuple[Problem, ...]]:
         """What Gramps Desktop has: looked at after the folder, so that it is never older than a file found there."""
@@ -165,7 +170,7 @@ class Observer:
             feed = self.arrival.catalog.changes(since)
             gone = frozenset(handle for handle, item in feed.changed.items() if item is None)
             if self.keep:
-                settle_additions(self.arrival.state, feed.added)
+                self._settled += settle_additions(self.arrival.state, feed.added)
             if seen is not None and feed.complete and not must_list:
                 return self._remember_changes(seen, feed.changed, feed.cursor or since)
         expected = self._expected_objects()

@@ -184,11 +184,12 @@ class Turns:
         return outcome
 
     def _run(self, rooms: Rooms, task: Task) -> Outcome:
+        begun = time.monotonic()
         with rooms.cycle(task, self.progress) as (cycle, notices):
             try:
                 outcome = cycle.run()
             except BaseException:
-                self.teller.tell_part(cycle.so_far())
+                self.teller.tell_part(replace(cycle.so_far(), seconds=time.monotonic() - begun))
                 raise
             outcome = replace(outcome, notices=(*notices, *outcome.notices))
             self._follow_up(cycle, outcome, task.near)

@@ -16,6 +16,19 @@ _LAST_FULL = "last-full"
 SELECT_LINKS = "SELECT handle, named, path, checksum, inode, detached, restore, asleep, moved_to FROM links"
 """The columns that `link_of` reads."""
 
+_APART = """
+    WITH asked (handle, approved) AS (
+        SELECT item.handle, held.approved FROM held_items AS item JOIN held_sets AS held ON held.id = item.set_id
+        WHERE item.action IN ('delete', 'trash')
+    )
+    SELECT
+        total(restore = 0 AND handle IN (SELECT handle FROM asked WHERE approved = 0)),
+        total(restore = 0 AND handle IN (SELECT handle FROM asked WHERE approved = 1)),
+        total(restore)
+    FROM links WHERE detached IS NULL
+"""
+"""How many links have one end only, by whether that waits, was approved, or is to be mended."""
+
 
 def link_of(row: Row) -> Link:
     """A link from its row."""
@@ -111,12 +124,12 @@ class Ancestor(Database):
         row = self._row("SELECT count(*) FROM links")
         return 0 if row is None else int(row[0])
 
-    def count_apart(self) -> tuple[int, int, Mapping[Detached, int]]:
+    def count_apart(self) -> tuple[int, int, int, Mapping[Detached, int]]:
         """How many links have one end only.
 
         Returns:
-            Those of which that waits for an answer, those of which the next run brings back the other end, and those that
-            were left so.
+            Those of which that waits for an answer, those of which it was approved and no run has carried it out yet, those of
+            which the next run brings back the other end, and those that were left so.
         """
         detached = {
             as_member(Detached, detached): int(number)
@@ -124,12 +137,9 @@ class Ancestor(Database):
                 "SELECT detached, count(*) FROM links WHERE detached IS NOT NULL GROUP BY detached"
             )
         }
-        row = self._row(
-            "SELECT count(*) - total(restore), total(restore) FROM links WHERE detached IS NULL AND (restore = 1 OR handle IN"
-            " (SELECT handle FROM held_items WHERE action IN ('delete', 'trash')))"
-        )
-        waiting, returning = (0, 0) if row is None else row
-        return int(waiting), int(returning), detached
+        row = self._row(_APART)
+        waiting, approved, returning = (0, 0, 0) if row is None else map(int, row)
+        return waiting, approved, returning, detached
 
     def put_links(self, links: Iterable[Link]) -> None:
         """Write links down, each in place of the one with its handle."""

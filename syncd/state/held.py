@@ -91,6 +91,10 @@ class Held(Database):
             found = _held_sets(self._rows(f"{_HELD} WHERE s.id = ? ORDER BY i.position", (number,)))
         return found[0] if found else None
 
+    def disapprove(self, number: int) -> None:
+        """A person took the approval of this set back: it waits again."""
+        self._execute("UPDATE held_sets SET approved = 0 WHERE id = ?", (number,))
+
     def drop_held(self, number: int) -> None:
         """This set waits no longer."""
         self._drop_held([number])

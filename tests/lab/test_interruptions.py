@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -80,7 +81,13 @@ def test_a_signal_while_files_are_sent(world: World, number: signal.Signals, cod
     assert process.returncode == code, (out, err)
     assert "Traceback" not in err
     assert f'"exit_code": {code}' in out
-    world.sync()
+    assert world.syncd("status").code == 1
+    # Whatever the run had done is told, by itself or by the next one: each object once.
+    told = [*json.loads(out)["actions"], *world.sync()["actions"]]
+    assert sorted(done["path"] for done in told if done["kind"] == "added") == sorted(
+        f"new/{index}.jpg" for index in range(100)
+    )
+    assert world.syncd("status").code == 0
     assert len(world.api.media()) == 7 + 100
     assert_settled(world)
 

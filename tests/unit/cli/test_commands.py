@@ -123,6 +123,30 @@ def test_restore_takes_an_approval_back(desk: Desk) -> None:
         assert [held.id for held in state.held()] == [first]
 
 
+def test_the_approval_of_a_first_sync_is_taken_back(desk: Desk) -> None:
+    """It waits again, under its number: nothing is to be brought back."""
+    _deletion, first = hold(desk)
+    assert desk.syncd("approve", str(first)).code == 0
+    answer = desk.syncd("restore", str(first))
+    assert (answer.code, answer.out) == (0, f"Number A{first} waits for you again.\n")
+    with desk.state() as state:
+        assert not any(held.approved for held in state.held())
+        assert not any(link.restore for link in state.links())
+
+
+def test_what_is_approved_is_listed(desk: Desk) -> None:
+    """Beside what waits, by both commands; approving it once more says so, and changes nothing."""
+    deletion, first = hold(desk)
+    assert "Approved number A1: 1 file." in desk.syncd("approve", str(deletion)).out
+    for command in ("approve", "restore"):
+        assert f"Number A{deletion} is approved: the next run carries it out" in desk.syncd(command).out
+    assert "No deletion waits for you." in desk.syncd("restore").out
+    again = desk.syncd("approve", str(deletion))
+    assert again.code == 2
+    assert f"number A{deletion} is approved already" in again.err
+    assert f"(waiting: A{first})" in desk.syncd("approve", "99").err
+
+
 def test_a_first_sync_cannot_be_restored(desk: Desk) -> None:
     """There is nothing to bring back: the message says what can be done, and nothing changes."""
     deletion, first = hold(desk)

@@ -21,6 +21,7 @@ from syncd.model.plan import (
     Notice,
     Outcome,
     Waiting,
+    Why,
 )
 from tests.unit.cli.desk import Desk, Document
 
@@ -277,6 +278,27 @@ def test_what_was_done_before_the_end(desk: Desk, ending: Outcome | BaseExceptio
     assert (document["error"] or document["stop"])["reason"]
     assert (document["counts"]["uploaded"], document["bytes_up"]) == (1, 12)
     assert [done["path"] for done in document["actions"]] == ["new.jpg", "to/oma.jpg"]
+    assert desk.syncd("--once", "-q").out == ""
+
+
+def test_what_gramps_web_was_not_told_of(desk: Desk) -> None:
+    """Of what was sent it is said how much no object names yet, and what Gramps Web gave no answer to."""
+    sent = [Done("uploaded", f"{name}.jpg", name, "0" * 32, 12, Why.NEW_FILE) for name in "abc"]
+    mended = Done("uploaded", "d.jpg", "d", "0" * 32, 12, Why.MISSING_BYTES)
+    added = Done("added", "a.jpg", "a", "0" * 32, 12, Why.NEW_FILE)
+    told = Notice("Gramps Web was told of 2 objects and gave no answer yet", "")
+    desk.outcome = Unreachable("no answer")
+    desk.part = Outcome(
+        actions=[*sent, mended, added], counts=Counts(uploaded=4, added=1), notices=[told], seconds=4.2
+    )
+    out = desk.syncd("--once").out
+    assert out.startswith(
+        "4 files sent (1 new in Gramps Web); 2 of them not in Gramps Web yet; then it was broken off (4.2 s)\n"
+    )
+    assert told.text in out
+    desk.part = Outcome(notices=[told], seconds=4.2)
+    assert desk.syncd("--once").out.startswith("nothing done; then it was broken off (4.2 s)\n")
+    assert desk.syncd("--once", "--json").document["notices"][0]["text"] == told.text
     assert desk.syncd("--once", "-q").out == ""
 
 

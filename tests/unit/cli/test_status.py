@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from dataclasses import replace
@@ -14,9 +15,10 @@ import pytest
 from syncd import __version__
 from syncd.cli import running as words
 from syncd.control.contract import Doing, Live
-from syncd.control.last import Kind, note_failure, note_outcome
+from syncd.control.last import Kind, note_failure, note_interruption, note_outcome
 from syncd.errors import (
     ConfigError,
+    ExitCode,
     FolderError,
     LockedError,
     StateError,
@@ -110,7 +112,13 @@ def test_what_is_on_one_side_only(desk: Desk) -> None:
     )
     document = desk.syncd("status", "--json").document
     assert document["links"] == 4
-    assert document["one_sided"] == {"waiting": 2, "returning": 1, "folder_only": 1, "web_only": 1}
+    assert document["one_sided"] == {
+        "waiting": 2,
+        "approved": 0,
+        "returning": 1,
+        "folder_only": 1,
+        "web_only": 1,
+    }
 
 
 def test_the_document(desk: Desk) -> None:
@@ -289,7 +297,7 @@ def test_what_waits_for_a_person(desk: Desk) -> None:
 
 
 def test_what_was_approved(desk: Desk) -> None:
-    """Waits for nobody any more, but for a run; until then it can be taken back, unless it is a first sync."""
+    """Waits for nobody any more, but for a run; until then it can be taken back. The last run is told as it ended."""
     items = tuple(HeldItem("delete", f"{one}.jpg", f"h{one}", MD5) for one in range(2))
     with desk.state() as state:
         fill(state)
@@ -297,17 +305,50 @@ def test_what_was_approved(desk: Desk) -> None:
         held = state.hold([HeldSet(kind, f"reason {number}", items) for number, kind in enumerate(kinds)])
         for one in held[:2]:
             state.approve(one.id)
+        state.put_links([Link("h0", "0.jpg", MediaPath.of("0.jpg"), MD5)])
+        note_outcome(state, Outcome(), Kind.FULL, AT)
     answer = desk.syncd("status")
     assert answer.code == 3
     told = [line.split(maxsplit=1)[1] for line in answer.out.splitlines() if line.startswith("Approved:")]
     assert told == [
         "number A1, 2 files: the next run carries it out; until then, syncd restore A1 takes it back",
-        "number A2, 2 files: the next run carries it out",
+        "number A2, 2 files: the next run carries it out; until then, syncd restore A2 takes it back",
     ]
     assert "number A3: 2 files: reason 2" in answer.out
+    assert "nothing done; 6 waiting for you" in answer.out
     document = desk.syncd("status", "--json").document
     assert document["approved"] == [1, 2]
     assert {entry["id"] for entry in document["held"]} == {3}
+
+
+def test_a_deletion_that_was_approved_waits_for_no_answer(desk: Desk) -> None:
+    """It is on one side only until the next run, and not in both."""
+    with desk.state() as state:
+        fill(state)
+        before = state.count_links()
+        state.put_links([Link("z", "0.jpg", MediaPath.of("0.jpg"), MD5)])
+        items = (HeldItem("delete", "0.jpg", "z", MD5),)
+        (held,) = state.hold([HeldSet(HoldKind.REFERENCED, "people refer to it", items)])
+        state.approve(held.id)
+    document = desk.syncd("status", "--json").document
+    assert (document["one_sided"]["waiting"], document["one_sided"]["approved"]) == (0, 1)
+    assert document["links"] == before
+    assert page(desk)["On one side"].strip() == "1 file, whose deletion you approved"
+
+
+def test_a_run_that_somebody_broke_off(desk: Desk) -> None:
+    """Is said to have been, and counts as a problem, until a run comes to its end."""
+    with desk.state() as state:
+        fill(state)
+        note_interruption(state, ExitCode.INTERRUPTED)
+    answer = desk.syncd("status")
+    assert answer.code == 1
+    assert re.search(r"Broken off: +.*: interrupted\n", answer.out)
+    assert "the next run goes on from here" in answer.out
+    assert desk.syncd("status", "--json").document["error"]["reason"] == "interrupted"
+    with desk.state() as state:
+        note_outcome(state, Outcome(), Kind.FULL, AT)
+    assert desk.syncd("status").code == 0
 
 
 def test_problems_alone_are_exit_1(desk: Desk) -> None:
