@@ -91,6 +91,7 @@ def main() -> int:
 def _check(names: Iterable[str], *, record: bool) -> None:
     """Do small works, and tell how their ratios compare with those of the same small works as recorded."""
     results = [QUICK[name](QUICK_ROUNDS) for name in names]
+    print("Small works, beside the same small works when recorded; those of docs/performance.md are larger:")
     print("\n".join(records.changes(results)))
     if record:
         records.write(results, section=records.CHECKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -84,7 +85,29 @@ def draw(page: Path = PAGE, file: Path = FILE) -> None:
         subprocess.run([BENCH / "bin" / "python", PLOT, file, page.parent / PICTURE], check=True)
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{table(works)}\n{picture}{END}{after}")
+    measured = f"{circumstances(works)}\n\n" if works else ""
+    page.write_text(f"{before}{BEGIN}\n\n{measured}{table(works)}\n{picture}{END}{after}")
+
+
+def circumstances(works: Mapping[str, Record]) -> str:
+    """When and with what the works were measured, in a line."""
+
+    def all_of(name: str) -> str:
+        return ", ".join(dict.fromkeys(str(work[name]) for work in works.values()))
+
+    days = sorted(work["measured"] for work in works.values())
+    others = dict.fromkeys(_short(*item) for work in works.values() for item in work["versions"].items())
+    when = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+    return (
+        f"Measured {when} on {all_of('processors')} processors, Linux {all_of('kernel')}, Python {all_of('python')}; "
+        f"{', '.join(others)}."
+    )
+
+
+def _short(program: str, says: str) -> str:
+    """A program and its version, of all that it says of itself."""
+    found = re.search(r"\d+(\.\d+)+", says)
+    return f"{program} {found[0]}" if found else program
 
 
 def table(works: Mapping[str, Record]) -> str:

@@ -144,7 +144,7 @@ def _run(world: World, *arguments: str) -> None:
 def _look_around(world: World) -> None:
     s3 = world.server.s3
     assert s3 is not None
-    _title("Everything is left running, until Ctrl-C")
+    _title("The servers are left running, until Ctrl-C")
     print(f"Gramps Web      {world.server.url}/ready (the API alone, without the web pages)")
     print(f"  log in as     {', '.join(world.tree.users.values())}; password: {PASSWORD}")
     print(f"S3 server       {s3.url}, bucket {world.server.media_base_dir}")

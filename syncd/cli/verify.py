@@ -99,7 +99,7 @@ def _tell_reading(paper: Paper, verified: Verified) -> None:
             f"  {reading.done:,} of {reading.items:,} read to the end{before} ({size_in_words(reading.size)} now)"
         )
     elif verified.last_read is not None:
-        paper.line(f"  every byte was last read on {local_time(verified.last_read)}")
+        paper.line(f"  the last whole reading of every byte ended on {local_time(verified.last_read)}")
 
 
 def _tell_findings(

@@ -21,7 +21,7 @@ def result(name: str, peer: float, times: float = 2) -> Result:
 @pytest.fixture(autouse=True)
 def no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others need not be installed."""
-    monkeypatch.setattr(records, "versions", lambda: {"peer": "1.2"})
+    monkeypatch.setattr(records, "versions", lambda: {"peer": "peer v1.2-abc (x86)"})
 
 
 def test_what_is_recorded(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_what_is_recorded(tmp_path: Path) -> None:
         "ratio": 3.0,
     }
     assert work["aims"] == [{"aim": "≥ 2 × as fast as peer", "value": 3.0, "is_met": True}]
-    assert work["versions"] == {"peer": "1.2"}
+    assert work["versions"] == {"peer": "peer v1.2-abc (x86)"}
     assert {"measured", "commit", "python", "kernel", "processors"} <= work.keys()
 
 
@@ -62,6 +62,7 @@ def test_the_page(tmp_path: Path) -> None:
     assert drawn.endswith(f"{records.END}\n\nAfter.\n")
     assert "old" not in drawn
     assert "Title of sending" in drawn
+    assert drawn.count("; peer 1.2.\n") == 1
     records.draw(page, file)
     assert page.read_text() == drawn
 
