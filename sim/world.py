@@ -328,7 +328,7 @@ class World:
         self.stop_daemon(desk)
         progress = SilentProgress()
         outcome = run_once(
-            desk.settings, full=False, dry_run=False, progress=progress, broken_off=lambda _part: None
+            desk.settings, full=False, dry_run=False, progress=progress, begun=lambda _so_far: None
         )
         seen = [phase.name for phase in progress.seen]
         walked = seen.index("Looking through the folder") if "Looking through the folder" in seen else None

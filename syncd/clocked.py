@@ -24,7 +24,8 @@ class Clocked:
     _since: float = 0.0
     _files: int = 0
     _size: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    """A signal's last words may ask in the very moment in which it is held."""
 
     def phase(self, phase: Phase) -> None:
         """A new part of the run begins, and the one before ends."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from syncd.applier.ledger import Ledger
-from syncd.errors import MovedOn, StopError, SyncdError
+from syncd.errors import MovedOn, StopError
 from syncd.guard import Circumstances, hold
 from syncd.logger import Logger
 from syncd.merge.neighbourhood import unfit
@@ -193,7 +193,7 @@ class Cycle:
 
     def _under_way(self) -> tuple[Notice, ...]:
         """What Gramps Web was asked for and gave no answer to."""
-        with suppress(SyncdError):
+        with suppress(Exception):  # the state may be closed by now, or this another thread
             if number := 0 if self.dry_run else len(self.state.open_intents()):
                 objects = "1 object" if number == 1 else f"{number:,} objects"
                 text = f"Gramps Web was told of {objects} and gave no answer yet: the next run sees which it took in"
@@ -331,9 +331,18 @@ class Cycle:
             return
         first = min(own, key=lambda action: action.file.size)
         file, item = first.file, self._arrival.introduce(first.file)
+        done = [
+            Done(kind, str(file.path), item.handle, file.checksum, file.size, first.why)
+            for kind in ("uploaded", "added")
+        ]
+        try:
+            self._arrival.arrive(self.catalog.location(item.handle))
+        except BaseException:
+            ledger.done += done
+            ledger.count(up=file.size)
+            raise
         ledger.note(
-            Done("uploaded", str(file.path), item.handle, file.checksum, file.size, first.why),
-            Done("added", str(file.path), item.handle, file.checksum, file.size, first.why),
+            *done,
             links=[replace(first.link, handle=item.handle, named=item.path)]
             if item.path == first.link.named or self.policy.found_by_path
             else [],

@@ -30,6 +30,8 @@ class SyncdError(Exception):
     """The root. `reason` is one plain sentence, `remedy` what the person can do; neither holds a secret."""
 
     exit_code: ExitCode = ExitCode.DEFECT
+    part: object = None
+    """What a run had done before this ended it, as an outcome; None where nobody tells."""
 
     def __init__(self, reason: str, remedy: str = "") -> None:
         super().__init__(reason)

@@ -23,7 +23,7 @@ def run_once(
     full: bool,
     dry_run: bool,
     progress: Progress,
-    broken_off: Callable[[Outcome], object],
+    begun: Callable[[Callable[[], Outcome]], object],
 ) -> Outcome:
     """Bring folder, Gramps Web and bucket in step, once.
 
@@ -32,7 +32,7 @@ def run_once(
         full: list everything, whatever the history says.
         dry_run: only find out what would be done; not a byte is written anywhere.
         progress: told what is going on.
-        broken_off: given what was done by a run that comes to no end, whatever ends it.
+        begun: given, once there is a cycle, what tells at any moment and in any thread what was done so far.
 
     Returns:
         What was done (or would be) and what is left; a stop is part of it.
@@ -40,18 +40,20 @@ def run_once(
     Raises:
         SyncdError: the run could not begin or not go on; what was done until then is recorded.
     """
-    begun, clocked = time.monotonic(), Clocked(progress)
+    start, clocked = time.monotonic(), Clocked(progress)
     task = Task(full=full, lightly=not dry_run)
+    done: Callable[[], Outcome] = Outcome
     try:
         with (
             Rooms(settings, dry_run=dry_run) as rooms,
             failures_noted(rooms.state),
             rooms.cycle(task, clocked) as (cycle, notices),
         ):
+            done = cycle.so_far
+            begun(lambda: replace(done(), phases=clocked.took(), seconds=time.monotonic() - start))
             try:
                 outcome = replace(cycle.run(), phases=clocked.took())
             except BaseException as error:
-                broken_off(replace(cycle.so_far(), phases=clocked.took(), seconds=time.monotonic() - begun))
                 if not isinstance(error, Exception):
                     note_interruption(cycle.state, getattr(error, "exit_code", ExitCode.INTERRUPTED))
                 raise
@@ -60,5 +62,5 @@ def run_once(
                 is_quiet = rooms.note_rest(cycle) and not notices and not has_told(cycle.state)
             outcome = replace(outcome, is_quiet=is_quiet)
     except StopError as error:
-        outcome, notices = Outcome(dry_run=dry_run, stop=Stop(error.reason, error.remedy)), []
-    return replace(outcome, notices=(*notices, *outcome.notices), seconds=time.monotonic() - begun)
+        outcome, notices = replace(done(), dry_run=dry_run, stop=Stop(error.reason, error.remedy)), []
+    return replace(outcome, notices=(*notices, *outcome.notices), seconds=time.monotonic() - start)

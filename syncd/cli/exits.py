@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from tempfile import mkstemp
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,9 @@ MEANINGS: Mapping[ExitCode, str] = {
 
 CRASH_FILES_KEPT = 10
 """A defect in a run that cron starts every minute must not fill the disk."""
+
+ANSWERING_SECONDS = 2.0
+"""For how long a process that is to end may still be writing what came of its command."""
 
 _SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
@@ -82,9 +85,15 @@ def is_stop(error: SyncdError) -> bool:
 
 @dataclass(slots=True)
 class Watch:
-    """Whether the work is over, so that a signal has nothing to interrupt and ends the process at once."""
+    """How far the command is.
+
+    Args:
+        over: the work is done, or was interrupted: a signal has nothing to interrupt, and ends the process at once.
+        answering: what came of it is being written: a signal lets it be, but not for long.
+    """
 
     over: bool = False
+    answering: bool = False
 
 
 @contextmanager
@@ -107,26 +116,37 @@ def signals(
     ignored, so that the scanner may ask whether a file is being written (`scanner/manners.py`): by default it kills.
     """
     watch = Watch()
-    first: SimpleQueue[ExitCode] = SimpleQueue()
+    given: SimpleQueue[tuple[ExitCode, float]] = SimpleQueue()
 
     def end_in_time() -> None:
-        code = first.get()
-        time.sleep(seconds())
-        end_at_once(code)
+        """Wait for the first signal, and then for the earliest time that one of them allows."""
+        code, left = given.get()
+        end = time.monotonic() + left
+        with suppress(Empty):
+            while True:
+                code, left = given.get(timeout=max(0, end - time.monotonic()))
+                end = min(end, time.monotonic() + left)
+        # In a thread: whoever reads may not read on.
+        speaking = threading.Thread(target=speak, args=(code,), daemon=True)
+        speaking.start()
+        speaking.join(ANSWERING_SECONDS)
+        os._exit(code)
 
-    def end_at_once(code: ExitCode) -> None:
+    def speak(code: ExitCode) -> None:
         with suppress(BaseException):
             last_words(code)
-        os._exit(code)
 
     def handle(number: int, _frame: FrameType | None) -> None:
         code = _SIGNALS[signal.Signals(number)]
-        if not watch.over:
+        if watch.answering:
+            given.put((code, ANSWERING_SECONDS))
+        elif not watch.over:
             watch.over = True
-            first.put(code)
+            given.put((code, seconds()))
             shield.interrupt(Interrupted(code))
-            return
-        end_at_once(code)
+        else:
+            speak(code)
+            os._exit(code)
 
     if threading.current_thread() is not threading.main_thread():
         yield watch

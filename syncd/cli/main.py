@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -27,6 +27,9 @@ from syncd.cli.options import common_options, pass_session
 from syncd.cli.paper import standard_error, standard_output
 from syncd.cli.session import Session
 from syncd.errors import ExitCode, StopError, SyncdError
+
+if TYPE_CHECKING:
+    from syncd.model.plan import Outcome
 
 COMMANDS: Mapping[str, str] = {
     "status": "Show what the daemon is doing, what was done last and what waits for you.",
@@ -144,18 +147,28 @@ def run(arguments: Sequence[str], *, owns_process: bool = False) -> int:
         session.out.flush()
         session.err.flush()
 
+    def last_words(code: ExitCode) -> None:
+        """The process ends before its command does: the document first, then the words."""
+        if not answered:
+            ending = _broken_off(code, session.part(), *_interruption(code))
+            answer.update({"seconds": session.seconds(), **ending.document})
+        finish(code)
+        if not session.told:
+            _failed(session, code, *_interruption(code))
+            finish(code)
+
     with (
-        signals(finish, seconds=lambda: session.ends_within, restore=not owns_process) as watch,
+        signals(last_words, seconds=lambda: session.ends_within, restore=not owns_process) as watch,
         _no_strange_output(session),
     ):
         try:
             ending = _attempt(arguments, session)
-            watch.over = True
+            watch.answering = True
         except Interrupted as interrupted:
             ending = _interrupted(session, interrupted)
         except Exception as error:
             ending = _defect(session, error)
-        watch.over = True
+        watch.answering = True
         answer.update({"seconds": session.seconds(), **ending.document})
         finish(ending.code)
     return _delivered(session, ending.code)
@@ -207,7 +220,7 @@ def _wrong_usage(session: Session, error: click.ClickException) -> Ending:
 
 
 def _failed(session: Session, code: ExitCode, reason: str, remedy: str, *, stop: bool = False) -> Ending:
-    part = session.part
+    part = session.part()
     if part is not None and session.wants_report:
         _report().tell_part(session.report, part, verbose=session.verbosity > 0, quiet=session.quiet)
     if not session.told and stop:
@@ -215,6 +228,13 @@ def _failed(session: Session, code: ExitCode, reason: str, remedy: str, *, stop:
         _report().tell_stop(session.err, reason, remedy, bucket=session.minds_bucket, begun=begun)
     elif not session.told:
         _tell_failure(session, code, reason, remedy)
+    return _broken_off(code, part, reason, remedy, stop=stop)
+
+
+def _broken_off(
+    code: ExitCode, part: Outcome | None, reason: str, remedy: str, *, stop: bool = False
+) -> Ending:
+    """How a command ends that came to no end of its own."""
     done = {} if part is None else document.of_outcome(part)
     return Ending(code, {**done, **document.of_error(reason, remedy, stop=stop)})
 
@@ -236,9 +256,15 @@ def _tell_failure(session: Session, code: ExitCode, reason: str, remedy: str) ->
 
 
 def _interrupted(session: Session, interrupted: Interrupted) -> Ending:
-    by_hand = interrupted.exit_code is ExitCode.INTERRUPTED
-    reason = "interrupted" if by_hand else "ended from outside (SIGTERM)"
-    return _failed(session, interrupted.exit_code, reason, "nothing is lost; the next run goes on from here")
+    ending = _failed(session, interrupted.exit_code, *_interruption(interrupted.exit_code))
+    session.told = True
+    return ending
+
+
+def _interruption(code: ExitCode) -> tuple[str, str]:
+    """What a person is told of one, and what to do."""
+    reason = "interrupted" if code is ExitCode.INTERRUPTED else "ended from outside (SIGTERM)"
+    return reason, "nothing is lost; the next run goes on from here"
 
 
 def _defect(session: Session, error: BaseException) -> Ending:

@@ -73,6 +73,9 @@ def hand_over(session: Session, daemon: Daemon, *, full: bool) -> Ending:
             raise
         except SyncdError as error:
             session.told = _is_told(session, error, daemon) and session.quiet
+            part = error.part
+            if isinstance(part, Outcome):
+                session.begin(lambda: part)
             raise
         return _ended(session, outcome, daemon)
 

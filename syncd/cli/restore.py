@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 import click
 
 from syncd.cli import document, once
@@ -40,15 +42,18 @@ def command(session: Session, *, numbers: tuple[int, ...], now: bool) -> Ending:
         sets = state.held()
         chosen = named(sets, numbers, approved=True)
         _refuse_first_sync(chosen)
+        left: set[str] = set()
         with state.batch():
             for held in chosen:
                 if held.kind is HoldKind.FIRST_SYNC:
                     state.disapprove(held.id)
-                else:
-                    state.ask_restore(item.handle for item in held.items)
-                    state.drop_held(held.id)
+                    continue
+                handles = [item.handle for item in held.items]
+                left |= {link.handle for link in state.links_of(handles)}
+                state.ask_restore(handles)
+                state.drop_held(held.id)
     if session.wants_report:
-        _tell(session, chosen, now=now)
+        _tell(session, chosen, left, now=now)
     own = {"restored": [held.id for held in chosen]}
     if not now:
         return Ending(document={**own, "held": document.of_held(held for held in sets if held not in chosen)})
@@ -65,12 +70,18 @@ def _refuse_first_sync(chosen: list[HeldSet]) -> None:
             )
 
 
-def _tell(session: Session, chosen: list[HeldSet], *, now: bool) -> None:
+def _tell(session: Session, chosen: list[HeldSet], left: AbstractSet[str], *, now: bool) -> None:
+    """Say what comes back; of an approval that was carried out in part, only what is `left`, by handle."""
     for held in chosen:
         if held.kind is HoldKind.FIRST_SYNC:
             session.report.line(f"Number {NumberKind.WAITING.written(held.id)} waits for you again.")
     deletions = [held for held in chosen if held.kind is not HoldKind.FIRST_SYNC]
-    actions = [item.action for held in deletions for item in held.items]
+    items = [item for held in deletions for item in held.items]
+    actions = [item.action for item in items if item.handle in left]
+    if gone := len(items) - len(actions):
+        session.report.line(
+            f"{count(gone, 'file')} of these {'was' if gone == 1 else 'were'} deleted already: see syncd trash list"
+        )
     to_folder, to_web = actions.count("delete"), actions.count("trash")
     for number, where in ((to_folder, "the media folder"), (to_web, "Gramps Web")):
         deed = f"brings {count(number, 'file')} back into {where}"

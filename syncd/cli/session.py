@@ -62,7 +62,7 @@ class Session:
         ends_within: seconds in which what is under way is broken off cleanly after a signal. An upload in parts, whose
             abort is waited for, takes longest. Whatever hangs longer is left as after a power cut.
         told: the person knows already how this ends; the exit code still says it.
-        part: what was done by a run that came to no end.
+        so_far: tells what a run has done until now.
         stood_aside: how things were with the daemon when it let go of state and folder for this command.
     """
 
@@ -79,7 +79,7 @@ class Session:
     lasts: bool = False
     ends_within: float = 20.0
     told: bool = False
-    part: Outcome | None = None
+    so_far: Callable[[], Outcome] | None = None
     stood_aside: Live | None = None
     started: float = field(default_factory=time.monotonic)
     _settings: Settings | None = None
@@ -166,10 +166,18 @@ class Session:
             look_ahead(settings.state_file)
         from syncd.once import run_once
 
-        return run_once(settings, full=full, dry_run=dry_run, progress=progress, broken_off=self._break_off)
+        return run_once(settings, full=full, dry_run=dry_run, progress=progress, begun=self.begin)
 
-    def _break_off(self, part: Outcome) -> None:
-        self.part = part if part.actions or part.conflicts or part.notices else None
+    def begin(self, so_far: Callable[[], Outcome]) -> None:
+        """A run is under way; `so_far` tells what it has done."""
+        self.so_far = so_far
+
+    def part(self) -> Outcome | None:
+        """What was done by a run that came to no end; None where that is nothing."""
+        with suppress(Exception):  # whatever is the matter with it must not hide what ended it
+            part = None if self.so_far is None else self.so_far()
+            return part if part and (part.actions or part.conflicts or part.notices) else None
+        return None
 
     def daemon(self) -> Daemon | None:
         """The running daemon that works with this state; None when there is none.

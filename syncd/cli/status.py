@@ -26,7 +26,7 @@ from syncd.model.plan import HeldSet
 
 if TYPE_CHECKING:
     from syncd.control.last import Failure, Last
-    from syncd.state import Binding, KnownConflict
+    from syncd.state import Binding, KnownConflict, State
 
 ROWS = 5
 """How many rows of a list are shown; the commands that a list names show all."""
@@ -159,13 +159,20 @@ def _look(session: Session) -> Standing:
             links=state.count_links() - asked - agreed - returning - sum(left.values()),
             one_sided=OneSided(asked, agreed, returning, *gone),
             held=waiting(sets),
-            approved=[held for held in sets if held.approved],
+            approved=[_left_of(held, state) for held in sets if held.approved],
             conflicts=unsettled(state, session.settings().media_dir),
             last=read_last(state),
             last_full=state.last_full(),
             trash=(len(trash), sum(entry.size for entry in trash)),
             rotten=state.count_rot(),
         )
+
+
+def _left_of(held: HeldSet, state: State) -> HeldSet:
+    """An approved set without the deletions that a run has carried out before it was broken off."""
+    linked = {link.handle for link in state.links_of([item.handle for item in held.items])}
+    left = (item for item in held.items if item.action not in ("delete", "trash") or item.handle in linked)
+    return replace(held, items=tuple(left))
 
 
 # --- for people ----------------------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ def dump_error(error: Exception) -> Message:
         "reason": error.reason,
         "remedy": error.remedy,
         "begun": isinstance(error, StopError) and error.begun,
+        "part": dump_outcome(error.part) if isinstance(error.part, Outcome) else None,
     }
 
 
@@ -103,9 +104,11 @@ def load_error(raw: Any) -> SyncdError:
     if not isinstance(kind, type) or not issubclass(kind, SyncdError):
         code = raw.get("exit_code")
         kind = _BY_CODE.get(code, SyncdError) if isinstance(code, int) else SyncdError
-    if kind is StopError:
-        return StopError(reason, remedy, begun=raw.get("begun") is True)
-    return kind(reason, remedy)
+    begun = {"begun": raw.get("begun") is True} if kind is StopError else {}
+    error = kind(reason, remedy, **begun)
+    if raw.get("part") is not None:
+        error.part = load_outcome(raw["part"])
+    return error
 
 
 def _plain(value: Any) -> Any:

@@ -149,12 +149,10 @@ class Arrival:
         return self.store
 
     def introduce(self, file: FolderFile) -> MediaObject:
-        """Give an empty tree its first object, through the API: it then shows where it keeps media."""
+        """Give an empty tree its first object, through the API: its location then shows where Gramps Web keeps media."""
         like = self.new_object(file)
         with self.media.open_verified(file) as source:
-            item = self.catalog.upload_first(source, file.checksum, like.mime, like)
-        self.arrive(self.catalog.location(item.handle))
-        return item
+            return self.catalog.upload_first(source, file.checksum, like.mime, like)
 
     def unrest(self, unsettled: Iterable[str], settle: float) -> Unrest:
         """Which files somebody else may be writing to.

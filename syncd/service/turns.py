@@ -188,8 +188,11 @@ class Turns:
         with rooms.cycle(task, self.progress) as (cycle, notices):
             try:
                 outcome = cycle.run()
-            except BaseException:
-                self.teller.tell_part(replace(cycle.so_far(), seconds=time.monotonic() - begun))
+            except BaseException as error:
+                part = replace(cycle.so_far(), seconds=time.monotonic() - begun)
+                self.teller.tell_part(part)
+                if isinstance(error, SyncdError):
+                    error.part = part
                 raise
             outcome = replace(outcome, notices=(*notices, *outcome.notices))
             self._follow_up(cycle, outcome, task.near)

@@ -194,7 +194,7 @@ class Desk:
         self.asked.append(asked)
         if isinstance(self.outcome, BaseException):
             if self.part is not None:
-                asked["broken_off"](self.part)
+                asked["begun"](lambda: self.part)
             raise self.outcome
         return self.outcome
 

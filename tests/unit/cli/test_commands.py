@@ -123,6 +123,20 @@ def test_restore_takes_an_approval_back(desk: Desk) -> None:
         assert [held.id for held in state.held()] == [first]
 
 
+def test_an_approval_that_was_carried_out_in_part(desk: Desk) -> None:
+    """Only what is left of it can be taken back; where the rest is, is said."""
+    items = tuple(HeldItem("delete", f"{name}.jpg", name, MD5) for name in "abc")
+    with desk.state() as state:
+        state.put_links([Link(name, f"{name}.jpg", MediaPath.of(f"{name}.jpg"), MD5) for name in "bc"])
+        (held,) = state.hold([HeldSet(HoldKind.REFERENCED, "people refer to it", items)])
+        state.approve(held.id)
+    assert "number A1, 2 files: the next run carries it out" in desk.syncd("status").out
+    assert desk.syncd("restore", str(held.id)).out.splitlines() == [
+        "1 file of these was deleted already: see syncd trash list",
+        "The next run (syncd --once) brings 2 files back into the media folder.",
+    ]
+
+
 def test_the_approval_of_a_first_sync_is_taken_back(desk: Desk) -> None:
     """It waits again, under its number: nothing is to be brought back."""
     _deletion, first = hold(desk)

@@ -96,6 +96,22 @@ def test_a_handed_over_run_is_told_as_ones_own(
             assert answer.out == own.out
 
 
+def test_what_a_broken_run_had_done_is_handed_over(
+    desk: Desk, daemon: ControlServer, engine: FakeEngine
+) -> None:
+    """As of a run of one's own: the daemon's log is somewhere else."""
+    engine.outcome = Unreachable("no answer")
+    engine.outcome.part = Outcome(
+        actions=[Done("uploaded", "a.jpg", "h", "0" * 32, 12)], counts=Counts(uploaded=1), bytes_up=12
+    )
+    answer = desk.syncd("--once")
+    assert answer.code == 4
+    assert answer.out.startswith("1 file sent; then it was broken off")
+    document = desk.syncd("--once", "--json").document
+    assert (document["counts"]["uploaded"], document["bytes_up"]) == (1, 12)
+    assert document["error"]["reason"] == "no answer"
+
+
 def test_full_is_handed_over_too(desk: Desk, daemon: ControlServer, engine: FakeEngine) -> None:
     """With `--once` and with `sync`."""
     for arguments in (("--once", "--full"), ("sync", "--full")):

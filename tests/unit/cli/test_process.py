@@ -25,7 +25,7 @@ from syncd.model import MediaPath, Problem
 from syncd.model.plan import Counts, Outcome
 from syncd.ports import Phase
 
-def run_once(settings, *, full, dry_run, progress, broken_off):
+def run_once(settings, *, full, dry_run, progress, begun):
     {body}
 
 once = ModuleType("syncd.once")
@@ -117,6 +117,74 @@ def test_a_second_signal_ends_at_once_and_still_answers(
     assert process.returncode == code
     assert "Traceback" not in err
     assert Document.model_validate(json.loads(out)).exit_code == code
+
+
+SENT = """
+    from syncd.model.plan import Done
+    begun(lambda: Outcome(actions=(Done("uploaded", "a.jpg", "h", "0" * 32, 5),), counts=Counts(uploaded=1)))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("arguments", [("--once", "--json"), ("--once",)], ids=["json", "words"])
+def test_what_was_done_is_told_whatever_hangs(
+    home: Path, number: signal.Signals, code: int, arguments: tuple[str, ...]
+) -> None:
+    """Also where tidying up never ends, after one signal or two: nobody else would tell of it."""
+    sooner = (
+        "import syncd.cli.session\n    syncd.cli.session.Session.ends_within = property(lambda self: 0.3)"
+    )
+    for body, times in ((sooner + SENT + STUBBORN, 1), (SENT + STUBBORN, 2)):
+        process = start(home, body, *arguments)
+        process.send_signal(number)
+        if times > 1:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "tidying\n"
+            process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == code
+        if "--json" in arguments:
+            document = Document.model_validate(json.loads(out))
+            assert (document.exit_code, document.counts.uploaded) == (code, 1)
+            assert document.error is not None
+        else:
+            assert out.startswith("1 file sent; then it was broken off")
+            assert "nothing is lost" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signal_while_the_answer_is_written(home: Path, number: signal.Signals, times: int) -> None:
+    """The work is done: the document comes whole, with the code that it names."""
+    many = """
+    from syncd.model.plan import Done
+    print("begun", file=sys.stderr, flush=True)
+    return Outcome(actions=tuple(Done("fetched", f"{one}.jpg", "h", "0" * 32, 5) for one in range(20_000)))
+"""
+    process = start(home, many, "--once", "--json")
+    assert process.stdout is not None
+    select.select([process.stdout], [], [], 20)  # more than a pipe holds: it waits for a reader now
+    for _ in range(times):
+        process.send_signal(number)
+        time.sleep(0.1)
+    out, _err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert len(Document.model_validate(json.loads(out)).actions) == 20_000
+
+
+def test_an_answer_that_nobody_reads(home: Path) -> None:
+    """Is not waited for when the process is to end."""
+    many = """
+    from syncd.model.plan import Done
+    print("begun", file=sys.stderr, flush=True)
+    return Outcome(actions=tuple(Done("fetched", f"{one}.jpg", "h", "0" * 32, 5) for one in range(20_000)))
+"""
+    process = start(home, many, "--once", "--json")
+    assert process.stdout is not None
+    select.select([process.stdout], [], [], 20)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 143
+    process.communicate()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

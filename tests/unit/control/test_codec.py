@@ -131,6 +131,14 @@ def classes(root: type[SyncdError] = SyncdError) -> list[type[SyncdError]]:
     return [root, *(found for child in root.__subclasses__() for found in classes(child))]
 
 
+def test_an_error_keeps_what_was_done_before() -> None:
+    """Whoever handed the run over tells it as one of their own."""
+    error = errors.Unreachable("why", "what to do")
+    assert load_error(over_the_wire(dump_error(error))).part is None
+    error.part = Outcome(bytes_up=12, counts=Counts(uploaded=1))
+    assert load_error(over_the_wire(dump_error(error))).part == error.part
+
+
 @pytest.mark.parametrize(
     "kind", [kind for kind in classes() if kind.__module__ == "syncd.errors"], ids=lambda kind: kind.__name__
 )
