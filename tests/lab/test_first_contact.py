@@ -144,6 +144,23 @@ def test_an_empty_tree_gets_its_first_objects(empty_world: World) -> None:
     ends_in_step(world)
 
 
+def test_a_first_object_in_another_place_than_configured(empty_world: World) -> None:
+    """Only that object shows where media are kept: the run ends, and says that it made it."""
+    world = empty_world
+    world.configure(s3={"url": "s3://elsewhere"})
+    for name in ("one", "two"):
+        world.write(f"{name}.jpg", photo(name))
+    document = world.syncd("--once", "--json").json
+    assert document["exit_code"] == 2
+    assert "it says s3://elsewhere, but Gramps Web keeps its media in" in document["error"]["reason"]
+    (made,) = world.api.media()
+    assert deeds(document) == [("added", made["path"]), ("uploaded", made["path"])]
+    assert document["bytes_up"] == len(photo("one"))
+    world.configure(s3={"url": world.server.media_base_dir})
+    assert deeds(world.sync()) != []
+    ends_in_step(world)
+
+
 def test_nothing_on_either_side_is_in_step(empty_world: World) -> None:
     """An empty tree and an empty folder: nothing to do, now and again, and nobody is alarmed."""
     world = empty_world

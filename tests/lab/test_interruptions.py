@@ -21,7 +21,11 @@ import pytest
 
 from lab.process import wait_until
 from lab.world import World, md5
+from syncd.config import load_settings
 from syncd.gramps.creating import FIRST_BATCH
+from syncd.model.plan import Outcome
+from syncd.once import run_once
+from syncd.ports import SilentProgress
 from tests.lab.endings import KEYS, assert_plain, assert_settled, photo, synced
 
 MANY = 200
@@ -123,6 +127,28 @@ def test_a_signal_while_the_server_does_not_answer(world: World) -> None:
     assert process.returncode == 143, (out, err)
     world.server.resume()
     world.sync()
+    assert_settled(world)
+
+
+def test_a_signal_after_the_last_pass(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done is told all the same, though the run had only to tidy up."""
+    synced(world)
+    world.write("new.jpg", photo(1))
+
+    def interrupted(*_rooms: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("syncd.rooms.keep_house", interrupted)
+    told: list[Callable[[], Outcome]] = []
+    settings = load_settings(world.config_file, {})
+    with pytest.raises(KeyboardInterrupt):
+        run_once(settings, full=False, dry_run=False, progress=SilentProgress(), begun=told.append)
+    (so_far,) = told
+    assert sorted((done.kind, done.path) for done in so_far().actions) == [
+        ("added", "new.jpg"),
+        ("uploaded", "new.jpg"),
+    ]
+    monkeypatch.undo()
     assert_settled(world)
 
 
