@@ -10,6 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -208,9 +209,21 @@ class Paper:
 
 def standard_output() -> Paper:
     """The process's standard output."""
-    return Paper(sys.stdout)
+    return Paper(_buffered(sys.stdout))
 
 
 def standard_error() -> Paper:
     """The process's standard error."""
-    return Paper(sys.stderr)
+    return Paper(_buffered(sys.stderr))
+
+
+def _buffered(stream: TextIO | None) -> TextIO | None:
+    """The stream, buffered by the line where Python was told to buffer nothing (`PYTHONUNBUFFERED`).
+
+    Without a buffer Python drops the rest of a text that a pipe took only a part of, as it does when a signal comes.
+    """
+    if not isinstance(getattr(stream, "buffer", None), io.RawIOBase) or stream is None:
+        return stream
+    return open(
+        stream.fileno(), "w", buffering=1, encoding=stream.encoding, errors=stream.errors, closefd=False
+    )

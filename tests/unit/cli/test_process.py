@@ -75,11 +75,11 @@ def command(body: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", PROGRAM.format(body=body), *arguments]
 
 
-def start(home: Path, body: str, *arguments: str) -> subprocess.Popen[str]:
+def start(home: Path, body: str, *arguments: str, **more: str) -> subprocess.Popen[str]:
     """Start a run that says when it has begun."""
     process = subprocess.Popen(
         command(body, *arguments),
-        env=environment(home),
+        env=environment(home, **more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -154,14 +154,17 @@ def test_what_was_done_is_told_whatever_hangs(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_signal_while_the_answer_is_written(home: Path, number: signal.Signals, times: int) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_signal_while_the_answer_is_written(
+    home: Path, number: signal.Signals, times: int, unbuffered: str
+) -> None:
     """The work is done: the document comes whole, with the code that it names."""
     many = """
     from syncd.model.plan import Done
     print("begun", file=sys.stderr, flush=True)
     return Outcome(actions=tuple(Done("fetched", f"{one}.jpg", "h", "0" * 32, 5) for one in range(20_000)))
 """
-    process = start(home, many, "--once", "--json")
+    process = start(home, many, "--once", "--json", PYTHONUNBUFFERED=unbuffered)
     assert process.stdout is not None
     select.select([process.stdout], [], [], 20)  # more than a pipe holds: it waits for a reader now
     for _ in range(times):
