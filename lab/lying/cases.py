@@ -33,6 +33,7 @@ CALLS: Mapping[str, Sequence[tuple[str, str]]] = {
         (WEB, "GET transactions/history/"),
         (WEB, "GET media/{}"),
         (S3, "LIST"),
+        (S3, "GET upload"),  # old uploads in parts are called off once a day
     ),
     "first": (
         (WEB, "POST media/"),
@@ -41,7 +42,6 @@ CALLS: Mapping[str, Sequence[tuple[str, str]]] = {
         (WEB, "GET media/"),
         (WEB, "POST objects/"),
         (S3, "LIST"),
-        (S3, "GET upload"),  # old uploads in parts are called off once a day
     ),
     "large": (
         (S3, "POST upload"),

@@ -43,7 +43,7 @@ MEANINGS: Mapping[ExitCode, str] = {
 CRASH_FILES_KEPT = 10
 """A defect in a run that cron starts every minute must not fill the disk."""
 
-ANSWERING_SECONDS = 2.0
+ANSWERING_SECONDS = 5.0
 """For how long a process that is to end may still be writing what came of its command."""
 
 _SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
