@@ -54,8 +54,9 @@ def run_once(
             try:
                 outcome = replace(cycle.run(), phases=clocked.took())
             except BaseException as error:
-                if not isinstance(error, Exception):
-                    note_interruption(cycle.state, getattr(error, "exit_code", ExitCode.INTERRUPTED))
+                code = getattr(error, "exit_code", None)
+                if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+                    note_interruption(cycle.state, code)
                 raise
             with cycle.state.batch():
                 note_whole(cycle.state, outcome, is_full=cycle.has_listed)
