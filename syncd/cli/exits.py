@@ -46,6 +46,9 @@ CRASH_FILES_KEPT = 10
 ANSWERING_SECONDS = 5.0
 """For how long a process that is to end may still be writing what came of its command."""
 
+AT_ONCE_SECONDS = 0.05
+"""Within which a second signal ends the process."""
+
 _SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 
@@ -140,13 +143,12 @@ def signals(
         code = _SIGNALS[signal.Signals(number)]
         if watch.answering:
             given.put((code, ANSWERING_SECONDS))
-        elif not watch.over:
+        elif watch.over:
+            given.put((code, AT_ONCE_SECONDS))  # not from here: the main thread may be writing just then
+        else:
             watch.over = True
             given.put((code, seconds()))
             shield.interrupt(Interrupted(code))
-        else:
-            speak(code)
-            os._exit(code)
 
     if threading.current_thread() is not threading.main_thread():
         yield watch
