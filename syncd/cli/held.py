@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,9 @@ from syncd.cli.paper import Paper
 from syncd.cli.report import tell_held
 from syncd.model.numbers import NumberKind
 from syncd.model.plan import HeldSet
+
+if TYPE_CHECKING:
+    from syncd.state import State
 
 
 def waiting(sets: Iterable[HeldSet]) -> list[HeldSet]:
@@ -59,7 +64,16 @@ def tell_waiting(paper: Paper, sets: Sequence[HeldSet], nothing: str = "Nothing 
         tell_held(paper, held)
     for held in sets:
         if held.approved:
-            written = NumberKind.WAITING.written(held.id)
-            paper.line(
-                f"Number {written} is approved: the next run carries it out; until then, syncd restore {written} takes it back."
-            )
+            paper.line(f"Number {NumberKind.WAITING.written(held.id)} is approved: {what_follows(held)}.")
+
+
+def what_follows(held: HeldSet) -> str:
+    """What becomes of a set that was approved, and what a person can still do about it."""
+    return f"the next run carries it out; until then, syncd restore {NumberKind.WAITING.written(held.id)} takes it back"
+
+
+def left_of(held: HeldSet, state: State) -> HeldSet:
+    """A set without the deletions that a run has carried out before it was broken off."""
+    linked = {link.handle for link in state.links_of([item.handle for item in held.items])}
+    left = (item for item in held.items if item.action not in ("delete", "trash") or item.handle in linked)
+    return replace(held, items=tuple(left))

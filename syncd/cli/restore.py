@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-
 import click
 
 from syncd.cli import document, once
 from syncd.cli.exits import Ending
-from syncd.cli.held import named, tell_waiting
+from syncd.cli.held import left_of, named, tell_waiting
 from syncd.cli.numbers import waiting_number
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.report import count
@@ -42,16 +40,14 @@ def command(session: Session, *, numbers: tuple[int, ...], now: bool) -> Ending:
         sets = state.held()
         chosen = named(sets, numbers, approved=True)
         _refuse_first_sync(chosen)
-        left: set[str] = set()
+        left = [left_of(held, state) for held in chosen]
         with state.batch():
-            for held in chosen:
+            for held in left:
                 if held.kind is HoldKind.FIRST_SYNC:
                     state.disapprove(held.id)
-                    continue
-                handles = [item.handle for item in held.items]
-                left |= {link.handle for link in state.links_of(handles)}
-                state.ask_restore(handles)
-                state.drop_held(held.id)
+                else:
+                    state.ask_restore(item.handle for item in held.items)
+                    state.drop_held(held.id)
     if session.wants_report:
         _tell(session, chosen, left, now=now)
     own = {"restored": [held.id for held in chosen]}
@@ -70,15 +66,13 @@ def _refuse_first_sync(chosen: list[HeldSet]) -> None:
             )
 
 
-def _tell(session: Session, chosen: list[HeldSet], left: AbstractSet[str], *, now: bool) -> None:
-    """Say what comes back; of an approval that was carried out in part, only what is `left`, by handle."""
+def _tell(session: Session, chosen: list[HeldSet], left: list[HeldSet], *, now: bool) -> None:
+    """Say what comes back; of an approval that was carried out in part, only what is `left`."""
     for held in chosen:
         if held.kind is HoldKind.FIRST_SYNC:
             session.report.line(f"Number {NumberKind.WAITING.written(held.id)} waits for you again.")
-    deletions = [held for held in chosen if held.kind is not HoldKind.FIRST_SYNC]
-    items = [item for held in deletions for item in held.items]
-    actions = [item.action for item in items if item.handle in left]
-    if gone := len(items) - len(actions):
+    actions = [item.action for held in left for item in held.items]
+    if gone := sum(len(held.items) for held in chosen) - len(actions):
         session.report.line(
             f"{count(gone, 'file')} of these {'was' if gone == 1 else 'were'} deleted already: see syncd trash list"
         )

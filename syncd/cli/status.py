@@ -12,7 +12,7 @@ from syncd.cli import document
 from syncd.cli.adopt import place
 from syncd.cli.conflicts import local_time, unsettled, utc_time
 from syncd.cli.exits import Ending, first_that_applies
-from syncd.cli.held import waiting
+from syncd.cli.held import left_of, waiting, what_follows
 from syncd.cli.options import common_options, pass_session
 from syncd.cli.paper import Paper
 from syncd.cli.report import count, files_of, size_in_words, summary
@@ -26,7 +26,7 @@ from syncd.model.plan import HeldSet
 
 if TYPE_CHECKING:
     from syncd.control.last import Failure, Last
-    from syncd.state import Binding, KnownConflict, State
+    from syncd.state import Binding, KnownConflict
 
 ROWS = 5
 """How many rows of a list are shown; the commands that a list names show all."""
@@ -159,20 +159,13 @@ def _look(session: Session) -> Standing:
             links=state.count_links() - asked - agreed - returning - sum(left.values()),
             one_sided=OneSided(asked, agreed, returning, *gone),
             held=waiting(sets),
-            approved=[_left_of(held, state) for held in sets if held.approved],
+            approved=[left_of(held, state) for held in sets if held.approved],
             conflicts=unsettled(state, session.settings().media_dir),
             last=read_last(state),
             last_full=state.last_full(),
             trash=(len(trash), sum(entry.size for entry in trash)),
             rotten=state.count_rot(),
         )
-
-
-def _left_of(held: HeldSet, state: State) -> HeldSet:
-    """An approved set without the deletions that a run has carried out before it was broken off."""
-    linked = {link.handle for link in state.links_of([item.handle for item in held.items])}
-    left = (item for item in held.items if item.action not in ("delete", "trash") or item.handle in linked)
-    return replace(held, items=tuple(left))
 
 
 # --- for people ----------------------------------------------------------------------------------------------------
@@ -218,10 +211,8 @@ def _facts(session: Session, standing: Standing) -> Iterator[tuple[str, str]]:
             )
     yield from _about_runs(standing)
     for held in standing.approved:
-        number = NumberKind.WAITING.written(held.id)
-        files = count(files_of(held), "file")
-        back = f"until then, syncd restore {number} takes it back"
-        yield "Approved", f"number {number}, {files}: the next run carries it out; {back}"
+        number, files = NumberKind.WAITING.written(held.id), count(files_of(held), "file")
+        yield "Approved", f"number {number}, {files}: {what_follows(held)}"
     if standing.trash[0]:
         yield "Trash", f"{count(standing.trash[0], 'file')}, {size_in_words(standing.trash[1])}"
 

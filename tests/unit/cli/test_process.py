@@ -52,6 +52,15 @@ STUBBORN = """
         time.sleep(60)
 """
 
+LONG_ANSWER = """
+    from syncd.model.plan import Done
+    print("begun", file=sys.stderr, flush=True)
+    return Outcome(actions=tuple(Done("fetched", f"{one}.jpg", "h", "0" * 32, 5) for one in range(20_000)))
+"""
+"""More than a pipe holds."""
+SOONER = "import syncd.cli.session\n    syncd.cli.session.Session.ends_within = property(lambda self: 0.3)"
+"""Before a body: what hangs is waited for less."""
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
@@ -131,10 +140,7 @@ def test_what_was_done_is_told_whatever_hangs(
     home: Path, number: signal.Signals, code: int, arguments: tuple[str, ...]
 ) -> None:
     """Also where tidying up never ends, after one signal or two: nobody else would tell of it."""
-    sooner = (
-        "import syncd.cli.session\n    syncd.cli.session.Session.ends_within = property(lambda self: 0.3)"
-    )
-    for body, times in ((sooner + SENT + STUBBORN, 1), (SENT + STUBBORN, 2)):
+    for body, times in ((SOONER + SENT + STUBBORN, 1), (SENT + STUBBORN, 2)):
         process = start(home, body, *arguments)
         process.send_signal(number)
         if times > 1:
@@ -159,12 +165,7 @@ def test_a_signal_while_the_answer_is_written(
     home: Path, number: signal.Signals, times: int, unbuffered: str
 ) -> None:
     """The work is done: the document comes whole, with the code that it names."""
-    many = """
-    from syncd.model.plan import Done
-    print("begun", file=sys.stderr, flush=True)
-    return Outcome(actions=tuple(Done("fetched", f"{one}.jpg", "h", "0" * 32, 5) for one in range(20_000)))
-"""
-    process = start(home, many, "--once", "--json", PYTHONUNBUFFERED=unbuffered)
+    process = start(home, LONG_ANSWER, "--once", "--json", PYTHONUNBUFFERED=unbuffered)
     assert process.stdout is not None
     select.select([process.stdout], [], [], 20)  # more than a pipe holds: it waits for a reader now
     for _ in range(times):
@@ -177,12 +178,7 @@ def test_a_signal_while_the_answer_is_written(
 
 def test_an_answer_that_nobody_reads(home: Path) -> None:
     """Is not waited for when the process is to end."""
-    many = """
-    from syncd.model.plan import Done
-    print("begun", file=sys.stderr, flush=True)
-    return Outcome(actions=tuple(Done("fetched", f"{one}.jpg", "h", "0" * 32, 5) for one in range(20_000)))
-"""
-    process = start(home, many, "--once", "--json")
+    process = start(home, LONG_ANSWER, "--once", "--json")
     assert process.stdout is not None
     select.select([process.stdout], [], [], 20)
     process.send_signal(signal.SIGTERM)
@@ -193,10 +189,7 @@ def test_an_answer_that_nobody_reads(home: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_whatever_hangs_is_left_after_a_while(home: Path, number: signal.Signals, code: int) -> None:
     """One signal is enough, also where tidying up never ends; the document is still given."""
-    sooner = (
-        "import syncd.cli.session\n    syncd.cli.session.Session.ends_within = property(lambda self: 0.3)"
-    )
-    process = start(home, sooner + STUBBORN, "--once", "--json")
+    process = start(home, SOONER + STUBBORN, "--once", "--json")
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert process.returncode == code
